@@ -1,0 +1,168 @@
+--- What `vim.g.seed` can hold. One table says it all: the defaults, the checks, and the section of the help come from it.
+local M = {}
+
+---@class seed.Option
+---@field name string
+---@field type "string"|"boolean"|"number"
+---@field choices? string[] the only values allowed
+---@field default? string|boolean|number
+---@field doc string
+
+---@type seed.Option[]
+M.schema = {
+  {
+    name = "server",
+    type = "string",
+    doc = "The program `seed`. Without it, the one in $PATH is taken, then the one built in the plugin's own "
+      .. "checkout (target/release, target/debug).",
+  },
+  {
+    name = "attach",
+    type = "boolean",
+    default = true,
+    doc = "Whether the language server is attached to specs by itself.",
+  },
+  {
+    name = "restarts",
+    type = "number",
+    default = 3,
+    doc = "How many times within a minute a language server that died is started again.",
+  },
+  {
+    name = "code_lens",
+    type = "boolean",
+    default = true,
+    doc = "Whether code lenses (the plan and the states of each role) are shown and kept current.",
+  },
+  {
+    name = "window",
+    type = "string",
+    choices = { "split", "vsplit", "tab", "float" },
+    default = "split",
+    doc = "Where plans, observations and logs are shown.",
+  },
+  {
+    name = "graph",
+    type = "string",
+    choices = { "svg", "mermaid", "dot", "json" },
+    default = "svg",
+    doc = "The format of |:SeedGraph| when none is named. A picture (svg) is opened with |vim.ui.open()|, the others are "
+      .. "shown as text.",
+  },
+  {
+    name = "sudo",
+    type = "string",
+    default = "sudo",
+    doc = "The program that runs `seed apply` as root when a plan needs it. It must take the options -n, -S and -p of sudo.",
+  },
+  {
+    name = "timeout",
+    type = "number",
+    default = 60000,
+    doc = "How long the functions of |seed-lua| that only look wait for `seed`, in milliseconds.",
+  },
+}
+
+local function option(name)
+  for _, one in ipairs(M.schema) do
+    if one.name == name then
+      return one
+    end
+  end
+end
+
+local function problem_of(name, value)
+  local known = option(name)
+  if not known then
+    local names = vim.tbl_map(function(one)
+      return one.name
+    end, M.schema)
+    return ("vim.g.seed.%s is not an option; there are %s"):format(tostring(name), table.concat(names, ", "))
+  end
+  if type(value) ~= known.type then
+    return ("vim.g.seed.%s must be a %s, not a %s"):format(name, known.type, type(value))
+  end
+  if known.choices and not vim.tbl_contains(known.choices, value) then
+    return ("vim.g.seed.%s is %q; it can be %s"):format(name, value, table.concat(known.choices, ", "))
+  end
+end
+
+--- What the user set and what is wrong with it, in words.
+---@return table<string, any> set, string[] problems
+local function read()
+  local set = vim.g.seed
+  if set == nil then
+    return {}, {}
+  end
+  if type(set) ~= "table" then
+    return {}, { ("vim.g.seed must be a table, not a %s"):format(type(set)) }
+  end
+  local good, problems = {}, {}
+  for name, value in vim.spairs(set) do
+    local problem = problem_of(name, value)
+    if problem then
+      table.insert(problems, problem)
+    else
+      good[name] = value
+    end
+  end
+  return good, problems
+end
+
+--- What is wrong with `vim.g.seed`, in words.
+---@return string[]
+function M.problems()
+  local _, problems = read()
+  return problems
+end
+
+--- The options: what the user set, and the defaults for the rest and for what is wrong, which is said once.
+---@return table<string, any>
+function M.get()
+  local options, problems = read()
+  for _, problem in ipairs(problems) do
+    vim.notify_once("seed: " .. problem, vim.log.levels.WARN)
+  end
+  for _, one in ipairs(M.schema) do
+    if options[one.name] == nil then
+      options[one.name] = one.default
+    end
+  end
+  return options
+end
+
+local function wrapped(text, indent, width)
+  local lines, line = {}, indent
+  for word in text:gmatch("%S+") do
+    if #line > #indent and #line + 1 + #word > width then
+      table.insert(lines, line)
+      line = indent
+    end
+    line = line .. (#line > #indent and " " or "") .. word
+  end
+  table.insert(lines, line)
+  return lines
+end
+
+--- The section of the help that describes the options, as lines.
+---@return string[]
+function M.help()
+  local lines = {}
+  for _, one in ipairs(M.schema) do
+    local tag = ("*seed-config-%s*"):format(one.name)
+    local head = ("%s (%s"):format(one.name, one.type)
+    if one.default ~= nil then
+      head = ("%s, default %s"):format(head, vim.inspect(one.default))
+    end
+    head = head .. ")"
+    table.insert(lines, head .. (" "):rep(math.max(1, 78 - #head - #tag)) .. tag)
+    vim.list_extend(lines, wrapped(one.doc, "    ", 78))
+    if one.choices then
+      vim.list_extend(lines, wrapped("One of " .. table.concat(one.choices, ", ") .. ".", "    ", 78))
+    end
+    table.insert(lines, "")
+  end
+  return lines
+end
+
+return M

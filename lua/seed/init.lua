@@ -1,0 +1,84 @@
+--- Seed for scripts: each function runs the program, waits, and returns what it said as a table, or nil and why not.
+--- See |seed-lua|.
+local cli = require("seed.cli")
+
+local M = {}
+
+--- Runs a subcommand that only looks.
+---@param verb string
+---@param opts? seed.Options
+---@return table?, string? err
+local function look(verb, opts)
+  local result, err = cli.call(verb, opts or {}, require("seed.config").get().timeout)
+  if not result then
+    return nil, err
+  end
+  return cli.answer(verb, result)
+end
+
+--- Runs a subcommand that changes the machine.
+---@return { events: table[], summary?: table }?, string? err, table? answer what was done before it failed
+local function change(verb, opts)
+  local result, err = cli.call(verb, opts or {})
+  if not result then
+    return nil, err
+  end
+  local answer = { events = {} }
+  for line in vim.gsplit(result.stdout, "\n", { trimempty = true }) do
+    local event = cli.decode(line)
+    if event and event.event == "summary" then
+      answer.summary = event
+    elseif event then
+      table.insert(answer.events, event)
+    end
+  end
+  if result.code == 0 then
+    return answer
+  end
+  local failures = {}
+  for _, event in ipairs(answer.events) do
+    if event.event == "failed" then
+      table.insert(failures, ("%s: %s"):format(event.role, event.message or "failed"))
+    end
+  end
+  local words = #failures > 0 and table.concat(failures, "\n") or cli.words(verb, result)
+  return nil, words, answer
+end
+
+--- The mistakes in a spec.
+---@param opts? seed.Options
+function M.check(opts)
+  return look("check", opts)
+end
+
+--- What would change.
+---@param opts? seed.Options
+function M.plan(opts)
+  return look("plan", opts)
+end
+
+--- What is there.
+---@param opts? seed.Options
+function M.info(opts)
+  return look("info", opts)
+end
+
+--- What was done when.
+---@param opts? seed.Options
+function M.log(opts)
+  return look("log", opts)
+end
+
+--- Makes the machine as the spec says; `yes` must be set, since nobody can be asked.
+---@param opts? seed.Options
+function M.apply(opts)
+  return change("apply", opts)
+end
+
+--- Mends what has drifted; `yes` must be set.
+---@param opts? seed.Options
+function M.repair(opts)
+  return change("repair", opts)
+end
+
+return M

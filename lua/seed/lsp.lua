@@ -1,0 +1,99 @@
+--- The language server in the editor: attached by itself, started again when it dies, and its commands.
+local config = require("seed.config")
+
+local M = {}
+
+--- Within which time deaths are counted, in milliseconds.
+local WINDOW = 60 * 1000
+
+--- When it died, as `vim.uv.now` tells time.
+local deaths = {}
+
+--- Lenses and actions of the server run what the commands of the editor run, with its plan review.
+local COMMANDS =
+  { ["seed.plan"] = "Plan", ["seed.apply"] = "Apply", ["seed.info"] = "Info", ["seed.repair"] = "Repair" }
+
+local function add_commands()
+  for id, name in pairs(COMMANDS) do
+    vim.lsp.commands[id] = function(command, context)
+      local given = command.arguments and command.arguments[1] or {}
+      local buf = given.uri and vim.uri_to_bufnr(given.uri) or context.bufnr
+      vim.fn.bufload(buf)
+      require("seed.command").start(name, { buf = buf, state = given.state, only = given.roles })
+    end
+  end
+end
+
+local attached = false
+
+--- Attaches the server to this and all later specs.
+function M.attach()
+  if attached or not config.get().attach then
+    return
+  end
+  local binary, err = require("seed.cli").binary()
+  if not binary then
+    vim.notify_once("seed: " .. err, vim.log.levels.WARN)
+    return
+  end
+  attached = true
+  local function enable()
+    add_commands()
+    vim.lsp.enable("seed")
+  end
+  if vim.v.vim_did_enter == 1 then
+    enable()
+  else
+    -- Before that, enabling leaves out the buffers that are there already.
+    vim.api.nvim_create_autocmd("VimEnter", { once = true, callback = enable })
+  end
+end
+
+---@param client vim.lsp.Client
+---@param buf integer
+function M.on_attach(client, buf)
+  if not config.get().code_lens or not client:supports_method("textDocument/codeLens") then
+    return
+  end
+  vim.lsp.codelens.refresh({ bufnr = buf })
+  vim.api.nvim_create_autocmd({ "BufEnter", "InsertLeave", "TextChanged", "BufWritePost" }, {
+    group = vim.api.nvim_create_augroup("seed-lens-" .. buf, {}),
+    buffer = buf,
+    callback = function()
+      vim.lsp.codelens.refresh({ bufnr = buf })
+    end,
+  })
+end
+
+--- Starts a server again that has died, unless it does so all the time.
+---@param code integer
+---@param signal integer
+function M.on_exit(code, signal)
+  local SIGTERM = 15
+  if vim.v.exiting ~= vim.NIL or (code == 0 and (signal == 0 or signal == SIGTERM)) then
+    return
+  end
+  local now, most = vim.uv.now(), config.get().restarts
+  deaths = vim.tbl_filter(function(death)
+    return now - death < WINDOW
+  end, deaths)
+  table.insert(deaths, now)
+  vim.schedule(function()
+    if #deaths > most then
+      local words =
+        "seed: the language server died %d times within a minute and is left alone; see :checkhealth seed and %s"
+      vim.notify(words:format(#deaths, vim.lsp.get_log_path()), vim.log.levels.ERROR)
+      return
+    end
+    vim.notify(
+      ("seed: the language server died and is started again (%d of %d)"):format(#deaths, most),
+      vim.log.levels.WARN
+    )
+    -- Behind the clean-up of the dead one, and with a growing pause.
+    vim.defer_fn(function()
+      vim.lsp.enable("seed")
+    end, 50 * 4 ^ (#deaths - 1))
+  end)
+end
+
+return M

@@ -1,0 +1,133 @@
+--- Pages in windows of Neovim: `seed://…` buffers that are thrown away when they are closed.
+local page_of = require("seed.page")
+
+local M = {}
+
+local namespace = vim.api.nvim_create_namespace("seed")
+
+--- How wide a floating window is, where there is room.
+local FLOAT = 100
+
+--- Makes a window as high as its page, within bounds, where its height is ours to set.
+local function fit(win, height)
+  local where = require("seed.config").get().window
+  if where == "split" then
+    vim.api.nvim_win_set_height(win, math.min(height, math.max(5, math.floor(vim.o.lines / 2))))
+  elseif where == "float" then
+    height = math.max(1, math.min(height, vim.o.lines - 6))
+    local row, col = math.floor((vim.o.lines - height) / 2) - 1, math.floor((vim.o.columns - FLOAT) / 2)
+    vim.api.nvim_win_set_config(win, { relative = "editor", row = row, col = math.max(0, col), height = height })
+  end
+end
+
+local function place(buf, height)
+  local where = require("seed.config").get().window
+  if where == "float" then
+    local size = { relative = "editor", row = 1, col = 1, width = math.min(FLOAT, vim.o.columns - 4), height = 1 }
+    vim.api.nvim_open_win(buf, true, vim.tbl_extend("force", size, { border = "rounded", title = " Seed " }))
+  else
+    local open = { split = "botright split", vsplit = "vertical botright split", tab = "tab split" }
+    vim.cmd(open[where])
+    vim.api.nvim_win_set_buf(0, buf)
+  end
+  fit(0, height)
+end
+
+---@class seed.Window
+---@field buf integer
+---@field rows table<string, integer>
+local Window = {}
+Window.__index = Window
+
+local function fill(buf, first, page)
+  vim.bo[buf].modifiable = true
+  vim.api.nvim_buf_set_lines(buf, first, -1, true, page.lines)
+  vim.bo[buf].modifiable = false
+  for _, mark in ipairs(page.marks) do
+    vim.api.nvim_buf_set_extmark(
+      buf,
+      namespace,
+      first + mark.row,
+      mark.from,
+      { end_col = mark.to, hl_group = mark.group }
+    )
+  end
+end
+
+local function buffer(name)
+  local buf = vim.fn.bufnr("^" .. vim.fn.escape(name, [[\*?[{]]) .. "$")
+  if buf < 0 then
+    buf = vim.api.nvim_create_buf(false, true)
+    vim.api.nvim_buf_set_name(buf, name)
+    vim.bo[buf].bufhidden = "wipe"
+    vim.keymap.set("n", "q", "<Cmd>close<CR>", { buffer = buf, desc = "Close" })
+  end
+  return buf
+end
+
+--- Shows a page; one of the same name is shown anew where it is.
+---@param what string "plan", "info", …
+---@param spec string the path that it is about
+---@param page seed.Page
+---@param filetype? string
+---@return seed.Window
+function M.show(what, spec, page, filetype)
+  for group, link in pairs(page_of.groups) do
+    vim.api.nvim_set_hl(0, group, { link = link, default = true })
+  end
+  local buf = buffer(("seed://%s/%s"):format(what, spec))
+  vim.api.nvim_buf_clear_namespace(buf, namespace, 0, -1)
+  fill(buf, 0, page)
+  vim.bo[buf].filetype = filetype or "seed-" .. what
+  local shown = vim.fn.win_findbuf(buf)[1]
+  if shown then
+    vim.api.nvim_set_current_win(shown)
+  else
+    place(buf, #page.lines)
+    vim.wo[0][0].wrap = false
+    vim.wo[0][0].number = false
+    vim.wo[0][0].signcolumn = "no"
+  end
+  return setmetatable({ buf = buf, rows = page.rows, status_of = {} }, Window)
+end
+
+--- Says behind a role what is happening to it.
+function Window:status(role, words, group)
+  local row = self.rows[role]
+  if not row or not vim.api.nvim_buf_is_valid(self.buf) then
+    return
+  end
+  self.status_of[role] = vim.api.nvim_buf_set_extmark(self.buf, namespace, row, 0, {
+    id = self.status_of[role],
+    virt_text = { { "  " .. words, group } },
+  })
+end
+
+--- Adds to the end, behind an empty line.
+---@param page seed.Page
+function Window:add(page)
+  if not vim.api.nvim_buf_is_valid(self.buf) then
+    return
+  end
+  local last = vim.api.nvim_buf_line_count(self.buf)
+  vim.bo[self.buf].modifiable = true
+  vim.api.nvim_buf_set_lines(self.buf, last, last, true, { "" })
+  fill(self.buf, last + 1, page)
+  local height = vim.api.nvim_buf_line_count(self.buf)
+  for _, win in ipairs(vim.fn.win_findbuf(self.buf)) do
+    fit(win, height)
+    vim.api.nvim_win_set_cursor(win, { height, 0 })
+    vim.api.nvim_win_call(win, function()
+      vim.cmd("normal! zb")
+    end)
+  end
+end
+
+--- Calls `stop` on Ctrl-C in the window.
+function Window:on_interrupt(stop)
+  if vim.api.nvim_buf_is_valid(self.buf) then
+    vim.keymap.set("n", "<C-c>", stop, { buffer = self.buf, desc = "Stop at the next safe point" })
+  end
+end
+
+return M

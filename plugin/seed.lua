@@ -1,0 +1,50 @@
+-- Runs at every start of Neovim: it names the filetype and the commands, and loads nothing else.
+if vim.g.loaded_seed then
+  return
+end
+vim.g.loaded_seed = true
+
+-- Neovim's table of filetypes takes longer to load than all of this: it is told of ours when the first spec is at hand,
+-- which is before its filetype is looked for.
+local function add_filetype()
+  vim.filetype.add({ pattern = { [".*%.seed%.ya?ml"] = "yaml.seed" } })
+  return true
+end
+
+local is_given = false
+for _, file in ipairs(vim.fn.argv()) do
+  is_given = is_given or file:find("%.seed%.ya?ml$") ~= nil
+end
+if is_given then
+  add_filetype()
+else
+  vim.api.nvim_create_autocmd({ "BufNew", "BufReadPre", "BufFilePost" }, {
+    pattern = { "*.seed.yaml", "*.seed.yml" },
+    callback = add_filetype,
+    desc = "Name the filetype of Seed's specs",
+  })
+end
+
+local function command(name, options)
+  options.complete = options.nargs ~= 0
+      and function(lead, line)
+        return require("seed.command").complete(name, lead, line)
+      end
+    or nil
+  vim.api.nvim_create_user_command("Seed" .. name, function(call)
+    require("seed.command").run(name, call)
+  end, options)
+  -- In Visual mode the mapping passes the selection as the range.
+  local plug, rhs = "<Plug>(seed-" .. name:lower() .. ")", ":Seed" .. name .. "<CR>"
+  vim.api.nvim_set_keymap("n", plug, rhs, { silent = true })
+  if options.range then
+    vim.api.nvim_set_keymap("x", plug, rhs, { silent = true })
+  end
+end
+
+command("Plan", { nargs = "*", range = true, desc = "Show what applying the spec would change" })
+command("Apply", { nargs = "*", range = true, bang = true, desc = "Make the machine as the spec says" })
+command("Info", { nargs = "*", range = true, desc = "Show what is there, and how it differs from the spec" })
+command("Repair", { nargs = "*", range = true, bang = true, desc = "Mend what has drifted from the spec" })
+command("Graph", { nargs = "?", desc = "Show what depends on what" })
+command("Log", { nargs = 0, desc = "Show what was done when" })

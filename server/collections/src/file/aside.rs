@@ -1,0 +1,57 @@
+//! Putting a file or folder aside, beside its place, instead of destroying it; and bringing it back.
+
+use std::path::{Path, PathBuf};
+
+use seed_role::host::Host;
+use seed_role::step::{Kept, Step};
+use seed_role::trouble::Result;
+
+use super::folder_of;
+
+/// What the name of the step that puts aside begins with; the name to keep it under follows, so that an interruption can be undone.
+const STEP: &str = "put aside as ";
+
+/// Where something is put aside: hidden, in the same folder, so that one rename does it.
+fn place(path: &Path, keep: &str) -> PathBuf {
+    let mut name = std::ffi::OsString::from(".");
+    name.push(path.file_name().unwrap_or_default());
+    name.push(".");
+    name.push(keep);
+    path.with_file_name(name)
+}
+
+/// Puts it aside under the name that the engine chose.
+pub(crate) fn put(path: &Path, keep: &str, what: String) -> Step {
+    let (path, aside) = (path.to_path_buf(), place(path, keep));
+    let folder = folder_of(&path).to_path_buf();
+    let run = move |host: &dyn Host| {
+        host.rename(&path, &aside)?;
+        Ok(Some(Kept { what, path: Some(aside), data: None }))
+    };
+    Step::keeping(format!("{STEP}{keep}"), run).durable(folder).undo_when_interrupted()
+}
+
+/// Undoes an interrupted [`put`]: what was moved and not yet recorded goes back to its place.
+pub(crate) fn undo(host: &dyn Host, path: &Path, step: &str) -> Result<()> {
+    let Some(keep) = step.strip_prefix(STEP) else { return Ok(()) };
+    let aside = place(path, keep);
+    if host.metadata(path)?.is_some() || host.metadata(&aside)?.is_none() {
+        return Ok(());
+    }
+    host.rename(&aside, path)?;
+    host.sync(&[folder_of(path).to_path_buf()])
+}
+
+/// Brings back what was put aside; nothing to do where an earlier attempt has done it already.
+pub(crate) fn bring_back(path: &Path, aside: &Path) -> Step {
+    let (path, aside) = (path.to_path_buf(), aside.to_path_buf());
+    let folder = folder_of(&path).to_path_buf();
+    let run = {
+        let path = path.clone();
+        move |host: &dyn Host| {
+            let done = host.metadata(&aside)?.is_none() && host.metadata(&path)?.is_some();
+            if done { Ok(()) } else { host.rename(&aside, &path) }
+        }
+    };
+    Step::new("bring back what was put aside", run).folder(folder.clone()).durable(folder)
+}

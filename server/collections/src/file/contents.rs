@@ -1,0 +1,240 @@
+//! What `file.text` and `file.template` share: all but where the content comes from.
+
+use std::path::Path;
+
+use seed_role::attrs::{Attrs, Change, Observation};
+use seed_role::claim::Claim;
+use seed_role::host::{FileKind, Host, temporary_of};
+use seed_role::param::{Output, Outputs, Size};
+use seed_role::step::{Goal, Step, Transition};
+use seed_role::trouble::{Result, Trouble};
+use seed_role::{Finding, Mend};
+use seed_spec::shape::{OutputInfo, RefKind};
+use serde_json::Value as Json;
+
+use super::access::{self, Access};
+use super::{aside, bytes, check_path, folder_of, metadata_of};
+
+const CONTENT: &str = "content";
+
+/// The content of a file that holds a secret, as an attribute: nothing of it, and only whether it is the one of the spec.
+/// Unlike a mask it means the same to a later process, which has to put back what was before. Both begin as every secret does.
+const AS_IN_SPEC: &str = "‹secret› as in the spec";
+const SOMETHING_ELSE: &str = "‹secret› something else";
+
+/// Inode and length of a file that holds a secret: tells the file that was written from one that came after it, where the
+/// content must not.
+const WRITTEN: &str = "written";
+
+pub(super) const OUTPUTS: &[OutputInfo] = &[OutputInfo { name: "path", kind: RefKind::File, doc: "Where the file is." }];
+
+/// A file whose content is given by the spec.
+pub(super) trait Contents: Send + Sync {
+    fn path(&self) -> &Path;
+    fn access(&self) -> Access<'_>;
+    /// Whether a secret is part of the content. Then nothing of it is shown or recorded.
+    fn is_secret(&self) -> bool;
+    /// The content.
+    fn render(&self, host: &dyn Host) -> Result<Vec<u8>>;
+    /// Mistakes in the parameters that only this type has.
+    fn findings(&self) -> Vec<Finding>;
+}
+
+/// Implements [`seed_role::Role`] for a type that implements [`Contents`].
+macro_rules! role_of_contents {
+    ($type:ty) => {
+        impl seed_role::Role for $type {
+            fn claims(&self) -> Vec<seed_role::claim::Claim> {
+                contents::claims(self)
+            }
+            fn check(&self) -> Vec<seed_role::Finding> {
+                contents::check(self)
+            }
+            fn observe(&self, host: &dyn Host) -> Result<seed_role::attrs::Observation> {
+                contents::observe(self, host)
+            }
+            fn wanted(&self, host: &dyn Host) -> Result<seed_role::attrs::Attrs> {
+                contents::wanted(self, host)
+            }
+            fn mend(&self, change: &seed_role::attrs::Change, seen: &seed_role::attrs::Attrs) -> seed_role::Mend {
+                contents::mend(change, seen)
+            }
+            fn loses(
+                &self,
+                _host: &dyn Host,
+                seen: &seed_role::attrs::Attrs,
+                ours: Option<&seed_role::attrs::Attrs>,
+            ) -> Option<String> {
+                contents::loses(self, seen, ours)
+            }
+            fn may_overwrite(&self) -> bool {
+                true
+            }
+            fn steps(&self, host: &dyn Host, transition: &seed_role::step::Transition<'_>) -> Result<Vec<seed_role::step::Step>> {
+                contents::steps(self, host, transition)
+            }
+            fn outputs(&self, _seen: Option<&seed_role::attrs::Attrs>) -> seed_role::param::Outputs {
+                contents::outputs(self)
+            }
+            fn recover(&self, host: &dyn Host, step: &str) -> Result<()> {
+                super::aside::undo(host, contents::Contents::path(self), step)
+            }
+            fn watches(&self) -> Vec<seed_role::Watch> {
+                vec![seed_role::Watch::Path(contents::Contents::path(self).to_path_buf())]
+            }
+        }
+    };
+}
+pub(super) use role_of_contents;
+
+pub(super) fn claims(file: &dyn Contents) -> Vec<Claim> {
+    vec![Claim::Path(file.path().to_path_buf())]
+}
+
+pub(super) fn check(file: &dyn Contents) -> Vec<Finding> {
+    check_path(file.path()).into_iter().chain(file.findings()).collect()
+}
+
+pub(super) fn outputs(file: &dyn Contents) -> Outputs {
+    Outputs::from([("path".to_string(), Output::Text(file.path().display().to_string()))])
+}
+
+pub(super) fn observe(file: &dyn Contents, host: &dyn Host) -> Result<Observation> {
+    let Some(metadata) = metadata_of(host, file.path(), FileKind::File)? else { return Ok(Observation::Absent) };
+    let attrs = access::seen(host, &metadata, Attrs::new());
+    if !file.is_secret() {
+        return Ok(match bytes::of_file(host, file.path(), &metadata)? {
+            Some(content) => Observation::Present(attrs.with(CONTENT, content)),
+            None => Observation::Absent,
+        });
+    }
+    let attrs = attrs.with(WRITTEN, format!("{}:{}", metadata.inode, metadata.len));
+    // A secret that cannot be had is an error of `wanted`; what is there can be told without it.
+    let secret = file.render(host).ok().filter(|secret| secret.len() as u64 == metadata.len);
+    let content = match &secret {
+        Some(_) => host.read(file.path(), bytes::LIMIT)?,
+        None => None,
+    };
+    let same = secret.is_some() && secret == content;
+    Ok(Observation::Present(attrs.with(CONTENT, if same { AS_IN_SPEC } else { SOMETHING_ELSE })))
+}
+
+pub(super) fn wanted(file: &dyn Contents, host: &dyn Host) -> Result<Attrs> {
+    let content = file.render(host)?;
+    if content.len() as u64 > bytes::LIMIT {
+        let (size, limit) = (Size(content.len() as u64), Size(bytes::LIMIT));
+        let attempted = format!("render the content of {}", file.path().display());
+        return Err(Trouble::new(
+            attempted,
+            format!("it is {size}, and more than {limit} cannot be put back once it is overwritten"),
+        )
+        .hint("let a task.command role make files of that size"));
+    }
+    let attribute = if file.is_secret() { AS_IN_SPEC.into() } else { bytes::encode(content) };
+    file.access().wanted(host, Attrs::new().with(CONTENT, attribute))
+}
+
+pub(super) fn mend(change: &Change, seen: &Attrs) -> Mend {
+    match change.field.as_str() {
+        // Of what cannot be recorded the journal has nothing to put back from, so it must not count as a mere change.
+        CONTENT if !is_recorded(seen) => Mend::Replace,
+        _ => Mend::InPlace,
+    }
+}
+
+/// Whether the attributes tell all that is needed to put the content back.
+fn is_recorded(seen: &Attrs) -> bool {
+    match seen.get(CONTENT) {
+        Some(content) => *content != SOMETHING_ELSE && !bytes::is_huge(content),
+        None => true,
+    }
+}
+
+pub(super) fn loses(file: &dyn Contents, seen: &Attrs, ours: Option<&Attrs>) -> Option<String> {
+    let content = seen.get(CONTENT)?;
+    let is_empty = content == "" || seen.text(WRITTEN).is_some_and(|written| written.ends_with(":0"));
+    let as_written = ours.is_some_and(|ours| match seen.get(WRITTEN) {
+        Some(written) => ours.get(WRITTEN) == Some(written) || content == AS_IN_SPEC,
+        None => ours.get(CONTENT) == Some(content),
+    });
+    if as_written || is_empty {
+        return None;
+    }
+    let what = if ours.is_some() { "the edits to" } else { "the content of" };
+    Some(format!("{what} {}", file.path().display()))
+}
+
+pub(super) fn steps(file: &dyn Contents, host: &dyn Host, transition: &Transition<'_>) -> Result<Vec<Step>> {
+    let path = file.path();
+    let seen = transition.from.attrs();
+    // What the attributes tell is put back from them; only the rest has to be put aside.
+    let aside = match (seen, transition.keep) {
+        (Some(seen), Some(keep)) if !is_recorded(seen) => {
+            Some(aside::put(path, keep, format!("the content of {}", path.display())))
+        }
+        _ => None,
+    };
+    let goal = match transition.to {
+        Goal::Absent if seen.is_none() => return Ok(Vec::new()),
+        Goal::Absent => return Ok(vec![aside.unwrap_or_else(|| remove(path))]),
+        Goal::Attrs(goal) => goal,
+    };
+    if let Some(seen) = seen
+        && has_content(seen, goal)
+    {
+        return Ok(access::steps(path, seen, goal));
+    }
+    if let Some(kept) = transition.kept.and_then(|kept| kept.path.as_deref()) {
+        let out_of_the_way = aside.or_else(|| seen.map(|_| remove(path)));
+        return Ok(out_of_the_way.into_iter().chain([aside::bring_back(path, kept)]).collect());
+    }
+    let write = write(file, content_of(file, host, goal)?, seen, goal);
+    Ok(aside.into_iter().chain([write]).collect())
+}
+
+/// Whether the content seen is that of the goal.
+fn has_content(seen: &Attrs, goal: &Attrs) -> bool {
+    match goal.get(CONTENT) {
+        // Two files that hold something else need not hold the same.
+        Some(content) if content == SOMETHING_ELSE => goal.get(WRITTEN) == seen.get(WRITTEN),
+        Some(content) => seen.get(CONTENT) == Some(content),
+        None => true,
+    }
+}
+
+/// The bytes that a goal stands for: those of the spec, or those that were there before.
+fn content_of(file: &dyn Contents, host: &dyn Host, goal: &Attrs) -> Result<Vec<u8>> {
+    let attribute = goal.get(CONTENT).unwrap_or(&Json::Null);
+    if let Some(content) = bytes::decode(attribute) {
+        return Ok(content);
+    }
+    if file.is_secret() && attribute == AS_IN_SPEC {
+        return file.render(host);
+    }
+    let attempted = format!("put back what {} held before", file.path().display());
+    Err(Trouble::new(attempted, "it was secret or too large to be recorded, and what was put aside of it is gone"))
+}
+
+fn write(file: &dyn Contents, content: Vec<u8>, seen: Option<&Attrs>, goal: &Attrs) -> Step {
+    let path = file.path().to_path_buf();
+    let folder = folder_of(&path).to_path_buf();
+    let default = if file.is_secret() { 0o600 } else { 0o644 };
+    let mode = access::mode(Some(goal)).or(access::mode(seen)).unwrap_or(default);
+    let owner = access::owner(goal).or(seen.and_then(access::owner)).map(String::from);
+    let litter = temporary_of(&path);
+    let run = move |host: &dyn Host| {
+        let owner = owner.as_deref().map(|owner| host.owner(owner)).transpose()?;
+        host.write_file(&path, &content, mode, owner)
+    };
+    Step::new("write the file", run).folder(folder.clone()).litter(litter).durable(folder)
+}
+
+fn remove(path: &Path) -> Step {
+    let path = path.to_path_buf();
+    let folder = folder_of(&path).to_path_buf();
+    let run = move |host: &dyn Host| {
+        metadata_of(host, &path, FileKind::File)?;
+        host.remove_file(&path)
+    };
+    Step::new("remove the file", run).durable(folder)
+}

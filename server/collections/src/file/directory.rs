@@ -1,0 +1,128 @@
+//! `file.directory`: a folder.
+
+use schemars::JsonSchema;
+use seed_role::attrs::{Attrs, Change, Observation};
+use seed_role::claim::Claim;
+use seed_role::host::{FileKind, Host};
+use seed_role::param::{AbsPath, Mode, Output, Outputs};
+use seed_role::step::{Goal, Step, Transition};
+use seed_role::trouble::Result;
+use seed_role::{Declared, Finding, Mend, Role, Watch};
+use seed_spec::shape::{OutputInfo, RefKind};
+use serde::Deserialize;
+
+use super::access::{self, Access};
+use super::{aside, check_path, folder_of, metadata_of};
+
+/// A folder.
+///
+/// `absent` removes it if Seed made it. What others put into it counts as data: it is not removed without being asked for, and
+/// then put aside first.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Directory {
+    /// Where the folder is. Folders on the way that are missing are made, and removed with it when they are empty.
+    path: AbsPath,
+    /// Permission bits, such as `"0750"`. Left out, a new folder gets `"0755"`, and one that is there keeps its own.
+    mode: Option<Mode>,
+    /// Who owns it: `user`, `user:group` or numbers. Left out, it is not compared.
+    owner: Option<String>,
+}
+
+impl Role for Directory {
+    fn claims(&self) -> Vec<Claim> {
+        vec![Claim::Path(self.path.to_path_buf())]
+    }
+
+    fn check(&self) -> Vec<Finding> {
+        check_path(&self.path).into_iter().collect()
+    }
+
+    fn observe(&self, host: &dyn Host) -> Result<Observation> {
+        let metadata = metadata_of(host, &self.path, FileKind::Directory)?;
+        Ok(metadata.map_or(Observation::Absent, |there| Observation::Present(access::seen(host, &there, Attrs::new()))))
+    }
+
+    fn wanted(&self, host: &dyn Host) -> Result<Attrs> {
+        let access = Access { mode: self.mode, owner: self.owner.as_deref() };
+        access.wanted(host, Attrs::new())
+    }
+
+    fn mend(&self, _change: &Change, _seen: &Attrs) -> Mend {
+        Mend::InPlace
+    }
+
+    fn loses(&self, host: &dyn Host, _seen: &Attrs, _ours: Option<&Attrs>) -> Option<String> {
+        // A folder that cannot be read may hold anything.
+        let holds_nothing = host.list(&self.path).is_ok_and(|names| names.is_empty());
+        (!holds_nothing).then(|| format!("the folder {} and all in it", self.path.display()))
+    }
+
+    fn steps(&self, host: &dyn Host, transition: &Transition<'_>) -> Result<Vec<Step>> {
+        let seen = transition.from.attrs();
+        Ok(match (transition.to, seen) {
+            (Goal::Absent, None) => Vec::new(),
+            (Goal::Absent, Some(_)) => vec![self.removal(host, transition.keep)?],
+            (Goal::Attrs(goal), Some(seen)) => access::steps(&self.path, seen, goal),
+            (Goal::Attrs(goal), None) => match transition.kept.and_then(|kept| kept.path.as_deref()) {
+                Some(kept) => vec![aside::bring_back(&self.path, kept)],
+                None => vec![self.making(goal)],
+            },
+        })
+    }
+
+    fn outputs(&self, _seen: Option<&Attrs>) -> Outputs {
+        Outputs::from([("path".to_string(), Output::Text(self.path.display().to_string()))])
+    }
+
+    fn recover(&self, host: &dyn Host, step: &str) -> Result<()> {
+        aside::undo(host, &self.path, step)
+    }
+
+    fn watches(&self) -> Vec<Watch> {
+        vec![Watch::Path(self.path.to_path_buf())]
+    }
+}
+
+impl Directory {
+    fn making(&self, goal: &Attrs) -> Step {
+        let path = self.path.to_path_buf();
+        let folder = folder_of(&path).to_path_buf();
+        let mode = access::mode(Some(goal)).unwrap_or(0o755);
+        let owner = access::owner(goal).map(String::from);
+        let run = move |host: &dyn Host| {
+            host.make_folder(&path, mode)?;
+            if let Some(owner) = owner {
+                host.set_owner(&path, host.owner(&owner)?)?;
+                host.set_mode(&path, mode)?;
+            }
+            Ok(())
+        };
+        Step::new("make the folder", run).folder(folder.clone()).durable(folder)
+    }
+
+    /// Removes the folder. With something in it, it is put aside with all of it; it is emptied only where that was waived.
+    fn removal(&self, host: &dyn Host, keep: Option<&str>) -> Result<Step> {
+        let path = self.path.to_path_buf();
+        let folder = folder_of(&path).to_path_buf();
+        let empty = host.list(&path)?.is_empty();
+        Ok(match keep {
+            Some(keep) if !empty => aside::put(&path, keep, format!("the folder {} and all in it", path.display())),
+            // What comes into it from here on was not spoken of: then this fails.
+            None if !empty => Step::new("remove the folder and all in it", move |host| host.remove_tree(&path)).durable(folder),
+            // What comes into it from here on was not spoken of: then this fails.
+            _ => Step::new("remove the folder", move |host| host.remove_folder(&path)).durable(folder),
+        })
+    }
+}
+
+impl Declared for Directory {
+    const NAME: &'static str = "file.directory";
+    const OUTPUTS: &'static [OutputInfo] = &[OutputInfo { name: "path", kind: RefKind::Directory, doc: "Where the folder is." }];
+    const EXAMPLE: &'static str = r#"inbox:
+  is: file.directory
+  path: /srv/inbox
+  mode: "0750"
+  owner: root:root
+"#;
+}

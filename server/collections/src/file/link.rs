@@ -1,0 +1,122 @@
+//! `file.link`: a symbolic link.
+
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::PathBuf;
+
+use schemars::JsonSchema;
+use seed_role::attrs::{Attrs, Change, Observation};
+use seed_role::claim::Claim;
+use seed_role::host::{FileKind, Host, temporary_of};
+use seed_role::param::{AbsPath, Output, Outputs};
+use seed_role::step::{Goal, Step, Transition};
+use seed_role::trouble::{Result, Trouble};
+use seed_role::{Declared, Finding, Mend, Role, Watch};
+use seed_spec::Code;
+use seed_spec::shape::{OutputInfo, RefKind};
+use serde::Deserialize;
+
+use super::{bytes, check_path, folder_of, metadata_of};
+
+/// A symbolic link.
+///
+/// A link that points elsewhere is pointed anew, and `absent` points it back. A file or folder in its place is left alone.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Link {
+    /// Where the link is. Folders on the way that are missing are made, and removed with it when they are empty.
+    path: AbsPath,
+    /// What it points to, exactly as it is written into the link: a relative path starts at the folder that the link is in. It need not be there.
+    to: String,
+}
+
+const TO: &str = "to";
+
+impl Role for Link {
+    fn claims(&self) -> Vec<Claim> {
+        vec![Claim::Path(self.path.to_path_buf())]
+    }
+
+    fn check(&self) -> Vec<Finding> {
+        let finding = |message: &str, help: &str| Finding {
+            param: TO.into(),
+            code: Code::WrongValue,
+            message: message.into(),
+            help: Some(help.into()),
+        };
+        let target = if self.to.is_empty() {
+            Some(finding("a link must point somewhere", "write a path"))
+        } else if self.to.contains('\0') {
+            Some(finding("a path cannot hold a NUL character", "write a path"))
+        } else if self.to.starts_with("~/") {
+            Some(finding("a link knows no home directory: it would point to a folder called `~`", "write the path from `/`"))
+        } else {
+            None
+        };
+        check_path(&self.path).into_iter().chain(target).collect()
+    }
+
+    fn observe(&self, host: &dyn Host) -> Result<Observation> {
+        if metadata_of(host, &self.path, FileKind::Link)?.is_none() {
+            return Ok(Observation::Absent);
+        }
+        let target = host.read_link(&self.path)?.into_os_string().into_vec();
+        Ok(Observation::Present(Attrs::new().with(TO, bytes::encode(target))))
+    }
+
+    fn wanted(&self, _host: &dyn Host) -> Result<Attrs> {
+        Ok(Attrs::new().with(TO, bytes::encode(self.to.clone().into_bytes())))
+    }
+
+    fn mend(&self, _change: &Change, _seen: &Attrs) -> Mend {
+        Mend::InPlace
+    }
+
+    fn loses(&self, _host: &dyn Host, _seen: &Attrs, _ours: Option<&Attrs>) -> Option<String> {
+        None
+    }
+
+    fn steps(&self, _host: &dyn Host, transition: &Transition<'_>) -> Result<Vec<Step>> {
+        let seen = transition.from.attrs();
+        let path = self.path.to_path_buf();
+        let folder = folder_of(&path).to_path_buf();
+        let goal = match transition.to {
+            Goal::Absent if seen.is_none() => return Ok(Vec::new()),
+            Goal::Absent => {
+                let run = move |host: &dyn Host| {
+                    metadata_of(host, &path, FileKind::Link)?;
+                    host.remove_file(&path)
+                };
+                return Ok(vec![Step::new("remove the link", run).durable(folder)]);
+            }
+            Goal::Attrs(goal) => goal,
+        };
+        if seen.is_some_and(|seen| seen.get(TO) == goal.get(TO)) {
+            return Ok(Vec::new());
+        }
+        let target = goal.get(TO).and_then(bytes::decode);
+        let attempted = || format!("point the link {} anew", path.display());
+        let target = target.ok_or_else(|| Trouble::new(attempted(), "nothing tells where to"))?;
+        let target = PathBuf::from(std::ffi::OsStr::from_bytes(&target));
+        let litter = temporary_of(&path);
+        let run = move |host: &dyn Host| host.make_link(&path, &target);
+        Ok(vec![Step::new("make the link", run).folder(folder.clone()).litter(litter).durable(folder)])
+    }
+
+    fn outputs(&self, _seen: Option<&Attrs>) -> Outputs {
+        Outputs::from([("path".to_string(), Output::Text(self.path.display().to_string()))])
+    }
+
+    fn watches(&self) -> Vec<Watch> {
+        vec![Watch::Path(self.path.to_path_buf())]
+    }
+}
+
+impl Declared for Link {
+    const NAME: &'static str = "file.link";
+    const OUTPUTS: &'static [OutputInfo] = &[OutputInfo { name: "path", kind: RefKind::File, doc: "Where the link is." }];
+    const EXAMPLE: &'static str = r#"current:
+  is: file.link
+  path: /srv/app/current
+  to: releases/3
+"#;
+}

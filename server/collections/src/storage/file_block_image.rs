@@ -1,0 +1,385 @@
+//! `storage.file_block_image`: a file that serves as a disk.
+
+use std::path::{Path, PathBuf};
+
+use schemars::JsonSchema;
+use seed_role::attrs::{Attrs, Change, Observation};
+use seed_role::claim::Claim;
+use seed_role::host::{FileKind, Host, Metadata, temporary_of};
+use seed_role::param::{AbsPath, BackingRef, BlockRef, Extent, Mode, Output, Outputs, Size};
+use seed_role::step::{Goal, Step, Transition};
+use seed_role::tool::Tool;
+use seed_role::trouble::Kind as TroubleKind;
+use seed_role::{Contents, Declared, Finding, Mend, Result, Role, Trouble, Watch};
+use seed_spec::Code;
+use seed_spec::shape::{OutputInfo, RefKind};
+use serde::Deserialize;
+
+use super::device::{Window, foreseen, resolved};
+use super::{finding, holdings, qcow2, signature};
+use crate::file::{access, aside};
+
+const QEMU_IMG: Tool = Tool { program: "qemu-img", debian: "qemu-utils", arch: "qemu-img" };
+
+/// Only root and the owner see into a disk, unless the spec says otherwise.
+const DEFAULT_MODE: u32 = 0o600;
+
+/// A file that serves as a disk: raw, or in QEMU's qcow2 format.
+///
+/// A larger `size` lets it grow in place. A smaller one, or another `format`, makes it anew, and what it holds is lost.
+/// An image that Seed did not make is never made anew.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct FileBlockImage {
+    /// Where the file is. Folders on the way that are missing are made, and removed with it when they are empty.
+    path: AbsPath,
+    /// The size of the disk, such as `4 GiB`.
+    size: Size,
+    /// How the disk is stored in the file.
+    #[serde(default)]
+    format: Format,
+    /// How much room a raw image takes from the start.
+    #[serde(default)]
+    allocate: Allocate,
+    /// The image that this one lies over: it is read where nothing was written here, and never changed. For qcow2
+    /// only; the `size` must be at least as large.
+    over: Option<BackingRef>,
+    /// Permission bits of the file, such as `"0640"`. Left out, a new file gets `"0600"`, and one that is there keeps its own.
+    mode: Option<Mode>,
+    /// Who owns the file: `user`, `user:group` or numbers. Left out, it is not compared.
+    owner: Option<String>,
+}
+
+/// How a disk is stored in a file.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, serde::Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+enum Format {
+    /// Byte for byte: what a loop device needs, and what every program reads.
+    #[default]
+    Raw,
+    /// QEMU's own format: grows as it is written to, and can lie over another image.
+    Qcow2,
+}
+
+impl Format {
+    fn word(self) -> &'static str {
+        match self {
+            Format::Raw => "raw",
+            Format::Qcow2 => "qcow2",
+        }
+    }
+}
+
+/// How much room a raw image takes from the start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, serde::Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+enum Allocate {
+    /// None: blocks are taken as they are written.
+    #[default]
+    Sparse,
+    /// All of it, when it is made and when it grows, so that the disk it lies on cannot fill up beneath it. What a file
+    /// system in the image gives back later (discard) is not taken again.
+    Full,
+}
+
+impl FileBlockImage {
+    fn is_full(&self, host: &dyn Host, metadata: &Metadata) -> Result<bool> {
+        if metadata.allocated >= metadata.len {
+            return Ok(true);
+        }
+        // Holes in an image that is in use are what its file system gave back.
+        if self.allocate == Allocate::Sparse {
+            return Ok(false);
+        }
+        let window = Window { file: self.path.0.clone(), offset: 0, len: metadata.len };
+        Ok(signature::probe(host, &window)?.is_some())
+    }
+
+    fn make(&self, goal: &Attrs) -> Step {
+        let path = self.path.0.clone();
+        let size = goal.size("size").unwrap_or(self.size.0);
+        let mode = access::mode(Some(goal)).unwrap_or(DEFAULT_MODE);
+        let owner = goal.text("owner").map(String::from);
+        let full = goal.text("allocate") == Some("full");
+        let qcow2 = goal.text("format") == Some("qcow2");
+        let over = goal.text("over").map(PathBuf::from);
+        let run = move |host: &dyn Host| {
+            if qcow2 {
+                make_qcow2(host, &path, size, over.as_deref(), mode)?;
+            } else {
+                host.make_image(&path, size, full, mode)?;
+            }
+            owner.map_or(Ok(()), |owner| host.set_owner(&path, host.owner(&owner)?))
+        };
+        let path = &self.path.0;
+        // Nothing has to reach the disk here: one that a power failure takes away held nothing, and is made again.
+        Step::new("make the image file", run).folder(folder_of(path)).litter(temporary_of(path))
+    }
+
+    fn change(&self, from: &Attrs, goal: &Attrs) -> Result<Vec<Step>> {
+        let mut steps = Vec::new();
+        let cannot = |field: &str| {
+            Err(Trouble::new(format!("change the {field} of {}", self.path.display()), "that cannot be done in place"))
+        };
+        for change in from.changes(goal) {
+            match change.field.as_str() {
+                "size" => {
+                    let (Some(size), true) = (goal.size("size"), grows(&change)) else { return cannot("size") };
+                    steps.push(self.grow(size, from.text("format") == Some("qcow2"), goal.text("allocate") == Some("full")));
+                }
+                "allocate" if change.to == "full" => {
+                    let size = goal.size("size").or(from.size("size")).unwrap_or(self.size.0);
+                    let path = self.path.0.clone();
+                    let run = move |host: &dyn Host| host.set_len(&path, size, true);
+                    steps.push(Step::new("allocate all of the image", run));
+                }
+                "allocate" | "mode" | "owner" => {}
+                field => return cannot(field),
+            }
+        }
+        steps.extend(access::steps(&self.path, from, goal));
+        Ok(steps)
+    }
+
+    fn grow(&self, size: u64, qcow2: bool, full: bool) -> Step {
+        let path = self.path.0.clone();
+        let run = move |host: &dyn Host| {
+            if !qcow2 {
+                return host.set_len(&path, size, full);
+            }
+            let (file, size) = (path.display().to_string(), size.to_string());
+            let attempted = format!("grow {file}");
+            seed_role::host::run(host, &attempted, &QEMU_IMG, &["resize", "-q", "-f", "qcow2", &file, &size]).map(drop)
+        };
+        Step::new("grow the image", run)
+    }
+
+    fn remove(&self, keep: Option<&str>) -> Vec<Step> {
+        let path = self.path.0.clone();
+        if let Some(keep) = keep {
+            let what = format!("the image {}", path.display());
+            let put = aside::put(&path, keep, what);
+            return vec![Step::new("see that nothing uses the image", move |host| refuse_if_attached(host, &path)), put];
+        }
+        let remove = move |host: &dyn Host| {
+            refuse_if_attached(host, &path)?;
+            host.remove_file(&path)
+        };
+        vec![Step::new("remove the image file", remove).durable(folder_of(&self.path))]
+    }
+}
+
+fn grows(change: &Change) -> bool {
+    super::compare_sizes(change).is_some_and(std::cmp::Ordering::is_gt)
+}
+
+fn folder_of(path: &Path) -> &Path {
+    path.parent().unwrap_or(path)
+}
+
+/// Makes a qcow2 image beside its place, and moves it there when it is whole.
+fn make_qcow2(host: &dyn Host, path: &Path, size: u64, over: Option<&Path>, mode: u32) -> Result<()> {
+    let temporary = temporary_of(path);
+    let (file, size) = (temporary.display().to_string(), size.to_string());
+    let base = over.map(|base| Ok::<_, Trouble>((base.display().to_string(), base_format(host, base)?))).transpose()?;
+    let mut args = vec!["create", "-q", "-f", "qcow2"];
+    if let Some((base, format)) = &base {
+        args.extend(["-b", base, "-F", format]);
+    }
+    args.extend([file.as_str(), &size]);
+    host.remove_file(&temporary)?;
+    seed_role::host::run(host, &format!("make the image {}", path.display()), &QEMU_IMG, &args)?;
+    host.set_mode(&temporary, mode)?;
+    host.sync(std::slice::from_ref(&temporary))?;
+    host.rename(&temporary, path)
+}
+
+fn base_format(host: &dyn Host, base: &Path) -> Result<&'static str> {
+    Ok(if qcow2::header(host, base)?.is_some() { "qcow2" } else { "raw" })
+}
+
+/// A loop device would keep the removed file alive, and its space with it.
+fn refuse_if_attached(host: &dyn Host, path: &Path) -> Result<()> {
+    let loops = host.loops()?;
+    let Some(device) = loops.iter().find(|device| !device.deleted && device.backing == resolved(host, path)) else {
+        return Ok(());
+    };
+    let device = device.device.display();
+    Err(Trouble::new(format!("remove {}", path.display()), format!("the loop device {device} is attached to it"))
+        .kind(TroubleKind::Busy)
+        .hint(format!("detach it: losetup -d {device}")))
+}
+
+impl Role for FileBlockImage {
+    fn claims(&self) -> Vec<Claim> {
+        vec![Claim::Path(self.path.0.clone())]
+    }
+
+    fn tools(&self) -> Vec<&'static Tool> {
+        if self.format == Format::Qcow2 { vec![&QEMU_IMG] } else { Vec::new() }
+    }
+
+    fn check(&self) -> Vec<Finding> {
+        let mut findings = Vec::new();
+        if self.size.0 == 0 {
+            findings.push(finding(
+                "size",
+                Code::WrongValue,
+                "a disk of no size holds nothing",
+                "say how large it is, such as `4 GiB`",
+            ));
+        } else if !self.size.0.is_multiple_of(512) {
+            let help = format!("{} is the next larger one", Size(self.size.0.next_multiple_of(512)));
+            findings.push(finding("size", Code::WrongValue, "a disk is a whole number of sectors of 512 bytes", &help));
+        }
+        if self.path.file_name().is_none() {
+            let message = format!("`{}` is not a place where a file can be made", self.path.display());
+            findings.push(finding("path", Code::WrongValue, &message, "name a file, such as `./lab.img`"));
+        }
+        if self.format == Format::Raw && self.over.is_some() {
+            findings.push(finding("over", Code::WrongValue, "a raw image cannot lie over another", "add `format: qcow2`"));
+        }
+        if self.format == Format::Qcow2 && self.allocate == Allocate::Full {
+            let help = "leave `allocate` out, or use `format: raw`";
+            findings.push(finding("allocate", Code::WrongValue, "only a raw image can be allocated in full", help));
+        }
+        let base = self.over.as_ref().and_then(|over| foreseen(over));
+        if let Some(base) = base.filter(|base| *base > self.size.0) {
+            let message = format!("the image it lies over is larger: {}", Size(base));
+            findings.push(finding("size", Code::TooSmall, &message, &format!("make it at least {}", Size(base))));
+        }
+        findings
+    }
+
+    fn observe(&self, host: &dyn Host) -> Result<Observation> {
+        let Some(metadata) = host.metadata(&self.path)? else { return Ok(Observation::Absent) };
+        if metadata.kind != FileKind::File {
+            return Ok(Observation::Present(Attrs::new().with("format", super::kind_words(metadata.kind))));
+        }
+        let header = qcow2::header(host, &self.path)?;
+        let format = if header.is_some() { Format::Qcow2 } else { Format::Raw };
+        let size = header.as_ref().map_or(metadata.len, |header| header.size);
+        let mut attrs = Attrs::new().with("size", Size(size).to_string()).with("format", format.word());
+        if format == Format::Raw && self.is_full(host, &metadata)? {
+            attrs.set("allocate", "full");
+        }
+        let over = header.and_then(|header| header.backing).map(|base| base.display().to_string());
+        Ok(Observation::Present(access::seen(host, &metadata, attrs.with_some("over", over))))
+    }
+
+    fn wanted(&self, host: &dyn Host) -> Result<Attrs> {
+        let attrs = Attrs::new().with("size", self.size.to_string()).with("format", self.format.word());
+        // A sparse image that has been written to is as good as one that has not.
+        let attrs = attrs.with_some("allocate", (self.allocate == Allocate::Full).then_some("full"));
+        let attrs = match (self.format, &self.over) {
+            (Format::Qcow2, Some(over)) => attrs.with_some("over", over.path.as_ref().map(|path| path.display().to_string())),
+            _ => attrs,
+        };
+        access::Access { mode: self.mode, owner: self.owner.as_deref() }.wanted(host, attrs)
+    }
+
+    fn mend(&self, change: &Change, seen: &Attrs) -> Mend {
+        match change.field.as_str() {
+            "format" if !matches!(seen.text("format"), Some("raw" | "qcow2")) => Mend::Never(format!(
+                "{} is {}, and Seed puts no image in its place: move it away, or choose another path",
+                self.path.display(),
+                seen.text("format").unwrap_or("something else"),
+            )),
+            "size" if grows(change) => Mend::InPlace,
+            "allocate" | "mode" | "owner" => Mend::InPlace,
+            _ => Mend::Replace,
+        }
+    }
+
+    fn loses(&self, host: &dyn Host, seen: &Attrs, _: Option<&Attrs>) -> Option<String> {
+        let lost = match seen.text("format") {
+            Some("qcow2") => {
+                let holds = |header| qcow2::holds_data(host, &self.path, &header);
+                let written = qcow2::header(host, &self.path).and_then(|header| header.map_or(Ok(true), holds));
+                written.map(|written| written.then(|| "what was written to it".to_string()))
+            }
+            Some("raw") => {
+                let len = host.size_of(&self.path).ok().flatten().unwrap_or(0);
+                let window = Window { file: self.path.0.clone(), offset: 0, len };
+                attached(host, &self.path).and_then(|device| holdings::on_device(host, &window, device.as_deref()))
+            }
+            _ => Ok(None),
+        };
+        let path = self.path.display();
+        match lost {
+            Ok(lost) => lost.map(|lost| format!("the image {path} with {lost}")),
+            Err(_) => Some(format!("the image {path}, which cannot be read")),
+        }
+    }
+
+    fn steps(&self, _: &dyn Host, transition: &Transition<'_>) -> Result<Vec<Step>> {
+        let kept = transition.kept.and_then(|kept| kept.path.as_deref());
+        match (transition.from, transition.to) {
+            (Observation::Unknown(reason), _) => Err(super::unknown("change the image", reason)),
+            (Observation::Absent, Goal::Absent) => Ok(Vec::new()),
+            (Observation::Present(_), Goal::Absent) => Ok(self.remove(transition.keep)),
+            (_, Goal::Attrs(_)) if kept.is_some() => {
+                let mut steps = match transition.from {
+                    Observation::Present(_) => self.remove(transition.keep),
+                    _ => Vec::new(),
+                };
+                steps.extend(kept.map(|kept| aside::bring_back(&self.path, kept)));
+                Ok(steps)
+            }
+            (Observation::Absent, Goal::Attrs(goal)) => Ok(vec![self.make(goal)]),
+            (Observation::Present(from), Goal::Attrs(goal)) => self.change(from, goal),
+        }
+    }
+
+    fn recover(&self, host: &dyn Host, step: &str) -> Result<()> {
+        aside::undo(host, &self.path, step)
+    }
+
+    fn outputs(&self, seen: Option<&Attrs>) -> Outputs {
+        let path = self.path.0.clone();
+        // The bytes of a disk in a qcow2 image do not lie in the file as they are on the disk.
+        let file = (self.format == Format::Raw).then(|| path.clone());
+        let bytes = Extent { file, offset: 0, len: Some(self.size.0), fresh: seen.is_none() };
+        let output = Output::Block(BlockRef { of: None, path: Some(path), bytes: Some(bytes) });
+        Outputs::from([("path".to_string(), output)])
+    }
+
+    fn contents(&self, _: &Observation) -> Contents {
+        Contents::Same
+    }
+
+    fn watches(&self) -> Vec<Watch> {
+        vec![Watch::Path(self.path.0.clone())]
+    }
+}
+
+/// The loop device that a file is attached to as a whole.
+fn attached(host: &dyn Host, path: &Path) -> Result<Option<PathBuf>> {
+    let loops = host.loops()?;
+    let backing = resolved(host, path);
+    Ok(loops.iter().find(|device| device.backing == backing && device.offset == 0).map(|device| device.device.clone()))
+}
+
+impl Declared for FileBlockImage {
+    const NAME: &'static str = "storage.file_block_image";
+    const OUTPUTS: &'static [OutputInfo] =
+        &[OutputInfo { name: "path", kind: RefKind::File, doc: "The image file, for a loop device or a virtual machine." }];
+    const EXAMPLE: &'static str = r#"image:
+  is: storage.file_block_image
+  path: ./lab.img
+  size: 4 GiB
+
+base:
+  is: storage.file_block_image
+  path: ./base.qcow2
+  format: qcow2
+  size: 20 GiB
+
+overlay:
+  is: storage.file_block_image
+  path: ./overlay.qcow2
+  format: qcow2
+  size: 20 GiB
+  over: base
+"#;
+}

@@ -1,0 +1,227 @@
+//! `storage.loopback_device`: a block device that shows a file (loop(4)).
+
+use std::path::{Path, PathBuf};
+
+use schemars::JsonSchema;
+use seed_role::attrs::{Attrs, Change, Observation};
+use seed_role::claim::Claim;
+use seed_role::host::{Host, LoopConfig, LoopDevice};
+use seed_role::param::{BackingRef, BlockRef, Extent, Output, Outputs, Size};
+use seed_role::step::{Goal, Step, Transition};
+use seed_role::trouble::Kind;
+use seed_role::{Contents, Declared, Finding, Mend, Result, Role, Trouble, Watch};
+use seed_spec::Code;
+use seed_spec::shape::{OutputInfo, RefKind};
+use serde::Deserialize;
+use serde_json::Value as Json;
+
+use super::device::{foreseen, must_be_there, resolved};
+use super::{finding, not_in_place, qcow2};
+
+/// The kernel counts the size of a loop device in sectors of 512 bytes.
+const SECTOR: u64 = 512;
+
+/// A block device that shows the bytes of a file, so that it can be partitioned, hold a file system, and be mounted.
+///
+/// The kernel chooses which of `/dev/loop0`, `/dev/loop1`, … it is; refer to it by the name of the role. When the file grows,
+/// so does the device.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct LoopbackDevice {
+    /// The file that it shows: an image role, or a path.
+    backing: BackingRef,
+    /// Whether writing to it is refused.
+    #[serde(default)]
+    read_only: bool,
+    /// Whether the kernel looks for partitions on it. Needed for a `storage.partition_table` on it.
+    #[serde(default)]
+    partscan: bool,
+    /// Where in the file it begins, a multiple of 512 bytes. Left out, at the start.
+    offset: Option<Size>,
+    /// The size of its sectors in bytes: 512, 1024, 2048 or 4096. Left out, the kernel chooses, mostly 512.
+    sector_size: Option<u32>,
+}
+
+impl LoopbackDevice {
+    fn offset(&self) -> u64 {
+        self.offset.map_or(0, |offset| offset.0)
+    }
+
+    /// The file that the kernel will name: none while it is not there.
+    fn file(&self) -> Option<&Path> {
+        self.backing.path.as_deref()
+    }
+
+    fn find(&self, host: &dyn Host) -> Result<Option<LoopDevice>> {
+        let Some(file) = self.file() else { return Ok(None) };
+        let loops = host.loops()?;
+        if loops.is_empty() {
+            return Ok(None);
+        }
+        let file = resolved(host, file);
+        let mut attached = loops.iter().filter(|device| !device.deleted && device.backing == file);
+        let first = attached.next();
+        let exact = first.filter(|device| device.offset == self.offset());
+        Ok(exact.or_else(|| attached.find(|device| device.offset == self.offset())).or(first).cloned())
+    }
+
+    /// How large it will be: the file from the offset on.
+    fn foreseen(&self) -> Option<u64> {
+        foreseen(&self.backing).map(|len| len.saturating_sub(self.offset()))
+    }
+
+    fn attach(&self, file: PathBuf, goal: &Attrs) -> Step {
+        let config = LoopConfig {
+            backing: file,
+            offset: goal.size("offset").unwrap_or_else(|| self.offset()),
+            read_only: goal.flag("read_only"),
+            partscan: goal.flag("partscan"),
+            sector_size: goal.get("sector_size").and_then(Json::as_u64).and_then(|size| u32::try_from(size).ok()),
+        };
+        let run = move |host: &dyn Host| {
+            must_be_there(host, &config.backing)?;
+            if qcow2::header(host, &config.backing)?.is_some() {
+                let file = config.backing.display();
+                return Err(Trouble::new(format!("attach {file}"), "a loop device cannot read the qcow2 format")
+                    .hint("give the image `format: raw`"));
+            }
+            host.attach_loop(&config).map(drop)
+        };
+        Step::new("attach the loop device", run)
+    }
+
+    fn device(&self, seen: &Attrs) -> Result<PathBuf> {
+        let device = seen.text("device").map(PathBuf::from);
+        device.ok_or_else(|| Trouble::new("use the loop device", "it is not there any more").kind(Kind::Gone))
+    }
+}
+
+fn refuse_if_mounted(host: &dyn Host, device: &Path) -> Result<()> {
+    let mounts = host.mounts()?;
+    let name = device.to_string_lossy();
+    let is_of = |source: &str| source.strip_prefix(&*name).is_some_and(|rest| rest.is_empty() || rest.starts_with('p'));
+    mounts.iter().find(|mount| is_of(&mount.source)).map_or(Ok(()), |mount| Err(super::mounts::in_use(mount)))
+}
+
+impl Role for LoopbackDevice {
+    fn claims(&self) -> Vec<Claim> {
+        vec![Claim::Device(self.backing.key())]
+    }
+
+    fn check(&self) -> Vec<Finding> {
+        let mut findings = Vec::new();
+        if !self.offset().is_multiple_of(SECTOR) {
+            let help = format!("{} is the next one", Size(self.offset().next_multiple_of(SECTOR)));
+            findings.push(finding("offset", Code::WrongValue, "it is not a multiple of 512 bytes", &help));
+        }
+        if self.sector_size.is_some_and(|size| !size.is_power_of_two() || !(512..=4096).contains(&size)) {
+            let message = "a loop device has sectors of 512, 1024, 2048 or 4096 bytes";
+            findings.push(finding("sector_size", Code::WrongValue, message, "leave it out, and the kernel chooses"));
+        }
+        if let Some(len) = foreseen(&self.backing).filter(|len| *len <= self.offset()) {
+            let message = format!("nothing is left of the {} behind it", Size(len));
+            findings.push(finding("offset", Code::TooSmall, &message, "begin earlier, or make the image larger"));
+        }
+        findings
+    }
+
+    fn observe(&self, host: &dyn Host) -> Result<Observation> {
+        let Some(device) = self.find(host)? else { return Ok(Observation::Absent) };
+        let attrs = Attrs::new()
+            .with("device", device.device.display().to_string())
+            .with("backing", self.backing.key())
+            .with("size", Size(device.size).to_string())
+            .with("offset", Size(device.offset).to_string())
+            .with("read_only", device.read_only)
+            .with("partscan", device.partscan)
+            .with("sector_size", device.sector_size)
+            .with_some("size_limit", (device.size_limit > 0).then(|| Size(device.size_limit).to_string()));
+        Ok(Observation::Present(attrs))
+    }
+
+    fn wanted(&self, host: &dyn Host) -> Result<Attrs> {
+        let size = match (self.foreseen(), self.file()) {
+            (Some(size), _) => Some(size),
+            (None, Some(file)) => host.size_of(file)?.map(|len| len.saturating_sub(self.offset())),
+            (None, None) => None,
+        };
+        Ok(Attrs::new()
+            .with_some("size", size.map(|size| Size(size - size % SECTOR).to_string()))
+            .with("offset", Size(self.offset()).to_string())
+            .with("read_only", self.read_only)
+            .with("partscan", self.partscan)
+            .with_some("sector_size", self.sector_size))
+    }
+
+    fn mend(&self, change: &Change, seen: &Attrs) -> Mend {
+        // A limit that somebody set on its size goes only with attaching it anew.
+        if change.field == "size" && seen.get("size_limit").is_none() { Mend::InPlace } else { Mend::Replace }
+    }
+
+    fn loses(&self, _: &dyn Host, _: &Attrs, _: Option<&Attrs>) -> Option<String> {
+        None
+    }
+
+    fn steps(&self, _: &dyn Host, transition: &Transition<'_>) -> Result<Vec<Step>> {
+        match (transition.from, transition.to) {
+            (Observation::Unknown(reason), _) => Err(super::unknown("change the loop device", reason)),
+            (Observation::Absent, Goal::Absent) => Ok(Vec::new()),
+            (Observation::Absent, Goal::Attrs(goal)) => Ok(vec![self.attach(self.backing.ready()?.to_path_buf(), goal)]),
+            (Observation::Present(from), Goal::Absent) => {
+                let device = self.device(from)?;
+                let detach = move |host: &dyn Host| {
+                    refuse_if_mounted(host, &device)?;
+                    host.detach_loop(&device)
+                };
+                Ok(vec![Step::new("detach the loop device", detach)])
+            }
+            (Observation::Present(from), Goal::Attrs(goal)) => {
+                let changes = from.changes(goal);
+                if let Some(change) = changes.iter().find(|change| change.field != "size" && change.field != "device") {
+                    return Err(not_in_place(&change.field, "the loop device"));
+                }
+                if !changes.iter().any(|change| change.field == "size") {
+                    return Ok(Vec::new());
+                }
+                let device = self.device(from)?;
+                Ok(vec![Step::new("let the loop device grow with its file", move |host| host.refresh_loop(&device))])
+            }
+        }
+    }
+
+    fn outputs(&self, seen: Option<&Attrs>) -> Outputs {
+        let behind = self.backing.bytes.as_ref();
+        let bytes = Extent {
+            file: behind.map_or_else(|| self.backing.path.clone(), |bytes| bytes.file.clone()),
+            offset: self.offset() + behind.map_or(0, |bytes| bytes.offset),
+            len: self.foreseen().map(|len| len - len % SECTOR),
+            fresh: behind.is_some_and(|bytes| bytes.fresh),
+        };
+        let path = seen.and_then(|attrs| attrs.text("device")).map(PathBuf::from);
+        let output = Output::Block(BlockRef { of: None, path, bytes: Some(bytes) });
+        Outputs::from([("device".to_string(), output)])
+    }
+
+    fn contents(&self, _: &Observation) -> Contents {
+        Contents::Same
+    }
+
+    fn watches(&self) -> Vec<Watch> {
+        std::iter::once(Watch::Loops).chain(self.file().map(|file| Watch::Path(file.to_path_buf()))).collect()
+    }
+}
+
+impl Declared for LoopbackDevice {
+    const NAME: &'static str = "storage.loopback_device";
+    const OUTPUTS: &'static [OutputInfo] =
+        &[OutputInfo { name: "device", kind: RefKind::Block, doc: "The block device, such as `/dev/loop0`." }];
+    const EXAMPLE: &'static str = r#"image:
+  is: storage.file_block_image
+  path: ./lab.img
+  size: 4 GiB
+
+loop:
+  is: storage.loopback_device
+  backing: image
+"#;
+}

@@ -1,0 +1,385 @@
+//! Apply: what was planned is done, in parallel along the graph, journalled, and looked at again.
+
+mod role;
+mod tasks;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use seed_role::host::Host;
+use seed_role::param::Outputs;
+use seed_role::trouble::Result;
+use serde::Serialize;
+
+use crate::journal::ledger::PutAside;
+use crate::journal::{Journal, Record, now};
+use crate::node::Graph;
+use crate::plan::{Action, Plan, PlannedRole};
+use role::Prepared;
+use tasks::{Half, Status, Tasks};
+
+/// What happens while a plan is applied.
+#[derive(Clone, Debug, Serialize)]
+#[serde(tag = "event", rename_all = "lowercase")]
+pub enum Event {
+    /// A role's change begins.
+    Started {
+        /// The role.
+        role: String,
+        /// What is done.
+        action: Action,
+    },
+    /// A step of it begins.
+    Progress {
+        /// The role.
+        role: String,
+        /// What is done.
+        action: Action,
+        /// What the step does.
+        message: String,
+    },
+    /// It has ended well.
+    Done {
+        /// The role.
+        role: String,
+        /// What was done; `none` if it turned out that nothing was needed.
+        action: Action,
+        /// How long it took.
+        seconds: f64,
+    },
+    /// It has failed.
+    Failed {
+        /// The role.
+        role: String,
+        /// What was to be done.
+        action: Action,
+        /// What was attempted, what came back, what to do.
+        message: String,
+        /// How long it took.
+        seconds: f64,
+    },
+    /// It was left out, because what it needs failed or the run was interrupted.
+    Skipped {
+        /// The role.
+        role: String,
+        /// What was to be done.
+        action: Action,
+        /// Why.
+        message: String,
+    },
+}
+
+/// How an apply ended.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Summary {
+    /// Roles that were changed.
+    pub changed: usize,
+    /// Roles that needed nothing.
+    pub unchanged: usize,
+    /// Roles that failed.
+    pub failed: usize,
+    /// Roles that were left out because of failures or an interruption.
+    pub skipped: usize,
+    /// How long all of it took.
+    pub seconds: f64,
+    /// Whether it was interrupted.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub interrupted: bool,
+}
+
+/// What an apply works with.
+pub struct Apply<'a> {
+    /// The roles.
+    pub graph: &'a Graph,
+    /// What is to be done.
+    pub plan: &'a Plan,
+    /// The machine.
+    pub host: &'a dyn Host,
+    /// The journal, open for this run.
+    pub journal: &'a Journal,
+    /// What was asked for, as the journal is to call it: `apply present`.
+    pub command: &'a str,
+    /// How many roles are changed at the same time.
+    pub jobs: usize,
+    /// Set to end at the next safe point.
+    pub stop: &'a AtomicBool,
+    /// Told what happens; from several threads.
+    pub report: &'a (dyn Fn(&Event) + Sync),
+}
+
+/// How long the spec lets what was put aside be kept, in milliseconds, against the time now.
+fn is_over(aside: &PutAside, keep: u64) -> bool {
+    now().saturating_sub(aside.time) > keep / 1000
+}
+
+/// Removes what was put aside by earlier runs and whose time is over.
+///
+/// # Errors
+///
+/// When it cannot be removed; then it is tried again the next time.
+pub fn expire(host: &dyn Host, journal: &Journal, keep: u64) -> Result<()> {
+    let over: Vec<PutAside> =
+        journal.with_ledger(|ledger| ledger.put_aside.iter().filter(|aside| is_over(aside, keep)).cloned().collect());
+    for aside in over {
+        if let Some(path) = &aside.kept.path {
+            remove_put_aside(host, path)?;
+        }
+        journal.write(&[Record::Forgotten { role: aside.role, run: aside.run }], false)?;
+    }
+    Ok(())
+}
+
+fn remove_put_aside(host: &dyn Host, path: &std::path::Path) -> Result<()> {
+    use seed_role::host::FileKind;
+    /// The inode number of a subvolume's top folder (btrfs(5)).
+    const SUBVOLUME_INODE: u64 = 256;
+    match host.metadata(path)? {
+        Some(metadata) if metadata.kind == FileKind::Directory && metadata.inode == SUBVOLUME_INODE => host.btrfs_delete(path),
+        Some(metadata) if metadata.kind == FileKind::Directory => host.remove_tree(path),
+        Some(_) => host.remove_file(path),
+        None => Ok(()),
+    }
+}
+
+/// What the workers share.
+struct Shared {
+    tasks: Tasks,
+    outputs: Vec<Option<Arc<Outputs>>>,
+    /// Per node, whether anything was changed.
+    changed: BTreeMap<usize, bool>,
+    failed: BTreeMap<usize, String>,
+    skipped: BTreeMap<usize, String>,
+    broken: Option<seed_role::Trouble>,
+}
+
+impl Apply<'_> {
+    /// Whether there is nothing to do, not even to end what an interruption left open.
+    pub fn is_idle(graph: &Graph, plan: &Plan, journal: &Journal) -> bool {
+        plan.renamed.is_empty() && journal.with_ledger(|ledger| Tasks::new(graph, plan, ledger).is_empty())
+    }
+
+    /// Does it.
+    ///
+    /// # Errors
+    ///
+    /// When the journal cannot be written: then nothing more is done. What fails on a role is reported, and told in
+    /// the summary.
+    pub fn run(&self) -> Result<Summary> {
+        let start = Instant::now();
+        self.journal.begin(self.command, &self.plan.digest)?;
+        self.take_over_renamed()?;
+        self.remove_litter()?;
+        let tasks = self.journal.with_ledger(|ledger| Tasks::new(self.graph, self.plan, ledger));
+        let shared = Mutex::new(Shared {
+            tasks,
+            outputs: self.plan.now.clone(),
+            changed: BTreeMap::new(),
+            failed: BTreeMap::new(),
+            skipped: BTreeMap::new(),
+            broken: None,
+        });
+        self.refuse(&shared);
+        let woken = Condvar::new();
+        std::thread::scope(|scope| {
+            for _ in 0..self.jobs.max(1) {
+                scope.spawn(|| self.work(&shared, &woken));
+            }
+        });
+        let shared = shared.into_inner().unwrap_or_else(PoisonError::into_inner);
+        if let Some(trouble) = shared.broken {
+            return Err(trouble);
+        }
+        let summary = self.summary(&shared, start);
+        let status = match (summary.interrupted, summary.failed) {
+            (true, _) => "interrupted",
+            (false, 0) => "done",
+            _ => "failed",
+        };
+        self.journal.close(status)?;
+        Ok(summary)
+    }
+
+    fn summary(&self, shared: &Shared, start: Instant) -> Summary {
+        let changed = shared.changed.iter().filter(|(node, changed)| **changed && !shared.failed.contains_key(node)).count();
+        let (failed, skipped) = (shared.failed.len(), shared.skipped.len());
+        Summary {
+            changed,
+            unchanged: self.plan.roles.len().saturating_sub(changed + failed + skipped),
+            failed,
+            skipped,
+            seconds: start.elapsed().as_secs_f64(),
+            interrupted: self.stop.load(Ordering::Relaxed),
+        }
+    }
+
+    fn take_over_renamed(&self) -> Result<()> {
+        let records: Vec<Record> =
+            self.plan.renamed.iter().map(|(from, to)| Record::Renamed { from: from.clone(), to: to.clone() }).collect();
+        if records.is_empty() { Ok(()) } else { self.journal.write(&records, false) }
+    }
+
+    /// Removes the temporary files that interrupted steps may have left.
+    fn remove_litter(&self) -> Result<()> {
+        let litter: Vec<PathBuf> = self.journal.with_ledger(|ledger| {
+            let open = ledger.open().filter_map(|role| ledger.get(role)?.open);
+            open.flat_map(|open| open.litter).collect()
+        });
+        for path in litter {
+            // What cannot be removed (its device is gone, say) does no harm: its name is used again.
+            let _ = self.host.remove_file(&path);
+        }
+        Ok(())
+    }
+
+    /// Fails the roles that the plan already says cannot be done.
+    fn refuse(&self, shared: &Mutex<Shared>) {
+        let mut shared = lock(shared);
+        for planned in self.plan.roles.iter().filter(|planned| planned.refused) {
+            let message = planned.reason.clone().unwrap_or_default();
+            (self.report)(&Event::Failed {
+                role: planned.role.to_string(),
+                action: planned.action,
+                message: message.clone(),
+                seconds: 0.0,
+            });
+            shared.failed.insert(planned.node, message);
+            for skipped in shared.tasks.fail_node(planned.node) {
+                self.skip(&mut shared, skipped.node, &format!("needs {}, which failed", planned.role));
+            }
+        }
+    }
+
+    fn planned(&self, node: usize) -> Option<&PlannedRole> {
+        // Planned roles are in the order of the nodes, with those left out missing.
+        let at = self.plan.roles.binary_search_by_key(&node, |planned| planned.node).ok()?;
+        self.plan.roles.get(at)
+    }
+
+    fn work(&self, shared: &Mutex<Shared>, woken: &Condvar) {
+        loop {
+            let batch = {
+                let mut guard = lock(shared);
+                loop {
+                    if guard.broken.is_some() || guard.tasks.is_finished() {
+                        woken.notify_all();
+                        return;
+                    }
+                    if self.stop.load(Ordering::Relaxed) {
+                        self.skip_rest(&mut guard);
+                        if guard.tasks.is_finished() {
+                            continue;
+                        }
+                        // What others are at is waited for below.
+                    }
+                    let batch = guard.tasks.take(self.jobs);
+                    if !batch.is_empty() {
+                        break batch;
+                    }
+                    guard = woken.wait(guard).unwrap_or_else(PoisonError::into_inner);
+                }
+            };
+            self.run_batch(&batch, shared);
+            woken.notify_all();
+        }
+    }
+
+    fn skip_rest(&self, shared: &mut Shared) {
+        for task in shared.tasks.abandon() {
+            self.skip(shared, task.node, "interrupted");
+        }
+    }
+
+    fn skip(&self, shared: &mut Shared, node: usize, message: &str) {
+        let Some(planned) = self.planned(node) else { return };
+        if shared.failed.contains_key(&node) || shared.skipped.insert(node, message.to_string()).is_some() {
+            return;
+        }
+        (self.report)(&Event::Skipped { role: planned.role.to_string(), action: planned.action, message: message.to_string() });
+    }
+
+    /// Runs tasks that are ready at the same time: their intents become durable together.
+    fn run_batch(&self, batch: &[usize], shared: &Mutex<Shared>) {
+        let tasks: Vec<_> = {
+            let guard = lock(shared);
+            let outputs = |node: usize| guard.outputs.get(node)?.clone();
+            let with_role = |id: &usize| {
+                let task = guard.tasks.get(*id);
+                (*id, task, self.graph.build(task.node, &outputs))
+            };
+            batch.iter().map(with_role).collect()
+        };
+        let started = Instant::now();
+        let mut prepared: Vec<(usize, Prepared<'_>)> = Vec::new();
+        let mut ended: Vec<(usize, role::End)> = Vec::new();
+        for (id, task, role) in tasks {
+            let Some(planned) = self.planned(task.node) else { continue };
+            (self.report)(&Event::Started { role: planned.role.to_string(), action: planned.action });
+            match role.and_then(|role| self.prepare(planned, task.half, role)) {
+                Ok(ready) => prepared.push((id, ready)),
+                Err(trouble) => ended.push((id, role::End::failed(&trouble))),
+            }
+        }
+        let records: Vec<Record> = prepared.iter_mut().flat_map(|(_, ready)| std::mem::take(&mut ready.records)).collect();
+        if !records.is_empty()
+            && let Err(trouble) = self.journal.write(&records, true)
+        {
+            return self.break_off(shared, trouble);
+        }
+        let mut durable: Vec<PathBuf> = Vec::new();
+        for (id, ready) in prepared {
+            ended.push((id, self.carry_out(ready, &mut durable)));
+        }
+        if !durable.is_empty()
+            && let Err(trouble) = self.host.sync(&durable)
+        {
+            ended.iter_mut().for_each(|(_, end)| end.fail(&trouble));
+        }
+        let records: Vec<Record> = ended.iter().flat_map(|(_, end)| end.records.clone()).collect();
+        if !records.is_empty()
+            && let Err(trouble) = self.journal.write(&records, false)
+        {
+            return self.break_off(shared, trouble);
+        }
+        let mut guard = lock(shared);
+        for (id, end) in ended {
+            self.note(&mut guard, id, end, started);
+        }
+    }
+
+    fn break_off(&self, shared: &Mutex<Shared>, trouble: seed_role::Trouble) {
+        lock(shared).broken.get_or_insert(trouble);
+    }
+
+    fn note(&self, shared: &mut Shared, id: usize, end: role::End, started: Instant) {
+        let task = shared.tasks.get(id);
+        let Some(planned) = self.planned(task.node) else { return };
+        let role = planned.role.to_string();
+        let seconds = started.elapsed().as_secs_f64();
+        if let Some(message) = end.failure {
+            (self.report)(&Event::Failed { role: role.clone(), action: planned.action, message: message.clone(), seconds });
+            shared.failed.insert(task.node, message);
+            for skipped in shared.tasks.end(id, Status::Failed) {
+                self.skip(shared, skipped.node, &format!("needs {role}, which failed"));
+            }
+            return;
+        }
+        if end.outputs.is_some() || task.half == Half::Down {
+            shared.outputs[task.node] = end.outputs.map(Arc::new);
+        }
+        *shared.changed.entry(task.node).or_default() |= end.changed;
+        shared.tasks.end(id, Status::Done);
+        if task.half == Half::Down && planned.action == Action::Replace {
+            return;
+        }
+        let changed = shared.changed.get(&task.node).copied().unwrap_or_default();
+        let action = if changed { planned.action } else { Action::None };
+        (self.report)(&Event::Done { role, action, seconds });
+    }
+}
+
+fn lock(shared: &Mutex<Shared>) -> MutexGuard<'_, Shared> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,321 @@
+//! One half of the change of one role: looked at again, journalled, carried out step by step, verified.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
+
+use seed_role::Role;
+use seed_role::attrs::{Attrs, Observation};
+use seed_role::host::{FileKind, Host};
+use seed_role::param::Outputs;
+use seed_role::step::{Goal, Step, Transition};
+use seed_role::trouble::{Kind, Result, Trouble};
+
+use super::tasks::Half;
+use super::{Apply, Event};
+use crate::journal::{Outcome, Record, fingerprint, now};
+use crate::plan::decide::Known;
+use crate::plan::{Action, Ownership, PlannedRole, Wish};
+
+/// Folders made on the way have this mode.
+const FOLDER_MODE: u32 = 0o755;
+
+/// A half that is ready to run once its records are durable.
+pub(super) struct Prepared<'a> {
+    planned: &'a PlannedRole,
+    half: Half,
+    role: Box<dyn Role>,
+    steps: Vec<Step>,
+    /// Folders that the first step needs and that are missing; those of later steps are looked for then.
+    made: Vec<PathBuf>,
+    pub records: Vec<Record>,
+}
+
+/// How a half ended.
+pub(super) struct End {
+    pub failure: Option<String>,
+    pub outputs: Option<Outputs>,
+    pub changed: bool,
+    pub records: Vec<Record>,
+    role: String,
+}
+
+impl End {
+    pub fn failed(trouble: &Trouble) -> End {
+        End { failure: Some(trouble.to_string()), outputs: None, changed: false, records: Vec::new(), role: String::new() }
+    }
+
+    pub fn fail(&mut self, trouble: &Trouble) {
+        if self.failure.is_none() {
+            self.failure = Some(trouble.to_string());
+            self.records = vec![Record::End { role: self.role.clone(), outcome: Outcome::Failed(trouble.to_string()) }];
+        }
+    }
+}
+
+impl Apply<'_> {
+    /// Looks at the role again, and finds the steps.
+    pub(super) fn prepare<'p>(&self, planned: &'p PlannedRole, half: Half, role: Box<dyn Role>) -> Result<Prepared<'p>> {
+        let node = &self.graph.nodes[planned.node];
+        let ownership = Ownership::Read(self.journal.with_ledger(|ledger| ledger.get(&node.name)));
+        let mut records = Vec::new();
+        if let Some(step) = ownership.interrupted_in() {
+            role.recover(self.host, step)?;
+            records.push(Record::StepDone { role: node.name.to_string(), name: step.to_string() });
+        }
+        let known = Known { owned: &ownership, host: self.host };
+        let seen = role.observe(self.host)?;
+        let keep_name = format!("seed-kept-{}", self.journal.run);
+        let keep = (!planned.disposable).then_some(keep_name.as_str());
+        let (goal_attrs, kept) = match &planned.wish {
+            Wish::Back { to: Observation::Present(before), kept, .. } => (Some(before.clone()), kept.as_ref()),
+            Wish::Present if half == Half::Up => (Some(role.wanted(self.host)?), None),
+            _ => (None, None),
+        };
+        if self.same(&planned.wish, half, &seen, goal_attrs.as_ref()) {
+            return Ok(Prepared { planned, half, role, steps: Vec::new(), made: Vec::new(), records });
+        }
+        self.confirm_unchanged(planned, half, &known, &*role, &seen)?;
+        let goal = goal_attrs.as_ref().map_or(Goal::Absent, Goal::Attrs);
+        let steps = role.steps(self.host, &Transition { from: &seen, to: goal, keep, kept })?;
+        records.push(Record::Begin {
+            role: node.name.to_string(),
+            is: node.role_type.name.to_string(),
+            params: node.params.json.clone(),
+            was: self.journal.pack(&seen)?,
+            disposable: planned.disposable,
+            loses: planned.loses.clone(),
+            after: node.after.iter().map(|before| self.graph.nodes[*before].name.to_string()).collect(),
+            action: planned.action.word().to_string(),
+        });
+        let mut made = Vec::new();
+        // The first step's intent becomes durable together with this; later ones follow as they come.
+        if let Some(first) = steps.first() {
+            made = missing(self.host, &first.folders)?;
+            records.push(intent(&node.name, first, &made));
+        }
+        Ok(Prepared { planned, half, role, steps, made, records })
+    }
+
+    /// Whether nothing is left to do.
+    fn same(&self, wish: &Wish, half: Half, seen: &Observation, goal: Option<&Attrs>) -> bool {
+        match (wish, half, goal, seen) {
+            (_, _, Some(goal), Observation::Present(seen)) => seen.changes(goal).is_empty(),
+            (_, Half::Down, None, Observation::Absent) => true,
+            // What was there before Seed and is gone now is not made again, unless it was put aside.
+            (Wish::Back { kept: None, returned: true, .. }, Half::Down, Some(_), Observation::Absent) => true,
+            _ => false,
+        }
+    }
+
+    /// What was confirmed is what runs: the world may not have changed since the plan.
+    fn confirm_unchanged(
+        &self,
+        planned: &PlannedRole,
+        half: Half,
+        known: &Known<'_>,
+        role: &dyn Role,
+        seen: &Observation,
+    ) -> Result<()> {
+        let verdict = match (&planned.wish, half) {
+            (Wish::Present, Half::Up) => known.towards_present(role, seen),
+            (Wish::Back { to, kept, returned, .. }, _) => known.towards_past(role, seen, to, kept.is_some() || !returned),
+            (Wish::Present, Half::Down) => {
+                let new_loss = seen.attrs().filter(|_| planned.loses.is_none() && !planned.disposable);
+                let loses = new_loss.and_then(|attrs| known.loses(role, attrs));
+                return match loses {
+                    Some(loses) => {
+                        Err(Trouble::new(format!("replace {}", planned.role), format!("it would now destroy {loses}"))
+                            .hint("look at the new plan and apply again"))
+                    }
+                    None => Ok(()),
+                };
+            }
+            (Wish::Look(_), _) => return Ok(()),
+        };
+        let attempt = || format!("{} {}", planned.action.word(), planned.role);
+        if verdict.refused {
+            return Err(Trouble::new(attempt(), verdict.reason.unwrap_or_default()));
+        }
+        let harmless = verdict.loses.is_none() || planned.loses.is_some() || planned.disposable;
+        let expected = match planned.action {
+            Action::Unknown => harmless,
+            Action::Replace => matches!(verdict.action, Action::Create),
+            action => action == verdict.action && harmless,
+        };
+        if expected || verdict.action == Action::None {
+            return Ok(());
+        }
+        let came_back =
+            format!("it would now have to {} it: the machine has changed since the plan was made", verdict.action.word());
+        Err(Trouble::new(attempt(), came_back).hint("look at the new plan and apply again"))
+    }
+
+    /// Runs the steps, and looks whether they led where they should.
+    pub(super) fn carry_out(&self, ready: Prepared<'_>, durable: &mut Vec<PathBuf>) -> End {
+        let Prepared { planned, half, role, steps, made, .. } = ready;
+        let name = planned.role.to_string();
+        let changed = !steps.is_empty();
+        let outcome = self.run_steps(planned, steps, made, durable).and_then(|()| self.verify(planned, half, &*role));
+        match outcome {
+            Ok((outputs, outcome)) => {
+                let mut records: Vec<Record> =
+                    outcome.map(|outcome| Record::End { role: name.clone(), outcome }).into_iter().collect();
+                if let Wish::Back { kept: Some(_), from_run, .. } = &planned.wish {
+                    records.push(Record::Forgotten { role: name.clone(), run: *from_run });
+                }
+                End { failure: None, outputs, changed, records, role: name }
+            }
+            Err(trouble) => {
+                let failed = changed.then(|| Record::End { role: name.clone(), outcome: Outcome::Failed(trouble.to_string()) });
+                End {
+                    failure: Some(trouble.to_string()),
+                    outputs: None,
+                    changed: false,
+                    records: failed.into_iter().collect(),
+                    role: name,
+                }
+            }
+        }
+    }
+
+    fn run_steps(&self, planned: &PlannedRole, steps: Vec<Step>, made: Vec<PathBuf>, durable: &mut Vec<PathBuf>) -> Result<()> {
+        let mut first = Some(made);
+        for step in steps {
+            if self.stop.load(Ordering::Relaxed) {
+                return Err(Trouble::new(&step.name, "the run was interrupted")
+                    .kind(Kind::Interrupted)
+                    .hint("run the same command again"));
+            }
+            let made = match first.take() {
+                Some(made) => made,
+                None => {
+                    let made = missing(self.host, &step.folders)?;
+                    let must_survive = step.undo_when_interrupted || !made.is_empty() || !step.litter.is_empty();
+                    self.journal.write(&[intent(&planned.role, &step, &made)], must_survive)?;
+                    made
+                }
+            };
+            self.report_step(planned, &step.name);
+            for folder in &made {
+                self.host.make_folder(folder, FOLDER_MODE)?;
+            }
+            durable.extend(step.durable.iter().cloned());
+            let (undo, step_name) = (step.undo_when_interrupted, step.name.clone());
+            let kept = (step.run)(self.host)?;
+            let mut records = Vec::new();
+            if undo {
+                records.push(Record::StepDone { role: planned.role.to_string(), name: step_name });
+            }
+            if let Some(kept) = kept {
+                records.push(Record::Kept { role: planned.role.to_string(), run: self.journal.run, time: now(), kept });
+            }
+            if !records.is_empty() {
+                self.journal.write(&records, true)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn report_step(&self, planned: &PlannedRole, message: &str) {
+        (self.report)(&Event::Progress { role: planned.role.to_string(), action: planned.action, message: message.to_string() });
+    }
+
+    /// Looks at the role once more. What it offers now, and what the ledger is to know of it.
+    fn verify(&self, planned: &PlannedRole, half: Half, role: &dyn Role) -> Result<(Option<Outputs>, Option<Outcome>)> {
+        let seen = role.observe(self.host)?;
+        let attempt = || format!("{} {}", planned.action.word(), planned.role);
+        let name = &*planned.role;
+        let is_known = self.journal.with_ledger(|ledger| ledger.owns(name));
+        match (&planned.wish, half) {
+            (Wish::Present, Half::Down) => match seen {
+                Observation::Absent => Ok((Some(role.outputs(None)), None)),
+                _ => Err(Trouble::new(attempt(), "it is still there after it was removed")),
+            },
+            (Wish::Back { to, returned, .. }, _) => {
+                let differs = match (&seen, to) {
+                    (Observation::Present(_), Observation::Absent) => Some("it is still there".to_string()),
+                    (Observation::Absent, Observation::Present(_)) if half == Half::Up => Some("it is not there".to_string()),
+                    (Observation::Present(seen), Observation::Present(before)) => fields(&seen.changes(before)),
+                    _ => None,
+                };
+                if let Some(fields) = differs {
+                    return Err(Trouble::new(attempt(), format!("it is not as it was before: {fields}")));
+                }
+                if *returned || *to == Observation::Absent {
+                    self.remove_made_folders(name)?;
+                }
+                let outputs = Some(role.outputs(seen.attrs()));
+                let outcome = match seen.attrs() {
+                    Some(attrs) if !returned => Outcome::Present(fingerprint(attrs)),
+                    _ => Outcome::Returned,
+                };
+                Ok((outputs, is_known.then_some(outcome)))
+            }
+            _ => {
+                let Observation::Present(attrs) = &seen else {
+                    let reason = if let Observation::Unknown(reason) = &seen { reason } else { "it is not there afterwards" };
+                    return Err(Trouble::new(attempt(), reason));
+                };
+                if let Some(fields) = fields(&attrs.changes(&role.wanted(self.host)?)) {
+                    return Err(Trouble::new(attempt(), format!("it still differs afterwards: {fields}")));
+                }
+                let outcome = is_known.then(|| Outcome::Present(fingerprint(attrs)));
+                Ok((Some(role.outputs(Some(attrs))), outcome))
+            }
+        }
+    }
+
+    /// Removes the folders that were made for a role, as far as nobody put anything into them.
+    fn remove_made_folders(&self, role: &str) -> Result<()> {
+        let made = self.journal.with_ledger(|ledger| ledger.get(role).map(|owned| owned.made).unwrap_or_default());
+        for folder in made.iter().rev() {
+            let empty = matches!(self.host.metadata(folder), Ok(Some(metadata)) if metadata.kind == FileKind::Directory)
+                && self.host.list(folder).is_ok_and(|names| names.is_empty());
+            if empty {
+                self.host.remove_folder(folder)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn fields(changes: &[seed_role::attrs::Change]) -> Option<String> {
+    if changes.is_empty() {
+        return None;
+    }
+    let words = changes.iter().map(|change| format!("{} is {}, wanted {}", change.field, brief(&change.from), brief(&change.to)));
+    Some(words.collect::<Vec<_>>().join("; "))
+}
+
+/// A value in a message: long ones are cut.
+fn brief(value: &serde_json::Value) -> String {
+    const LONGEST: usize = 60;
+    let text = value.to_string();
+    if text.chars().count() <= LONGEST { text } else { format!("{}…", text.chars().take(LONGEST).collect::<String>()) }
+}
+
+fn intent(role: &str, step: &Step, made: &[PathBuf]) -> Record {
+    Record::Step {
+        role: role.to_string(),
+        name: step.name.clone(),
+        made: made.to_vec(),
+        litter: step.litter.clone(),
+        undo: step.undo_when_interrupted,
+    }
+}
+
+/// The folders among these, and above them, that are not there, outermost first.
+fn missing(host: &dyn Host, folders: &[PathBuf]) -> Result<Vec<PathBuf>> {
+    let mut missing: Vec<PathBuf> = Vec::new();
+    for folder in folders {
+        let mut absent: Vec<&Path> = Vec::new();
+        for above in folder.ancestors() {
+            if above.as_os_str().is_empty() || missing.iter().any(|known| known == above) || host.metadata(above)?.is_some() {
+                break;
+            }
+            absent.push(above);
+        }
+        missing.extend(absent.into_iter().rev().map(Path::to_path_buf));
+    }
+    Ok(missing)
+}

@@ -1,0 +1,204 @@
+//! What the spec language cannot see by itself: claims that clash, sizes that do not fit, programs that are missing.
+
+use std::collections::HashMap;
+
+use seed_collections::{REGISTRY, catalog};
+use seed_role::claim::Claim;
+use seed_role::host::Host;
+use seed_role::{Finding, Role};
+use seed_spec::analysis::{Analysis, Loader, Request, RoleInstance, State};
+use seed_spec::{Code, Diagnostic, Span, Value};
+
+use crate::node::{Graph, Node, expand};
+use crate::stored;
+use crate::trust::Trust;
+
+/// Analyses a spec to the end: what [`seed_spec::analysis::analyse`] finds, and what only the role types can tell. With a
+/// host, also which programs are missing on it and whether the spec is trusted. Runs nothing.
+pub fn analyse(request: &Request<'_>, loader: &dyn Loader, host: Option<&dyn Host>) -> Analysis {
+    analyse_with_graph(request, loader, host).0
+}
+
+/// The same, with the graph of its roles.
+pub fn analyse_with_graph(request: &Request<'_>, loader: &dyn Loader, host: Option<&dyn Host>) -> (Analysis, Graph) {
+    let mut analysis = seed_spec::analysis::analyse(request, catalog(), loader);
+    let graph = Graph::new(expand(&analysis, &REGISTRY, host));
+    let mut findings = Vec::new();
+    let checker = Checker { analysis: &analysis, graph: &graph };
+    checker.order(&mut findings);
+    checker.claims(&mut findings);
+    for node in &graph.nodes {
+        if let (Some(role), Some(instance)) = (&node.role, checker.instance(node)) {
+            findings.extend(role.check().into_iter().map(|finding| diagnostic(instance, finding)));
+            if let Some(host) = host {
+                missing_tools(&**role, instance, host, &mut findings);
+            }
+        }
+    }
+    checker.states(&mut findings);
+    if host.is_some() {
+        checker.trust(request, &mut findings);
+    }
+    findings.retain(|finding| !analysis.ignores.iter().any(|ignore| ignore.silences(finding)));
+    analysis.diagnostics.extend(findings);
+    analysis.diagnostics.sort_by_key(|diagnostic| (diagnostic.span.file, diagnostic.span.start));
+    (analysis, graph)
+}
+
+struct Checker<'a> {
+    analysis: &'a Analysis,
+    graph: &'a Graph,
+}
+
+impl<'a> Checker<'a> {
+    fn instance(&self, node: &Node) -> Option<&'a RoleInstance> {
+        self.analysis.roles.get(node.instance?)
+    }
+
+    fn named(&self, name: &str) -> Option<&'a RoleInstance> {
+        self.analysis.roles.iter().find(|role| *role.name == *name)
+    }
+
+    /// Circles that come about by nesting of paths; those of references the spec language has found.
+    fn order(&self, findings: &mut Vec<Diagnostic>) {
+        let known = self.analysis.diagnostics.iter().any(|diagnostic| diagnostic.code == Code::Cycle);
+        let Some(first) = self.graph.cycle.first().filter(|_| !known).and_then(|name| self.named(name)) else { return };
+        let path: Vec<&str> = self.graph.cycle.iter().map(|name| &**name).collect();
+        let message = format!("these roles wait for each other: {}", path.join(" → "));
+        findings.push(
+            Diagnostic::error(Code::Cycle, first.name_span, message)
+                .help("a role comes after those it refers to, those in `needs`, and those that provide the folder it lies in"),
+        );
+    }
+
+    fn claims(&self, findings: &mut Vec<Diagnostic>) {
+        let mut claimed: HashMap<Claim, &RoleInstance> = HashMap::new();
+        for node in &self.graph.nodes {
+            let (Some(role), Some(instance)) = (&node.role, self.instance(node)) else { continue };
+            if node.state == State::Info {
+                continue;
+            }
+            for claim in role.claims() {
+                let same = match &claim {
+                    // A mount point is a path, too.
+                    Claim::Mount(path) => claimed.get(&claim).or_else(|| claimed.get(&Claim::Path(path.clone()))),
+                    Claim::Path(path) => claimed.get(&claim).or_else(|| claimed.get(&Claim::Mount(path.clone()))),
+                    _ => claimed.get(&claim),
+                };
+                if let Some(other) = same.filter(|other| other.name != instance.name) {
+                    let message = format!("{} is claimed by `{}` too", capital(&claim.words()), other.name);
+                    findings.push(
+                        Diagnostic::error(Code::Conflict, claim_span(instance, &claim), message)
+                            .help("give one of them another, or leave one of the roles out")
+                            .related(claim_span(other, &claim), format!("`{}` claims it here", other.name)),
+                    );
+                }
+                claimed.entry(claim).or_insert(instance);
+            }
+        }
+    }
+
+    /// A role that is to be there cannot rest on one that is not.
+    fn states(&self, findings: &mut Vec<Diagnostic>) {
+        for node in self.graph.nodes.iter().filter(|node| node.state == State::Present) {
+            let Some(instance) = self.instance(node) else { continue };
+            let absent = node.rests_on.iter().map(|index| &self.graph.nodes[*index]).find(|below| below.state == State::Absent);
+            if let Some(below) = absent {
+                let message = format!("`{}` is to be present and rests on `{}`, which is to be absent", node.name, below.name);
+                let help = format!("make `{}` absent too, or `{}` present", node.name, below.name);
+                findings.push(Diagnostic::error(Code::Conflict, instance.name_span, message).help(help));
+            }
+        }
+    }
+
+    fn trust(&self, request: &Request<'_>, findings: &mut Vec<Diagnostic>) {
+        let Some(instance) = self.graph.nodes.iter().filter(|node| runs_commands(node)).find_map(|node| self.instance(node))
+        else {
+            return;
+        };
+        let folder = crate::node::folder_of(request.path);
+        if !Trust::new(&crate::journal::state_folder()).allows(&folder) {
+            let message = format!("`{}` runs a command that the spec names, and its folder is not trusted yet", instance.name);
+            findings.push(
+                Diagnostic::warning(Code::Untrusted, instance.name_span, message)
+                    .help(format!("read the spec, then: seed trust {}", folder.display())),
+            );
+        }
+    }
+}
+
+/// Whether a role runs commands that the spec names.
+pub fn runs_commands(node: &Node) -> bool {
+    let declared = catalog().get(node.role_type.name).is_some_and(|info| info.runs_commands);
+    declared || stored::runs_secret_command(&node.params.json)
+}
+
+fn missing_tools(role: &dyn Role, instance: &RoleInstance, host: &dyn Host, findings: &mut Vec<Diagnostic>) {
+    for tool in role.tools() {
+        if host.find_program(tool.program).is_none() {
+            let message = format!("`{}` needs the program {}, which this host does not have", instance.name, tool.program);
+            findings.push(Diagnostic::warning(Code::MissingTool, instance.name_span, message).help(tool.hint()));
+        }
+    }
+}
+
+fn diagnostic(instance: &RoleInstance, finding: Finding) -> Diagnostic {
+    let span = param_span(instance, &finding.param).unwrap_or(instance.name_span);
+    let diagnostic = Diagnostic::error(finding.code, span, finding.message);
+    match finding.help {
+        Some(help) => diagnostic.help(help),
+        None => diagnostic,
+    }
+}
+
+/// Where a parameter's value stands, as far as the dotted name can be followed.
+fn param_span(instance: &RoleInstance, param: &str) -> Option<Span> {
+    let mut names = param.split('.');
+    let first = names.next()?;
+    let mut value: &Value = instance.params.iter().find(|(name, _)| **name == *first).map(|(_, value)| value)?;
+    for name in names {
+        match value.get(name) {
+            Some(inner) => value = inner,
+            None => break,
+        }
+    }
+    Some(value.span)
+}
+
+fn claim_span(instance: &RoleInstance, claim: &Claim) -> Span {
+    let params: &[&str] = match claim {
+        Claim::Path(_) => &["path", "at", "mount"],
+        Claim::Mount(_) => &["mount", "at", "path"],
+        Claim::Device(_) => &["device", "devices", "backing"],
+        Claim::Label(_) => &["label"],
+        Claim::Address(_) => &["address", "network"],
+        Claim::Port(_) => &["ports", "network"],
+    };
+    params.iter().find_map(|param| param_span(instance, param)).unwrap_or(instance.name_span)
+}
+
+fn capital(words: &str) -> String {
+    let mut characters = words.chars();
+    characters.next().map_or_else(String::new, |first| first.to_uppercase().chain(characters).collect())
+}
+
+/// The programs that the role types need, as their examples tell: a pair for each.
+pub fn tools_of_types() -> Vec<(&'static str, &'static seed_role::tool::Tool)> {
+    let mut tools = Vec::new();
+    for role_type in REGISTRY.types() {
+        let example = (role_type.info)().example;
+        let text = format!("seed: 1\nname: example\nroles:\n{}", indented(example));
+        let request = Request { path: std::path::Path::new("/example.seed.yaml"), text: &text, edited_line: None };
+        let (_, graph) = analyse_with_graph(&request, &crate::project::DiskLoader, None);
+        let roles = graph.nodes.iter().filter(|node| node.role_type.name == role_type.name).filter_map(|node| node.role.as_ref());
+        tools.extend(roles.flat_map(|role| role.tools()).map(|tool| (role_type.name, tool)));
+    }
+    tools.sort();
+    tools.dedup();
+    tools
+}
+
+/// An example as it stands under `roles:`.
+pub fn indented(example: &str) -> String {
+    example.lines().map(|line| if line.is_empty() { "\n".to_string() } else { format!("  {line}\n") }).collect()
+}

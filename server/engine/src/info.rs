@@ -1,0 +1,156 @@
+//! What is there, compared with the spec, and as a spec.
+
+use seed_role::attrs::Observation;
+use seed_spec::analysis::State;
+use seed_spec::shape::{Record, Shape};
+use seed_spec::unit::{Duration, Size};
+use serde_json::{Map, Value as Json, json};
+use serde_yaml::Value as Yaml;
+
+use crate::plan::{Action, Plan, PlannedRole};
+use crate::project::Project;
+
+/// Whether all roles are as the spec says.
+pub fn is_as_the_spec_says(plan: &Plan) -> bool {
+    plan.roles.iter().all(|planned| planned.action == Action::None)
+}
+
+/// The word for what is seen of a role.
+pub fn state_word(planned: &PlannedRole) -> &'static str {
+    match &planned.seen {
+        Observation::Absent => "absent",
+        Observation::Unknown(_) => "unknown",
+        Observation::Present(_) if planned.changes.is_empty() => "present",
+        Observation::Present(_) => "drifted",
+    }
+}
+
+/// The plan for `present`, as `seed info --json` prints it.
+pub fn json(plan: &Plan) -> Json {
+    let roles = plan.roles.iter().map(|planned| {
+        let drift: Vec<Json> = match &planned.seen {
+            Observation::Present(_) => planned
+                .changes
+                .iter()
+                .map(|change| json!({"field": change.field, "want": change.to, "have": change.from}))
+                .collect(),
+            _ => Vec::new(),
+        };
+        let reason = match &planned.seen {
+            Observation::Unknown(reason) => Some(reason.as_str()),
+            _ => planned.reason.as_deref(),
+        };
+        json!({
+            "role": &*planned.role,
+            "is": planned.is,
+            "state": state_word(planned),
+            "observed": planned.seen.attrs().map_or_else(|| json!({}), |attrs| json!(attrs)),
+            "drift": drift,
+            "reason": reason,
+        })
+    });
+    json!({ "roles": roles.collect::<Vec<_>>() })
+}
+
+/// What is there, as a spec whose plan is empty: the spec's own words, with what differs taken from the machine.
+///
+/// # Errors
+///
+/// When it cannot be written as YAML.
+pub fn as_spec(project: &Project, plan: &Plan) -> Result<String, serde_yaml::Error> {
+    let mut roles = serde_yaml::Mapping::new();
+    for planned in &plan.roles {
+        let node = &project.graph.nodes[planned.node];
+        let Some(info) = seed_collections::catalog().get(node.role_type.name) else { continue };
+        let mut role = serde_yaml::Mapping::new();
+        role.insert("is".into(), node.role_type.name.into());
+        if let Some(why) = &node.why {
+            role.insert("why".into(), (&**why).into());
+        }
+        let mut params = node.params.json.as_object().cloned().unwrap_or_default();
+        match &planned.seen {
+            Observation::Present(_) => overlay(&mut params, planned, &info.record),
+            Observation::Absent => drop(role.insert("state".into(), "absent".into())),
+            Observation::Unknown(_) => drop(role.insert("state".into(), "info".into())),
+        }
+        if node.state == State::Info {
+            role.insert("state".into(), "info".into());
+        }
+        if node.disposable {
+            role.insert("disposable".into(), true.into());
+        }
+        for (name, value) in &params {
+            let shape = info.record.field(name).map_or(&Shape::Any, |field| &field.shape);
+            role.insert(name.as_str().into(), spoken(value, shape)?);
+        }
+        roles.insert((&*planned.role).into(), role.into());
+    }
+    let mut spec = serde_yaml::Mapping::new();
+    spec.insert("seed".into(), 1.into());
+    spec.insert("name".into(), project.analysis.name.as_deref().unwrap_or("live").into());
+    if let Some(why) = &project.analysis.why {
+        spec.insert("why".into(), (&**why).into());
+    }
+    spec.insert("roles".into(), roles.into());
+    serde_yaml::to_string(&Yaml::Mapping(spec))
+}
+
+/// Takes what differs from the machine, as far as parameters have a word for it.
+fn overlay(params: &mut Map<String, Json>, planned: &PlannedRole, record: &Record) {
+    for change in planned.changes.iter().filter(|change| record.field(&change.field).is_some()) {
+        if change.from.is_null() {
+            params.remove(&change.field);
+        } else {
+            params.insert(change.field.clone(), change.from.clone());
+        }
+    }
+}
+
+/// A stored parameter in the notation of the spec.
+fn spoken(value: &Json, shape: &Shape) -> Result<Yaml, serde_yaml::Error> {
+    Ok(match (value, shape) {
+        (Json::Number(number), Shape::Size) => Size(number.as_u64().unwrap_or_default()).to_string().into(),
+        (Json::Number(number), Shape::Duration) => Duration(number.as_u64().unwrap_or_default()).to_string().into(),
+        (Json::Array(items), _) => {
+            let inner = if let Shape::List(inner) = shape { inner } else { &Shape::Any };
+            Yaml::Sequence(items.iter().map(|item| spoken(item, inner)).collect::<Result<_, _>>()?)
+        }
+        (Json::Object(entries), _) => object(entries, shape)?,
+        (scalar, _) => serde_yaml::to_value(scalar)?,
+    })
+}
+
+fn object(entries: &Map<String, Json>, shape: &Shape) -> Result<Yaml, serde_yaml::Error> {
+    let reference = |output: &Json| {
+        let part = |key: &str| output.get(key).and_then(Json::as_str).unwrap_or_default();
+        format!("{}.{}", part("role"), part("output"))
+    };
+    if let Some(output) = entries.get("$output") {
+        return Ok(reference(output).into());
+    }
+    if let Some(secret) = entries.get("$secret") {
+        let tagged =
+            serde_yaml::value::TaggedValue { tag: serde_yaml::value::Tag::new("secret"), value: serde_yaml::to_value(secret)? };
+        return Ok(Yaml::Tagged(Box::new(tagged)));
+    }
+    if let Some(Json::Array(parts)) = entries.get("$template") {
+        let text: String = parts
+            .iter()
+            .map(|part| match part {
+                Json::String(text) => text.replace("${", "$${"),
+                output => format!("${{{}}}", reference(output)),
+            })
+            .collect();
+        return Ok(text.into());
+    }
+    let mut mapping = serde_yaml::Mapping::new();
+    for (name, value) in entries {
+        let inner = match shape {
+            Shape::Record(record) => record.field(name).map(|field| &field.shape),
+            Shape::Map(inner) => Some(&**inner),
+            _ => None,
+        };
+        mapping.insert(name.as_str().into(), spoken(value, inner.unwrap_or(&Shape::Any))?);
+    }
+    Ok(mapping.into())
+}

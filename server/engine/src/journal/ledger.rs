@@ -1,0 +1,269 @@
+//! What the journal comes to: which roles Seed made or changed, and how to take them back.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use seed_role::attrs::{Attrs, Observation};
+use seed_role::step::Kept;
+use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
+
+use super::record::{Outcome, Record};
+
+/// A role that Seed made or changed.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Owned {
+    /// Its concrete type.
+    pub is: String,
+    /// Its parameters when it was last changed, references left open.
+    pub params: Json,
+    /// What was there before Seed first touched it: where `absent` leads.
+    pub before: Observation,
+    /// What it looked like when Seed last left it, long texts by their hash.
+    pub ours: Option<Attrs>,
+    /// Folders that were made for it, outermost first.
+    pub made: Vec<PathBuf>,
+    /// Whether its data may be destroyed without asking.
+    pub disposable: bool,
+    /// The roles it comes after.
+    pub after: Vec<String>,
+    /// Set while it is changed: what an interruption leaves.
+    pub open: Option<Open>,
+}
+
+/// A change that has begun and not ended.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Open {
+    /// Temporary files that may be left.
+    pub litter: Vec<PathBuf>,
+    /// The step, if any, whose interruption must be undone.
+    pub undo: Option<String>,
+}
+
+/// Something put aside.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct PutAside {
+    /// The role it belonged to.
+    pub role: String,
+    /// The run that put it aside.
+    pub run: u64,
+    /// When, in seconds since 1970.
+    pub time: u64,
+    /// What, and where it is.
+    pub kept: Kept,
+}
+
+/// An entry: read from a snapshot only when it is asked for.
+#[derive(Clone, Debug)]
+enum Entry {
+    Raw { open: bool, params: u64, json: Box<str> },
+    Read(Box<Owned>),
+}
+
+/// Tells parameters apart without reading them. Should another version of the program count otherwise, they are
+/// read and compared: slower, and no less right.
+fn fingerprint(is: &str, params: &Json) -> u64 {
+    use std::hash::{Hash, Hasher};
+    let mut hasher = std::hash::DefaultHasher::new();
+    is.hash(&mut hasher);
+    params.hash(&mut hasher);
+    hasher.finish()
+}
+
+impl Entry {
+    fn is_open(&self) -> bool {
+        match self {
+            Entry::Raw { open, .. } => *open,
+            Entry::Read(owned) => owned.open.is_some(),
+        }
+    }
+}
+
+/// What the journal comes to.
+#[derive(Clone, Debug, Default)]
+pub struct Ledger {
+    entries: BTreeMap<String, Entry>,
+    /// What is put aside, in order.
+    pub put_aside: Vec<PutAside>,
+    /// The number of the last run.
+    pub last_run: u64,
+    /// Whether the last run has ended.
+    pub closed: bool,
+}
+
+impl Ledger {
+    /// What is known of a role.
+    pub fn get(&self, role: &str) -> Option<Owned> {
+        match self.entries.get(role)? {
+            Entry::Raw { json, .. } => serde_json::from_str(json).ok(),
+            Entry::Read(owned) => Some((**owned).clone()),
+        }
+    }
+
+    /// Whether Seed made or changed a role.
+    pub fn owns(&self, role: &str) -> bool {
+        self.entries.contains_key(role)
+    }
+
+    /// Whether a role was last changed with other parameters, or as another type, than these.
+    pub fn differs(&self, role: &str, is: &str, params: &Json) -> bool {
+        match self.entries.get(role) {
+            Some(Entry::Raw { params: known, .. }) => *known != fingerprint(is, params),
+            Some(Entry::Read(owned)) => owned.is != is || owned.params != *params,
+            None => false,
+        }
+    }
+
+    /// Whether the last change of a role has not ended.
+    pub fn is_open(&self, role: &str) -> bool {
+        self.entries.get(role).is_some_and(Entry::is_open)
+    }
+
+    /// Whether it knows of no role.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// The names of the roles.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.entries.keys().map(String::as_str)
+    }
+
+    /// The names of the roles whose last change has not ended.
+    pub fn open(&self) -> impl Iterator<Item = &str> {
+        self.entries.iter().filter(|(_, entry)| entry.is_open()).map(|(name, _)| name.as_str())
+    }
+
+    fn edit(&mut self, role: &str) -> Option<&mut Owned> {
+        let entry = self.entries.get_mut(role)?;
+        if let Entry::Raw { json, .. } = entry {
+            *entry = Entry::Read(serde_json::from_str(json).ok()?);
+        }
+        match entry {
+            Entry::Read(owned) => Some(owned),
+            Entry::Raw { .. } => None,
+        }
+    }
+
+    /// Takes a record in.
+    pub fn take(&mut self, record: &Record) {
+        match record {
+            Record::Run { id, .. } => {
+                self.last_run = *id;
+                self.closed = false;
+            }
+            Record::Close { .. } => self.closed = true,
+            Record::Begin { role, is, params, was, disposable, after, .. } => {
+                if let Some(owned) = self.edit(role) {
+                    owned.is.clone_from(is);
+                    owned.params.clone_from(params);
+                    owned.after.clone_from(after);
+                    owned.disposable = *disposable;
+                    owned.open.get_or_insert_default();
+                    return;
+                }
+                let owned = Owned {
+                    is: is.clone(),
+                    params: params.clone(),
+                    before: was.clone(),
+                    ours: None,
+                    made: Vec::new(),
+                    disposable: *disposable,
+                    after: after.clone(),
+                    open: Some(Open::default()),
+                };
+                self.entries.insert(role.clone(), Entry::Read(Box::new(owned)));
+            }
+            Record::Step { role, name, made, litter, undo } => {
+                let Some(owned) = self.edit(role) else { return };
+                for folder in made {
+                    if !owned.made.contains(folder) {
+                        owned.made.push(folder.clone());
+                    }
+                }
+                let open = owned.open.get_or_insert_default();
+                open.litter.extend_from_slice(litter);
+                if *undo {
+                    open.undo = Some(name.clone());
+                }
+            }
+            Record::StepDone { role, .. } => {
+                if let Some(open) = self.edit(role).and_then(|owned| owned.open.as_mut()) {
+                    open.undo = None;
+                }
+            }
+            Record::Kept { role, run, time, kept } => {
+                self.put_aside.push(PutAside { role: role.clone(), run: *run, time: *time, kept: kept.clone() });
+            }
+            Record::Forgotten { role, run } => self.put_aside.retain(|aside| !(aside.role == *role && aside.run == *run)),
+            Record::End { role, outcome } => match outcome {
+                Outcome::Present(attrs) => {
+                    if let Some(owned) = self.edit(role) {
+                        owned.ours = Some(attrs.clone());
+                        owned.open = None;
+                    }
+                }
+                Outcome::Returned => drop(self.entries.remove(role)),
+                // What a failure left is looked after like what an interruption left.
+                Outcome::Failed(_) => {}
+            },
+            Record::Renamed { from, to } => {
+                if let Some(entry) = self.entries.remove(from) {
+                    self.entries.insert(to.clone(), entry);
+                }
+                self.put_aside.iter_mut().filter(|aside| aside.role == *from).for_each(|aside| aside.role.clone_from(to));
+            }
+            Record::Owned { role, owned } => drop(self.entries.insert(role.clone(), Entry::Read(owned.clone()))),
+        }
+    }
+
+    /// The ledger as records, with which a new journal begins.
+    pub fn records(&self) -> Vec<Record> {
+        let owned =
+            self.entries.keys().filter_map(|role| Some(Record::Owned { role: role.clone(), owned: Box::new(self.get(role)?) }));
+        let kept = self.put_aside.iter().map(|aside| Record::Kept {
+            role: aside.role.clone(),
+            run: aside.run,
+            time: aside.time,
+            kept: aside.kept.clone(),
+        });
+        owned.chain(kept).collect()
+    }
+
+    /// The ledger as text: a line a role, so that what is not asked for need not be read. `covers` is how much of the
+    /// journal it comes from.
+    pub fn snapshot(&self, covers: u64) -> String {
+        let aside = serde_json::to_string(&self.put_aside).unwrap_or_default();
+        let mut text = format!("seed-ledger 2 {covers} {} {}\n{aside}\n", self.last_run, u8::from(self.closed));
+        for (role, entry) in &self.entries {
+            let (open, params, json) = match entry {
+                Entry::Raw { open, params, json } => (*open, *params, json.to_string()),
+                Entry::Read(owned) => (
+                    owned.open.is_some(),
+                    fingerprint(&owned.is, &owned.params),
+                    serde_json::to_string(owned).unwrap_or_default(),
+                ),
+            };
+            text.push_str(&format!("{role}\t{}\t{params:x}\t{json}\n", if open { "open" } else { "-" }));
+        }
+        text
+    }
+
+    /// Reads a snapshot; the second part is how much of the journal it covers. None if it is not one.
+    pub fn from_snapshot(text: &str) -> Option<(Ledger, u64)> {
+        let mut lines = text.strip_suffix('\n')?.split('\n');
+        let mut header = lines.next()?.strip_prefix("seed-ledger 2 ")?.split(' ');
+        let covers = header.next()?.parse().ok()?;
+        let last_run = header.next()?.parse().ok()?;
+        let closed = header.next()? == "1";
+        let put_aside = serde_json::from_str(lines.next()?).ok()?;
+        let mut entries = BTreeMap::new();
+        for line in lines {
+            let mut parts = line.splitn(4, '\t');
+            let (role, open, params, json) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
+            let params = u64::from_str_radix(params, 16).ok()?;
+            entries.insert(role.to_string(), Entry::Raw { open: open == "open", params, json: json.into() });
+        }
+        Some((Ledger { entries, put_aside, last_run, closed }, covers))
+    }
+}

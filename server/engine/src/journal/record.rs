@@ -1,0 +1,126 @@
+//! What the journal says: one record a line, JSON.
+
+use std::path::PathBuf;
+
+use seed_role::attrs::{Attrs, Observation};
+use seed_role::step::Kept;
+use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
+
+/// A record.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(tag = "t", rename_all = "snake_case")]
+pub enum Record {
+    /// A command begins to change things.
+    Run {
+        /// Its number, from 1.
+        id: u64,
+        /// When, in seconds since 1970.
+        time: u64,
+        /// What was asked for: `apply present`.
+        command: String,
+        /// The digest of the plan that was confirmed.
+        digest: String,
+    },
+    /// A role is about to be changed. Durable before anything is.
+    Begin {
+        /// The role.
+        role: String,
+        /// Its concrete type.
+        is: String,
+        /// Its parameters, references left open.
+        params: Json,
+        /// What was there.
+        was: Observation,
+        /// Whether its data may be destroyed without asking.
+        disposable: bool,
+        /// What data is lost by the change, unless it is put aside.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        loses: Option<String>,
+        /// The roles it comes after.
+        after: Vec<String>,
+        /// What is done, as the plan calls it.
+        action: String,
+    },
+    /// A step of it is about to run. Durable before it does, if its interruption must be undone or it makes folders.
+    Step {
+        /// The role.
+        role: String,
+        /// What the step does.
+        name: String,
+        /// Folders that it makes.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        made: Vec<PathBuf>,
+        /// Temporary files it may leave.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        litter: Vec<PathBuf>,
+        /// Whether its interruption must be undone.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        undo: bool,
+    },
+    /// A step whose interruption would have to be undone has ended.
+    StepDone {
+        /// The role.
+        role: String,
+        /// What the step did.
+        name: String,
+    },
+    /// Something was put aside.
+    Kept {
+        /// The role.
+        role: String,
+        /// The run.
+        run: u64,
+        /// When, in seconds since 1970.
+        time: u64,
+        /// What, and where it is.
+        kept: Kept,
+    },
+    /// What was put aside is no longer there: brought back, or its time was over.
+    Forgotten {
+        /// The role.
+        role: String,
+        /// The run that put it aside.
+        run: u64,
+    },
+    /// The change of a role has ended.
+    End {
+        /// The role.
+        role: String,
+        /// How.
+        outcome: Outcome,
+    },
+    /// A role has another name in the spec now.
+    Renamed {
+        /// What it was called.
+        from: String,
+        /// What it is called.
+        to: String,
+    },
+    /// The command has ended.
+    Close {
+        /// The number of its run.
+        id: u64,
+        /// How: `done`, `failed`, `interrupted`.
+        status: String,
+    },
+    /// A role as the ledger knows it, carried over when the journal is begun anew.
+    Owned {
+        /// The role.
+        role: String,
+        /// What is known.
+        owned: Box<super::ledger::Owned>,
+    },
+}
+
+/// How the change of a role ended.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// It is there, looking like this; long texts are given by their hash.
+    Present(Attrs),
+    /// It is as it was before Seed first touched it.
+    Returned,
+    /// It failed; why.
+    Failed(String),
+}

@@ -1,0 +1,343 @@
+//! The graph of concrete roles: expansion of abstract ones, and what comes before what.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use seed_role::Role;
+use seed_role::claim::Claim;
+use seed_role::host::Host;
+use seed_role::param::{Output, Outputs};
+use seed_role::registry::{Registry, RoleType};
+use seed_role::trouble::Trouble;
+use seed_spec::analysis::{Analysis, RoleInstance, State};
+
+use crate::stored::{self, Stored};
+
+/// A concrete role in the graph.
+pub struct Node {
+    /// The name of the role instance.
+    pub name: Arc<str>,
+    /// Its concrete type.
+    pub role_type: &'static RoleType,
+    /// What stood behind `is:`; differs from the type's name when it was delegated.
+    pub is: Arc<str>,
+    /// Why it is there.
+    pub why: Option<Arc<str>>,
+    /// The state the spec asks for.
+    pub state: State,
+    /// Whether its data may be destroyed without asking again.
+    pub disposable: bool,
+    /// Its parameters, references left open.
+    pub params: Stored,
+    /// It, with what can be known without a host filled in; none if that is too little.
+    pub role: Option<Box<dyn Role>>,
+    /// Indices of the nodes that come before it: references, `needs`, and folders that hold its paths.
+    pub after: Vec<usize>,
+    /// Indices of the nodes whose device or file it rests on: when one is made anew, so is it.
+    pub rests_on: Vec<usize>,
+    /// Indices of the nodes that provide the folder its paths are in.
+    pub inside: Vec<usize>,
+    /// Index into [`Analysis::roles`]; none for an orphan, which only the journal knows.
+    pub instance: Option<usize>,
+}
+
+impl Node {
+    /// Its type as written, with the concrete one behind an arrow if it was delegated.
+    pub fn type_words(&self) -> String {
+        if *self.is == *self.role_type.name { self.is.to_string() } else { format!("{} → {}", self.is, self.role_type.name) }
+    }
+}
+
+/// The roles and their order.
+#[derive(Default)]
+pub struct Graph {
+    /// The nodes, those that come first first: each stands behind all that it comes after.
+    pub nodes: Vec<Node>,
+    /// The nodes by name.
+    pub by_name: HashMap<Arc<str>, usize>,
+    /// Why a node could not be built or ordered, by name.
+    pub troubles: Vec<(Arc<str>, Trouble)>,
+    /// Roles that stand for another thing than the one they made: their name, and that of the orphan that thing is now.
+    pub moved: Vec<(String, String)>,
+    /// Names on a circle of dependencies, if there is one, in order.
+    pub cycle: Vec<Arc<str>>,
+}
+
+/// A node before it is ordered.
+pub struct Draft {
+    /// As in [`Node`].
+    pub name: Arc<str>,
+    /// As in [`Node`].
+    pub role_type: &'static RoleType,
+    /// As in [`Node`].
+    pub is: Arc<str>,
+    /// As in [`Node`].
+    pub why: Option<Arc<str>>,
+    /// As in [`Node`].
+    pub state: State,
+    /// As in [`Node`].
+    pub disposable: bool,
+    /// As in [`Node`].
+    pub params: Stored,
+    /// Names of the roles that come before it besides those it refers to.
+    pub needs: Vec<Arc<str>>,
+    /// As in [`Node`].
+    pub instance: Option<usize>,
+}
+
+/// Expansion: the concrete roles that those of a spec stand for. An abstract role whose type the parameters leave
+/// open becomes the first type in its collection whose programs this host has, or without a host the first.
+pub fn expand(analysis: &Analysis, registry: &Registry, host: Option<&dyn Host>) -> Vec<Draft> {
+    let drafts = analysis.roles.iter().enumerate().filter_map(|(index, instance)| {
+        let candidates: Vec<Draft> = instance
+            .types
+            .iter()
+            .filter_map(|info| Some((info, registry.get(info.name)?)))
+            .map(|(info, role_type)| draft(instance, index, role_type, stored::store(&instance.params, &info.record)))
+            .collect();
+        choose(candidates, host)
+    });
+    drafts.collect()
+}
+
+fn draft(instance: &RoleInstance, index: usize, role_type: &'static RoleType, params: Stored) -> Draft {
+    Draft {
+        name: instance.name.clone(),
+        role_type,
+        is: instance.is.clone(),
+        why: instance.why.clone(),
+        state: instance.state,
+        disposable: instance.disposable,
+        params,
+        needs: instance.needs.clone(),
+        instance: Some(index),
+    }
+}
+
+fn choose(mut candidates: Vec<Draft>, host: Option<&dyn Host>) -> Option<Draft> {
+    if candidates.len() < 2 {
+        return candidates.pop();
+    }
+    let offered = |draft: &Draft| {
+        let Some(host) = host else { return false };
+        let nothing_known = stored::fill(&draft.params.json, &|_, _| None);
+        let tools = draft.role_type.build(&nothing_known).map(|role| role.tools()).unwrap_or_default();
+        tools.iter().all(|tool| host.find_program(tool.program).is_some())
+    };
+    let chosen = candidates.iter().position(offered).unwrap_or(0);
+    Some(candidates.swap_remove(chosen))
+}
+
+impl Graph {
+    /// Orders drafts: by references, by `needs`, and by nesting of the paths they claim.
+    pub fn new(drafts: Vec<Draft>) -> Graph {
+        let mut graph = Graph::default();
+        let names: HashMap<Arc<str>, usize> =
+            drafts.iter().enumerate().map(|(index, draft)| (draft.name.clone(), index)).collect();
+        let mut after: Vec<Vec<usize>> = Vec::with_capacity(drafts.len());
+        let mut rests_on: Vec<Vec<usize>> = Vec::with_capacity(drafts.len());
+        for draft in &drafts {
+            let mut before: Vec<usize> = draft.needs.iter().filter_map(|name| names.get(name).copied()).collect();
+            let mut below = Vec::new();
+            if draft.params.dynamic {
+                stored::references(&draft.params.json, &mut |name| before.extend(names.get(name)));
+                stored::foundations(&draft.params.json, &mut |name| below.extend(names.get(name)));
+            }
+            dedup(&mut before);
+            dedup(&mut below);
+            after.push(before);
+            rests_on.push(below);
+        }
+        let Some(order) = graph.sorted(&drafts, &after) else { return graph };
+        let roles = graph.build_statically(&drafts, &order, &names);
+        let claims: Vec<Vec<Claim>> =
+            roles.iter().map(|role| role.as_ref().map(|role| role.claims()).unwrap_or_default()).collect();
+        let inside = nesting(&claims);
+        for (index, folders) in inside.iter().enumerate() {
+            after[index].extend(folders);
+            dedup(&mut after[index]);
+        }
+        let Some(order) = graph.sorted(&drafts, &after) else { return graph };
+        graph.fill(drafts, roles, &order, after, rests_on, inside);
+        graph
+    }
+
+    /// The order in which all come after what they need; none if they go in a circle, which is then noted.
+    /// Among equals the names decide, so that the order of the roles in the file changes nothing.
+    fn sorted(&mut self, drafts: &[Draft], after: &[Vec<usize>]) -> Option<Vec<usize>> {
+        let mut waiting: Vec<usize> = after.iter().map(Vec::len).collect();
+        let mut dependents: Vec<Vec<usize>> = vec![Vec::new(); drafts.len()];
+        for (index, before) in after.iter().enumerate() {
+            before.iter().for_each(|first| dependents[*first].push(index));
+        }
+        let mut level: Vec<usize> = (0..drafts.len()).filter(|index| waiting[*index] == 0).collect();
+        let mut order = Vec::with_capacity(drafts.len());
+        while !level.is_empty() {
+            level.sort_unstable_by(|one, other| drafts[*one].name.cmp(&drafts[*other].name));
+            let mut next = Vec::new();
+            for index in &level {
+                for dependent in &dependents[*index] {
+                    waiting[*dependent] -= 1;
+                    if waiting[*dependent] == 0 {
+                        next.push(*dependent);
+                    }
+                }
+            }
+            order.append(&mut level);
+            level = next;
+        }
+        if order.len() == drafts.len() {
+            return Some(order);
+        }
+        self.cycle = circle(drafts, after, &waiting);
+        None
+    }
+
+    fn build_statically(
+        &mut self,
+        drafts: &[Draft],
+        order: &[usize],
+        names: &HashMap<Arc<str>, usize>,
+    ) -> Vec<Option<Box<dyn Role>>> {
+        let mut roles: Vec<Option<Box<dyn Role>>> = (0..drafts.len()).map(|_| None).collect();
+        let mut outputs: Vec<Option<Outputs>> = vec![None; drafts.len()];
+        for index in order {
+            let draft = &drafts[*index];
+            let look_up = |role: &str, output: &str| outputs[*names.get(role)?].as_ref()?.get(output).cloned();
+            let built = if draft.params.dynamic {
+                draft.role_type.build(&stored::fill(&draft.params.json, &look_up))
+            } else {
+                draft.role_type.build(&draft.params.json)
+            };
+            match built {
+                Ok(role) => {
+                    outputs[*index] = Some(role.outputs(None));
+                    roles[*index] = Some(role);
+                }
+                // An output that only the machine tells may be needed; the plan tries again with what is there.
+                Err(_) if draft.params.dynamic => {}
+                Err(trouble) => self.troubles.push((draft.name.clone(), trouble)),
+            }
+        }
+        roles
+    }
+
+    fn fill(
+        &mut self,
+        drafts: Vec<Draft>,
+        mut roles: Vec<Option<Box<dyn Role>>>,
+        order: &[usize],
+        after: Vec<Vec<usize>>,
+        rests_on: Vec<Vec<usize>>,
+        inside: Vec<Vec<usize>>,
+    ) {
+        let mut place = vec![0; drafts.len()];
+        order.iter().enumerate().for_each(|(position, index)| place[*index] = position);
+        let moved = |indices: &[usize]| indices.iter().map(|index| place[*index]).collect::<Vec<_>>();
+        let mut drafts: Vec<Option<Draft>> = drafts.into_iter().map(Some).collect();
+        for index in order {
+            let Some(draft) = drafts[*index].take() else { continue };
+            self.by_name.insert(draft.name.clone(), self.nodes.len());
+            self.nodes.push(Node {
+                name: draft.name,
+                role_type: draft.role_type,
+                is: draft.is,
+                why: draft.why,
+                state: draft.state,
+                disposable: draft.disposable,
+                params: draft.params,
+                role: roles[*index].take(),
+                after: moved(&after[*index]),
+                rests_on: moved(&rests_on[*index]),
+                inside: moved(&inside[*index]),
+                instance: draft.instance,
+            });
+        }
+    }
+
+    /// The nodes that come directly after each node.
+    pub fn dependents(&self) -> Vec<Vec<usize>> {
+        let mut dependents = vec![Vec::new(); self.nodes.len()];
+        for (index, node) in self.nodes.iter().enumerate() {
+            node.after.iter().for_each(|first| dependents[*first].push(index));
+        }
+        dependents
+    }
+
+    /// What the parameters of a node come to, given outputs of the nodes it comes after.
+    ///
+    /// # Errors
+    ///
+    /// When they do not fit the role type.
+    pub fn build(&self, index: usize, outputs: &dyn Fn(usize) -> Option<Arc<Outputs>>) -> Result<Box<dyn Role>, Trouble> {
+        let node = &self.nodes[index];
+        if !node.params.dynamic {
+            return node.role_type.build(&node.params.json);
+        }
+        let look_up = |role: &str, output: &str| -> Option<Output> { outputs(*self.by_name.get(role)?)?.get(output).cloned() };
+        node.role_type.build(&stored::fill(&node.params.json, &look_up))
+    }
+}
+
+fn dedup(indices: &mut Vec<usize>) {
+    indices.sort_unstable();
+    indices.dedup();
+}
+
+/// For each node the nodes that claim the nearest folder above, or at, the paths that it claims.
+fn nesting(claims: &[Vec<Claim>]) -> Vec<Vec<usize>> {
+    let mut folders: HashMap<&Path, usize> = HashMap::new();
+    let mut mounts: HashMap<&Path, usize> = HashMap::new();
+    for (index, claims) in claims.iter().enumerate() {
+        for claim in claims {
+            match claim {
+                Claim::Path(path) => drop(folders.insert(path, index)),
+                Claim::Mount(path) => drop(mounts.insert(path, index)),
+                _ => {}
+            }
+        }
+    }
+    let above = |path: &Path, index: usize| -> Option<usize> {
+        path.ancestors()
+            .skip(1)
+            .find_map(|folder| mounts.get(folder).or_else(|| folders.get(folder)).filter(|found| **found != index))
+            .copied()
+    };
+    let inside = claims.iter().enumerate().map(|(index, claims)| {
+        let paths = claims.iter().filter_map(|claim| match claim {
+            Claim::Path(path) | Claim::Mount(path) => above(path, index),
+            _ => None,
+        });
+        let mut found: Vec<usize> = paths.collect();
+        dedup(&mut found);
+        found
+    });
+    inside.collect()
+}
+
+/// One circle among the nodes that could not be ordered, its first name again at its end.
+fn circle(drafts: &[Draft], after: &[Vec<usize>], waiting: &[usize]) -> Vec<Arc<str>> {
+    let Some(mut at) = waiting.iter().position(|count| *count > 0) else { return Vec::new() };
+    let mut path: Vec<usize> = Vec::new();
+    loop {
+        if let Some(start) = path.iter().position(|seen| *seen == at) {
+            let mut names: Vec<Arc<str>> = path[start..].iter().map(|index| drafts[*index].name.clone()).collect();
+            names.push(drafts[at].name.clone());
+            return names;
+        }
+        path.push(at);
+        match after[at].iter().find(|before| waiting[**before] > 0) {
+            Some(before) => at = *before,
+            None => return Vec::new(),
+        }
+    }
+}
+
+/// The folder that a spec's relative paths start from.
+pub fn folder_of(spec: &Path) -> PathBuf {
+    match spec.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder.to_path_buf(),
+        _ => PathBuf::from("."),
+    }
+}

@@ -1,0 +1,508 @@
+//! The plan: what is there, what is wanted, and the actions that lead from one to the other.
+
+pub(crate) mod decide;
+mod json;
+
+use std::collections::{BTreeSet, HashMap};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use seed_role::attrs::{Attrs, Change, Observation};
+use seed_role::claim::Claim;
+use seed_role::host::{FileKind, Host};
+use seed_role::param::Outputs;
+use seed_role::step::Kept;
+use seed_role::trouble::{Result, Trouble};
+use seed_role::{Contents, Role};
+use seed_spec::analysis::State;
+
+use crate::journal::Ledger;
+use crate::journal::ledger::Owned;
+use crate::node::Graph;
+
+/// What is done with a role.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Action {
+    /// It is made.
+    Create,
+    /// It is changed where it is.
+    Change,
+    /// It is removed and made anew.
+    Replace,
+    /// It is removed, or what it replaced is put back.
+    Remove,
+    /// Nothing.
+    None,
+    /// It cannot be told, or must not be done; the reason says which.
+    Unknown,
+}
+
+impl Action {
+    /// The word for it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Action::Create => "create",
+            Action::Change => "change",
+            Action::Replace => "replace",
+            Action::Remove => "remove",
+            Action::None => "none",
+            Action::Unknown => "unknown",
+        }
+    }
+}
+
+/// Where a role is to be led.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Wish {
+    /// To what its parameters ask for.
+    Present,
+    /// Back to what was there, with what was put aside of it.
+    Back {
+        /// What was there.
+        to: Observation,
+        /// What was put aside.
+        kept: Option<Kept>,
+        /// The run that put it aside; 0 for none.
+        from_run: u64,
+        /// Whether it is no longer Seed's afterwards.
+        returned: bool,
+        /// What cannot be brought back, in words.
+        lost: Option<String>,
+    },
+    /// Nowhere: it is only looked at, for the reason given if there is one.
+    Look(Option<String>),
+}
+
+/// What the plan says of one role.
+#[derive(Clone, Debug)]
+pub struct PlannedRole {
+    /// Index of its node in the graph.
+    pub node: usize,
+    /// Its name.
+    pub role: Arc<str>,
+    /// Its type as written, with the concrete one behind an arrow if it was delegated.
+    pub is: String,
+    /// What is done.
+    pub action: Action,
+    /// What data is lost by it, in words.
+    pub loses: Option<String>,
+    /// What differs.
+    pub changes: Vec<Change>,
+    /// The roles that come directly before it.
+    pub after: Vec<Arc<str>>,
+    /// Why, where that is not plain.
+    pub reason: Option<String>,
+    /// Whether applying must fail here: the thing differs and may not be touched, or cannot be looked at.
+    pub refused: bool,
+    /// Where it is led.
+    pub wish: Wish,
+    /// What was seen.
+    pub seen: Observation,
+    /// Whether its data may be destroyed without asking again.
+    pub disposable: bool,
+}
+
+impl PlannedRole {
+    /// Whether it is taken down and not built up again: then it comes before those it came after.
+    pub fn goes_down(&self) -> bool {
+        match (&self.wish, self.action) {
+            (Wish::Back { .. }, Action::Create | Action::None) | (Wish::Present | Wish::Look(_), _) => false,
+            (Wish::Back { .. }, _) => true,
+        }
+    }
+
+    /// Whether the action destroys data.
+    pub fn destructive(&self) -> bool {
+        self.loses.is_some()
+    }
+}
+
+/// The ordered actions that lead from what is there to the spec.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// The path of the spec.
+    pub spec: String,
+    /// The state asked for.
+    pub state: State,
+    /// Tells this plan from any other: equal for equal actions on an equal world.
+    pub digest: String,
+    /// What is done, in order.
+    pub roles: Vec<PlannedRole>,
+    /// What each node offers as things are now.
+    pub now: Vec<Option<Arc<Outputs>>>,
+    /// Whether this user may not do it, and root may.
+    pub needs_root: bool,
+    /// Entries of the ledger that go by another name now: from, to.
+    pub renamed: Vec<(String, String)>,
+}
+
+impl Plan {
+    /// How many roles have an action.
+    pub fn count(&self, action: Action) -> usize {
+        self.roles.iter().filter(|planned| planned.action == action).count()
+    }
+
+    /// Whether there is anything to do.
+    pub fn is_empty(&self) -> bool {
+        self.roles.iter().all(|planned| planned.action == Action::None)
+    }
+
+    /// The roles in the order of what is done: first what is taken down, the last made first, then what is built up.
+    pub fn in_order(&self) -> impl Iterator<Item = &PlannedRole> {
+        let down = self.roles.iter().rev().filter(|planned| planned.goes_down());
+        down.chain(self.roles.iter().filter(|planned| !planned.goes_down()))
+    }
+
+    /// The roles whose data would be destroyed and that are not disposable.
+    pub fn destroys(&self) -> impl Iterator<Item = &PlannedRole> {
+        self.roles.iter().filter(|planned| planned.destructive() && !planned.disposable)
+    }
+}
+
+/// What to plan for.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// The state to lead all roles to that ask for `present`.
+    pub state: State,
+    /// Only these roles, with what they depend on, or for `absent` with what depends on them. Empty for all.
+    pub only: Vec<String>,
+    /// Whether orphans are removed.
+    pub prune: bool,
+    /// Wishes that take the place of the usual ones, by role: to undo. All other roles are only looked at.
+    pub wishes: Option<HashMap<String, Wish>>,
+}
+
+/// What a plan is made from.
+pub struct World<'a> {
+    /// The machine.
+    pub host: &'a dyn Host,
+    /// What Seed did before.
+    pub ledger: &'a Ledger,
+    /// The folder of the journal, for old contents.
+    pub folder: &'a Path,
+}
+
+/// What planning found out about one node, for those that come after it.
+struct Found {
+    planned: PlannedRole,
+    now: Option<Arc<Outputs>>,
+    then: Option<Arc<Outputs>>,
+    contents: Contents,
+}
+
+/// Makes the plan for a graph.
+///
+/// # Errors
+///
+/// When `only` names no role. Trouble with a single role is part of the plan: its action is unknown.
+pub fn plan(graph: &Graph, world: &World<'_>, spec: &str, options: &Options) -> Result<Plan> {
+    world.host.refresh();
+    let selected = select(graph, options)?;
+    let renamed: Vec<(String, String)> = graph.moved.iter().cloned().chain(renames(graph, world.ledger)).collect();
+    let planner = Planner { graph, world, options, renamed: &renamed, selected: &selected };
+    let mut found: Vec<Option<Found>> = (0..graph.nodes.len()).map(|_| None).collect();
+    for level in levels(graph, &selected) {
+        let results = in_parallel(&level, |index| planner.node(index, &found));
+        for (index, result) in level.into_iter().zip(results) {
+            found[index] = Some(result);
+        }
+    }
+    let mut roles = Vec::with_capacity(found.len());
+    let mut now = Vec::with_capacity(found.len());
+    for one in found {
+        now.push(one.as_ref().and_then(|one| one.now.clone()));
+        // What others rest on is looked at, and is part of the plan only if it was asked for.
+        roles.extend(one.map(|one| one.planned).filter(|planned| selected[planned.node]));
+    }
+    turn_around(graph, &mut roles);
+    spare_folders_of_ours(graph, world.host, &mut roles);
+    let needs_root = needs_root(graph, world.host, &roles);
+    let digest = json::digest(&roles, options.state);
+    Ok(Plan { spec: spec.to_string(), state: options.state, digest, roles, now, renamed, needs_root })
+}
+
+/// What is taken down comes after those that came after it.
+fn turn_around(graph: &Graph, roles: &mut [PlannedRole]) {
+    if !roles.iter().any(PlannedRole::goes_down) {
+        return;
+    }
+    let dependents = graph.dependents();
+    let going: Vec<bool> = {
+        let mut going = vec![false; graph.nodes.len()];
+        roles.iter().for_each(|planned| going[planned.node] = planned.goes_down());
+        going
+    };
+    for planned in roles.iter_mut().filter(|planned| planned.goes_down()) {
+        let above = dependents[planned.node].iter().filter(|index| going[**index]);
+        planned.after = above.map(|index| graph.nodes[*index].name.clone()).collect();
+    }
+}
+
+/// A folder that is removed together with all that lies in it loses nothing by itself.
+fn spare_folders_of_ours(graph: &Graph, host: &dyn Host, roles: &mut [PlannedRole]) {
+    let is_folder = |planned: &PlannedRole| planned.goes_down() && planned.loses.is_some();
+    if !roles.iter().any(is_folder) {
+        return;
+    }
+    let paths = |planned: &PlannedRole| -> Vec<PathBuf> {
+        let claims = graph.nodes[planned.node].role.as_ref().map(|role| role.claims()).unwrap_or_default();
+        claims.into_iter().filter_map(|claim| if let Claim::Path(path) = claim { Some(path) } else { None }).collect()
+    };
+    let going: BTreeSet<PathBuf> = roles.iter().filter(|planned| planned.goes_down()).flat_map(paths).collect();
+    for planned in roles.iter_mut().filter(|planned| is_folder(planned)) {
+        let folders = paths(planned);
+        if !folders.is_empty() && folders.iter().all(|folder| holds_only(host, folder, &going)) {
+            planned.loses = None;
+        }
+    }
+}
+
+/// Whether a path is a folder with nothing in it but paths that are going, and folders of such.
+fn holds_only(host: &dyn Host, folder: &Path, going: &BTreeSet<PathBuf>) -> bool {
+    let is_folder = matches!(host.metadata(folder), Ok(Some(metadata)) if metadata.kind == FileKind::Directory);
+    let Some(names) = host.list(folder).ok().filter(|_| is_folder) else { return false };
+    names.iter().all(|name| {
+        let path = folder.join(name);
+        let below = going.range(path.clone()..).nth(1).is_some_and(|next| next.starts_with(&path));
+        let leads_below = going.range(path.clone()..).next().is_some_and(|next| next.starts_with(&path));
+        if going.contains(&path) && !below { true } else { leads_below && holds_only(host, &path, going) }
+    })
+}
+
+/// Whether there is something to do that needs root and the process is not: devices and mounts, and files where this
+/// user may not write.
+fn needs_root(graph: &Graph, host: &dyn Host, roles: &[PlannedRole]) -> bool {
+    let me = host.whoami();
+    if me.uid == 0 {
+        return false;
+    }
+    let may_write = |path: &Path| {
+        let nearest = path.ancestors().skip(1).find_map(|above| host.metadata(above).ok().flatten());
+        nearest.is_some_and(|folder| {
+            let (owner, group, others) = (folder.mode & 0o200, folder.mode & 0o020, folder.mode & 0o002);
+            (folder.uid == me.uid && owner != 0) || (folder.gid == me.gid && group != 0) || others != 0
+        })
+    };
+    let acting = roles.iter().filter(|planned| planned.action != Action::None);
+    let mut claims = acting.filter_map(|planned| graph.nodes[planned.node].role.as_ref()).flat_map(|role| role.claims());
+    claims.any(|claim| match claim {
+        Claim::Device(_) | Claim::Mount(_) => true,
+        Claim::Path(path) => !may_write(&path),
+        _ => false,
+    })
+}
+
+/// Which nodes are planned.
+fn select(graph: &Graph, options: &Options) -> Result<Vec<bool>> {
+    if options.only.is_empty() {
+        return Ok(vec![true; graph.nodes.len()]);
+    }
+    let mut selected = vec![false; graph.nodes.len()];
+    let dependents = graph.dependents();
+    for name in &options.only {
+        let mut open: Vec<usize> = match graph.by_name.get(name.as_str()) {
+            Some(index) => vec![*index],
+            // The name of a loop stands for all its instances.
+            None => {
+                let instances = format!("{name}[");
+                (0..graph.nodes.len()).filter(|index| graph.nodes[*index].name.starts_with(&instances)).collect()
+            }
+        };
+        if open.is_empty() {
+            return Err(Trouble::new(format!("plan the role {name}"), "the spec has no role of that name"));
+        }
+        while let Some(index) = open.pop() {
+            if !std::mem::replace(&mut selected[index], true) {
+                let linked = if options.state == State::Absent { &dependents[index] } else { &graph.nodes[index].after };
+                open.extend(linked);
+            }
+        }
+    }
+    // To look at a role, what it rests on must be looked at too; that is then left as it is.
+    Ok(selected)
+}
+
+/// The nodes by how far they are from the start: each level needs only those before it. With roles left out, what
+/// the others rest on is still looked at.
+fn levels(graph: &Graph, selected: &[bool]) -> Vec<Vec<usize>> {
+    let mut needed = selected.to_vec();
+    for index in (0..graph.nodes.len()).rev() {
+        if needed[index] {
+            graph.nodes[index].after.iter().for_each(|before| needed[*before] = true);
+        }
+    }
+    let mut depth = vec![0usize; graph.nodes.len()];
+    let mut levels: Vec<Vec<usize>> = Vec::new();
+    for (index, node) in graph.nodes.iter().enumerate() {
+        depth[index] = node.after.iter().map(|before| depth[*before] + 1).max().unwrap_or(0);
+        if needed[index] {
+            if levels.len() <= depth[index] {
+                levels.resize_with(depth[index] + 1, Vec::new);
+            }
+            levels[depth[index]].push(index);
+        }
+    }
+    levels
+}
+
+/// Runs `work` over a level, on all cores when it is long enough to be worth starting threads.
+fn in_parallel<T: Send>(level: &[usize], work: impl Fn(usize) -> T + Sync) -> Vec<T> {
+    const WORTH_A_THREAD: usize = 64;
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get).min(8);
+    if level.len() < WORTH_A_THREAD || cores == 1 {
+        return level.iter().map(|index| work(*index)).collect();
+    }
+    let chunk = level.len().div_ceil(cores);
+    std::thread::scope(|scope| {
+        let work = &work;
+        let threads: Vec<_> = level
+            .chunks(chunk)
+            .map(|part| scope.spawn(move || part.iter().map(|index| work(*index)).collect::<Vec<T>>()))
+            .collect();
+        threads.into_iter().flat_map(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))).collect()
+    })
+}
+
+/// Orphans of the ledger that claim just what a role of the spec claims which Seed does not know: the role was renamed.
+fn renames(graph: &Graph, ledger: &Ledger) -> Vec<(String, String)> {
+    let claims = |index: &usize| graph.nodes[*index].role.as_ref().map(|role| role.claims());
+    let is_orphan = |index: &usize| graph.nodes[*index].instance.is_none();
+    let (orphans, roles): (Vec<usize>, Vec<usize>) = (0..graph.nodes.len()).partition(is_orphan);
+    if orphans.is_empty() {
+        return Vec::new();
+    }
+    let mut unknown: HashMap<_, usize> = HashMap::new();
+    for index in roles.iter().filter(|index| !ledger.owns(&graph.nodes[**index].name)) {
+        if let Some(claims) = claims(index).filter(|claims| !claims.is_empty()) {
+            unknown.insert((graph.nodes[*index].role_type.name, claims), *index);
+        }
+    }
+    let pairs = orphans.iter().filter_map(|orphan| {
+        let to = unknown.get(&(graph.nodes[*orphan].role_type.name, claims(orphan)?))?;
+        Some((graph.nodes[*orphan].name.to_string(), graph.nodes[*to].name.to_string()))
+    });
+    pairs.collect()
+}
+
+/// What the ledger knows of a role, read when it is asked for: most roles of most plans need nothing.
+pub(crate) enum Ownership<'a> {
+    /// Not read yet.
+    Unread { ledger: &'a Ledger, name: &'a str, read: std::cell::OnceCell<Option<Owned>> },
+    /// Read.
+    Read(Option<Owned>),
+}
+
+impl<'a> Ownership<'a> {
+    pub(crate) fn new(ledger: &'a Ledger, name: &'a str) -> Self {
+        Ownership::Unread { ledger, name, read: std::cell::OnceCell::new() }
+    }
+
+    pub(crate) fn get(&self) -> Option<&Owned> {
+        match self {
+            Ownership::Unread { ledger, name, read } => read.get_or_init(|| ledger.get(name)).as_ref(),
+            Ownership::Read(owned) => owned.as_ref(),
+        }
+    }
+
+    /// The step whose interruption must be undone before the role can be looked at.
+    pub(crate) fn interrupted_in(&self) -> Option<&str> {
+        if let Ownership::Unread { ledger, name, .. } = self
+            && !ledger.is_open(name)
+        {
+            return None;
+        }
+        self.get()?.open.as_ref()?.undo.as_deref()
+    }
+}
+
+struct Planner<'a> {
+    graph: &'a Graph,
+    world: &'a World<'a>,
+    options: &'a Options,
+    renamed: &'a [(String, String)],
+    selected: &'a [bool],
+}
+
+impl Planner<'_> {
+    fn node(&self, index: usize, found: &[Option<Found>]) -> Found {
+        let node = &self.graph.nodes[index];
+        let owned = match self.graph.moved.iter().any(|(from, _)| *from == *node.name) {
+            true => Ownership::Read(None),
+            false => Ownership::new(self.world.ledger, self.known_as(&node.name)),
+        };
+        let wish = self.wish(index, &owned);
+        if let Some(role) = node.role.as_ref().filter(|_| !node.params.dynamic) {
+            return self.judge(index, &owned, wish, Ok(&**role), Ok(&**role), found);
+        }
+        let now = |before: usize| found[before].as_ref()?.now.clone();
+        let then = |before: usize| found[before].as_ref()?.then.clone();
+        let now_role = self.graph.build(index, &now);
+        let unchanged = node.after.iter().all(|before| match (now(*before), then(*before)) {
+            (Some(now), Some(then)) => Arc::ptr_eq(&now, &then),
+            (None, None) => true,
+            _ => false,
+        });
+        if unchanged {
+            let role = now_role.as_deref();
+            return self.judge(index, &owned, wish, role, role, found);
+        }
+        let then_role = self.graph.build(index, &then);
+        self.judge(index, &owned, wish, now_role.as_deref(), then_role.as_deref(), found)
+    }
+
+    /// The name under which the ledger knows a role.
+    fn known_as<'n>(&'n self, name: &'n str) -> &'n str {
+        self.renamed.iter().find(|(_, to)| to == name).map_or(name, |(from, _)| from)
+    }
+
+    fn wish(&self, index: usize, owned: &Ownership<'_>) -> Wish {
+        let node = &self.graph.nodes[index];
+        if !self.selected[index] {
+            return Wish::Look(None);
+        }
+        if let Some(wishes) = &self.options.wishes {
+            return wishes.get(&*node.name).cloned().unwrap_or(Wish::Look(None));
+        }
+        let orphan = node.instance.is_none();
+        if orphan && self.renamed.iter().any(|(from, _)| *from == *node.name) {
+            return Wish::Look(Some("has another name in the spec now".into()));
+        }
+        let all_absent = self.options.state == State::Absent;
+        if orphan && !self.options.prune && !(all_absent && self.options.only.is_empty()) {
+            return Wish::Look(Some("is no longer in the spec; --prune removes it".into()));
+        }
+        match (node.state, orphan || all_absent) {
+            (State::Info, _) if !orphan => Wish::Look(None),
+            (State::Present, false) => Wish::Present,
+            _ => match owned.get() {
+                Some(owned) => {
+                    // What was put aside first is what was there before Seed.
+                    let aside = self.world.ledger.put_aside.iter().find(|aside| *aside.role == *node.name);
+                    Wish::Back {
+                        to: owned.before.clone(),
+                        kept: aside.filter(|_| owned.before.attrs().is_some()).map(|aside| aside.kept.clone()),
+                        from_run: aside.map_or(0, |aside| aside.run),
+                        returned: true,
+                        lost: None,
+                    }
+                }
+                None => Wish::Look(None),
+            },
+        }
+    }
+}
+
+fn merged(seen: &Attrs, changes: &[Change]) -> Attrs {
+    let mut attrs = seen.clone();
+    changes.iter().for_each(|change| attrs.set(change.field.clone(), change.to.clone()));
+    attrs
+}
+
+fn predicted(role: &dyn Role, action: Action, seen: &Observation, changes: &[Change]) -> Outputs {
+    match (action, seen.attrs()) {
+        (Action::Change, Some(attrs)) => role.outputs(Some(&merged(attrs, changes))),
+        (Action::Create | Action::Replace | Action::Remove, _) | (_, None) => role.outputs(None),
+        (Action::None | Action::Unknown, Some(attrs)) => role.outputs(Some(attrs)),
+    }
+}

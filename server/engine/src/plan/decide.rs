@@ -1,0 +1,283 @@
+//! What is done with one role.
+
+use std::sync::Arc;
+
+use seed_role::attrs::{Attrs, Change, Observation};
+use seed_role::trouble::Trouble;
+use seed_role::{Contents, Mend, Role};
+
+use super::{Action, Found, Ownership, PlannedRole, Planner, Wish, predicted};
+use crate::journal::{recall, unpack};
+
+/// An action and what goes with it.
+pub(crate) struct Verdict {
+    pub action: Action,
+    pub changes: Vec<Change>,
+    pub loses: Option<String>,
+    pub reason: Option<String>,
+    pub refused: bool,
+}
+
+impl Verdict {
+    fn plain(action: Action) -> Self {
+        Verdict { action, changes: Vec::new(), loses: None, reason: None, refused: false }
+    }
+
+    fn because(action: Action, reason: impl Into<String>) -> Self {
+        Verdict { reason: Some(reason.into()), ..Verdict::plain(action) }
+    }
+
+    fn refused(reason: impl Into<String>) -> Self {
+        Verdict { refused: true, ..Verdict::because(Action::Unknown, reason) }
+    }
+}
+
+/// What is known of a role besides what is seen.
+pub(crate) struct Known<'a> {
+    pub owned: &'a Ownership<'a>,
+    pub host: &'a dyn seed_role::host::Host,
+}
+
+impl Known<'_> {
+    pub fn loses(&self, role: &dyn Role, seen: &Attrs) -> Option<String> {
+        let ours = self.owned.get().and_then(|owned| owned.ours.as_ref()).map(|ours| recall(ours, seen));
+        role.loses(self.host, seen, ours.as_ref())
+    }
+
+    /// The way to what the parameters ask for.
+    pub fn towards_present(&self, role: &dyn Role, seen: &Observation) -> Verdict {
+        let wanted = match role.wanted(self.host) {
+            Ok(wanted) => wanted,
+            Err(trouble) => return Verdict::refused(trouble.to_string()),
+        };
+        match seen {
+            Observation::Unknown(reason) => Verdict::because(Action::Unknown, reason),
+            Observation::Absent => Verdict { changes: Attrs::new().changes(&wanted), ..Verdict::plain(Action::Create) },
+            Observation::Present(attrs) => self.mend(role, attrs, attrs.changes(&wanted)),
+        }
+    }
+
+    fn mend(&self, role: &dyn Role, seen: &Attrs, changes: Vec<Change>) -> Verdict {
+        if changes.is_empty() {
+            return Verdict::plain(Action::None);
+        }
+        if changes.iter().all(|change| awaits_output(&change.to)) {
+            let reason = "depends on what an earlier role makes, and is compared once that is there";
+            return Verdict { changes, ..Verdict::because(Action::Unknown, reason) };
+        }
+        let mut replace = None;
+        for change in &changes {
+            match role.mend(change, seen) {
+                Mend::InPlace => {}
+                Mend::Replace => replace = Some(change.field.clone()),
+                Mend::Never(reason) => return Verdict { changes, ..Verdict::refused(reason) },
+            }
+        }
+        let Some(field) = replace else {
+            return Verdict { changes, ..Verdict::plain(Action::Change) };
+        };
+        let loses = self.loses(role, seen);
+        if self.owned.get().is_none() && loses.is_some() && !role.may_overwrite() {
+            let reason = format!(
+                "was not made by Seed and differs in {field}, which can only be mended by destroying it; remove it, or change the spec"
+            );
+            return Verdict { changes, ..Verdict::refused(reason) };
+        }
+        let reason = format!("{field} cannot be changed in place");
+        Verdict { changes, loses, ..Verdict::because(Action::Replace, reason) }
+    }
+
+    /// The way back to what was there.
+    pub fn towards_past(&self, role: &dyn Role, seen: &Observation, past: &Observation, comes_back: bool) -> Verdict {
+        match (seen, past) {
+            (Observation::Unknown(reason), _) => Verdict::because(Action::Unknown, reason),
+            (_, Observation::Unknown(_)) => Verdict::because(Action::None, "what was there before is not known"),
+            (Observation::Absent, Observation::Absent) => Verdict::plain(Action::None),
+            (Observation::Present(attrs), Observation::Absent) => {
+                Verdict { loses: self.loses(role, attrs), ..Verdict::plain(Action::Remove) }
+            }
+            (Observation::Absent, Observation::Present(before)) if comes_back => {
+                Verdict { changes: Attrs::new().changes(before), ..Verdict::plain(Action::Create) }
+            }
+            (Observation::Absent, Observation::Present(_)) => {
+                Verdict::because(Action::None, "was there before Seed, and someone has removed it since")
+            }
+            (Observation::Present(attrs), Observation::Present(before)) => {
+                let changes = attrs.changes(before);
+                if changes.is_empty() {
+                    return Verdict::plain(Action::None);
+                }
+                for change in &changes {
+                    if let Mend::Never(reason) = role.mend(change, attrs) {
+                        return Verdict { changes, ..Verdict::refused(reason) };
+                    }
+                }
+                let is_harmless = |change: &Change| role.mend(change, attrs) == Mend::InPlace && role.keeps_data(change);
+                let loses = if changes.iter().all(is_harmless) { None } else { self.loses(role, attrs) };
+                let reason = "what was there before is put back";
+                Verdict { changes, loses, ..Verdict::because(Action::Change, reason) }
+            }
+        }
+    }
+}
+
+/// Whether a wanted value holds an output that is not known yet.
+fn awaits_output(value: &serde_json::Value) -> bool {
+    use serde_json::Value as Json;
+    match value {
+        Json::String(text) => text.contains('‹') && text.contains('›') && !text.starts_with(seed_role::param::SECRET_MARK),
+        Json::Array(items) => items.iter().any(awaits_output),
+        Json::Object(entries) => entries.values().any(awaits_output),
+        _ => false,
+    }
+}
+
+type Built<'a> = Result<&'a dyn Role, &'a Trouble>;
+
+impl Planner<'_> {
+    pub(super) fn judge(
+        &self,
+        index: usize,
+        owned: &Ownership<'_>,
+        wish: Wish,
+        now_role: Built<'_>,
+        then_role: Built<'_>,
+        found: &[Option<Found>],
+    ) -> Found {
+        let node = &self.graph.nodes[index];
+        let wish = self.unpacked(wish);
+        let known = Known { owned, host: self.world.host };
+        let going_back = !matches!(wish, Wish::Present);
+        let role = match if going_back { now_role } else { then_role } {
+            Ok(role) => role,
+            Err(trouble) => {
+                let verdict = Verdict::because(Action::Unknown, trouble.to_string());
+                let planned = self.planned(index, owned, wish, Observation::Unknown(trouble.to_string()), verdict);
+                return Found { planned, now: None, then: None, contents: Contents::Unseen };
+            }
+        };
+        let (seen, verdict) = match &wish {
+            Wish::Present => self.present(index, &known, now_role.unwrap_or(role), role, found),
+            Wish::Back { .. } if owned.interrupted_in().is_some() => {
+                let reason = owned.interrupted_in().map(interrupted).unwrap_or_default();
+                (Observation::Unknown(reason.clone()), Verdict::because(Action::Remove, reason))
+            }
+            Wish::Back { to, kept, returned, lost, .. } => {
+                let seen = role.observe(self.world.host);
+                let verdict = match &seen {
+                    Ok(seen) => {
+                        let verdict = known.towards_past(role, seen, to, kept.is_some() || !returned);
+                        let comes_back = verdict.action == Action::Create;
+                        let lost = lost
+                            .as_ref()
+                            .filter(|_| comes_back)
+                            .map(|lost| format!("comes back without {lost}, which was not kept"));
+                        Verdict { reason: lost.or(verdict.reason.clone()), ..verdict }
+                    }
+                    Err(trouble) => Verdict::refused(trouble.to_string()),
+                };
+                (seen_or_unknown(seen), verdict)
+            }
+            Wish::Look(reason) => {
+                let seen = role.observe(self.world.host);
+                let not_ours = self.options.state == seed_spec::State::Absent || node.state == seed_spec::State::Absent;
+                let reason = reason.clone().or_else(|| {
+                    let there = matches!(seen, Ok(Observation::Present(_)));
+                    (there && not_ours && owned.get().is_none() && self.options.wishes.is_none())
+                        .then(|| "was not made by Seed, and is left as it is".to_string())
+                });
+                (seen_or_unknown(seen), Verdict { reason, ..Verdict::plain(Action::None) })
+            }
+        };
+        let contents = match verdict.action {
+            Action::None => Contents::Same,
+            Action::Replace => Contents::Fresh,
+            Action::Unknown => Contents::Unseen,
+            Action::Create | Action::Change | Action::Remove => role.contents(&seen),
+        };
+        let now = now_role.ok().map(|role| Arc::new(role.outputs(seen.attrs())));
+        let then = match verdict.action {
+            Action::None => now.clone(),
+            action => Some(Arc::new(predicted(role, action, &seen, &verdict.changes))),
+        };
+        Found { planned: self.planned(index, owned, wish, seen, verdict), now, then, contents }
+    }
+
+    fn unpacked(&self, wish: Wish) -> Wish {
+        let Wish::Back { to, kept, from_run, returned, lost } = wish else { return wish };
+        let to = unpack(self.world.folder, &to).unwrap_or_else(|trouble| Observation::Unknown(trouble.to_string()));
+        Wish::Back { to, kept, from_run, returned, lost }
+    }
+
+    /// The verdict on a role that is to be present, given what is done with those it comes after.
+    fn present(
+        &self,
+        index: usize,
+        known: &Known<'_>,
+        now_role: &dyn Role,
+        role: &dyn Role,
+        found: &[Option<Found>],
+    ) -> (Observation, Verdict) {
+        let node = &self.graph.nodes[index];
+        if let Some(step) = known.owned.interrupted_in() {
+            let verdict = known.towards_present(role, &Observation::Absent);
+            return (Observation::Absent, Verdict { reason: Some(interrupted(step)), ..verdict });
+        }
+        let action_of = |before: &usize| found[*before].as_ref().map(|one| (one.planned.action, one.contents));
+        let gone = node.rests_on.iter().find(|before| matches!(action_of(before), Some((Action::Replace | Action::Remove, _))));
+        if let Some(before) = gone {
+            let seen = now_role.observe(self.world.host);
+            let there = matches!(seen, Ok(Observation::Present(_)));
+            let mut verdict = known.towards_present(role, &Observation::Absent);
+            if there {
+                verdict.action = Action::Replace;
+                verdict.reason = Some(format!("rests on {}, which is made anew", self.graph.nodes[*before].name));
+                verdict.loses = seen.as_ref().ok().and_then(Observation::attrs).and_then(|attrs| known.loses(now_role, attrs));
+            }
+            return (seen_or_unknown(seen), verdict);
+        }
+        for before in &node.inside {
+            match action_of(before) {
+                Some((_, Contents::Fresh)) => return (Observation::Absent, known.towards_present(role, &Observation::Absent)),
+                Some((_, Contents::Unseen)) => {
+                    let reason = format!("lies in {}, and is seen once that is there", self.graph.nodes[*before].name);
+                    return (Observation::Unknown(reason.clone()), Verdict::because(Action::Unknown, reason));
+                }
+                _ => {}
+            }
+        }
+        match role.observe(self.world.host) {
+            Ok(seen) => {
+                let verdict = known.towards_present(role, &seen);
+                (seen, verdict)
+            }
+            Err(trouble) => (Observation::Unknown(trouble.to_string()), Verdict::refused(trouble.to_string())),
+        }
+    }
+
+    fn planned(&self, index: usize, owned: &Ownership<'_>, wish: Wish, seen: Observation, verdict: Verdict) -> PlannedRole {
+        let node = &self.graph.nodes[index];
+        PlannedRole {
+            node: index,
+            role: node.name.clone(),
+            is: node.type_words(),
+            action: verdict.action,
+            loses: verdict.loses,
+            changes: verdict.changes,
+            after: node.after.iter().map(|before| self.graph.nodes[*before].name.clone()).collect(),
+            reason: verdict.reason,
+            refused: verdict.refused,
+            wish,
+            seen,
+            disposable: node.disposable || (node.instance.is_none() && owned.get().is_some_and(|owned| owned.disposable)),
+        }
+    }
+}
+
+fn interrupted(step: &str) -> String {
+    format!("an earlier run was interrupted in a step: {step}")
+}
+
+fn seen_or_unknown(seen: Result<Observation, Trouble>) -> Observation {
+    seen.unwrap_or_else(|trouble| Observation::Unknown(trouble.to_string()))
+}

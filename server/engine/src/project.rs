@@ -1,0 +1,229 @@
+//! A spec read from the disk, with all that planning needs.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use seed_role::claim::Claim;
+use seed_role::host::Host;
+use seed_role::trouble::{Kind, Result};
+use seed_role::{Role, Trouble};
+use seed_spec::analysis::{Analysis, Loader, Request, State};
+
+use crate::check::{analyse_with_graph, runs_commands};
+use crate::journal::ledger::Owned;
+use crate::journal::{self, Ledger};
+use crate::node::{Draft, Graph, Node};
+use crate::plan::{self, Plan, World};
+use crate::stored::{self, Stored};
+use crate::trust::Trust;
+
+/// Files longer than this, in bytes, are not read as specs.
+pub const LONGEST: u64 = 64 << 20;
+
+/// Reads included files from the disk.
+#[derive(Debug, Default)]
+pub struct DiskLoader;
+
+impl Loader for DiskLoader {
+    fn load(&self, path: &Path) -> Result<Arc<str>, String> {
+        read_text(path).map_err(|trouble| trouble.came_back)
+    }
+
+    fn env(&self, name: &str) -> Option<String> {
+        std::env::var(name).ok()
+    }
+
+    fn home(&self) -> Option<PathBuf> {
+        std::env::var_os("HOME").map(PathBuf::from)
+    }
+}
+
+/// Reads a spec's text from the disk.
+///
+/// # Errors
+///
+/// As [`read_bytes`], and when it is not UTF-8.
+pub fn read_text(path: &Path) -> Result<Arc<str>> {
+    text_of(&read_bytes(path)?, &format!("read {}", path.display()))
+}
+
+/// The text that bytes are.
+///
+/// # Errors
+///
+/// When they are not UTF-8, with what was attempted.
+pub fn text_of(bytes: &[u8], attempted: &str) -> Result<Arc<str>> {
+    match seed_spec::yaml::decode(bytes) {
+        Ok(text) => Ok(text.into()),
+        Err(diagnostic) => Err(Trouble::new(attempted, diagnostic.message).hint(diagnostic.help.unwrap_or_default())),
+    }
+}
+
+/// Reads a spec from the disk. As root, a file that another than root (or the one who called sudo) owns or can write is
+/// refused.
+///
+/// # Errors
+///
+/// When it cannot be read, is too long, or not safe.
+pub fn read_bytes(path: &Path) -> Result<Vec<u8>> {
+    let attempt = || format!("read {}", path.display());
+    let io = |error: std::io::Error| Trouble::from_io(attempt(), &error);
+    let file = std::fs::File::open(path).map_err(io)?;
+    let metadata = file.metadata().map_err(io)?;
+    if metadata.len() > LONGEST {
+        return Err(Trouble::new(attempt(), "it is longer than 64 MiB, which no spec is"));
+    }
+    if nix::unistd::geteuid().is_root() {
+        refuse_others_files(path, &metadata)?;
+    }
+    let mut bytes = Vec::with_capacity(metadata.len() as usize + 1);
+    std::io::Read::read_to_end(&mut std::io::Read::take(file, LONGEST), &mut bytes).map_err(io)?;
+    Ok(bytes)
+}
+
+fn refuse_others_files(path: &Path, metadata: &std::fs::Metadata) -> Result<()> {
+    use std::os::unix::fs::MetadataExt;
+    const WRITABLE_BY_OTHERS: u32 = 0o002;
+    const WRITABLE_BY_GROUP: u32 = 0o020;
+    let caller = std::env::var("SUDO_UID").ok().and_then(|uid| uid.parse().ok());
+    let callers_group = std::env::var("SUDO_GID").ok().and_then(|gid| gid.parse().ok());
+    let owner_is_fine = metadata.uid() == 0 || Some(metadata.uid()) == caller;
+    let group_writes = metadata.mode() & WRITABLE_BY_GROUP != 0 && metadata.gid() != 0 && Some(metadata.gid()) != callers_group;
+    if owner_is_fine && !group_writes && metadata.mode() & WRITABLE_BY_OTHERS == 0 {
+        return Ok(());
+    }
+    let came_back = if owner_is_fine { "others can write it" } else { "it belongs to another user" };
+    Err(Trouble::new(format!("read {} as root", path.display()), came_back)
+        .kind(Kind::Unsafe)
+        .hint(format!("chown root {0} && chmod go-w {0}", path.display())))
+}
+
+/// A spec that can be planned.
+pub struct Project {
+    /// The path of the spec.
+    pub path: PathBuf,
+    /// The analysis, without errors.
+    pub analysis: Analysis,
+    /// Its roles, and the orphans that only the journal knows.
+    pub graph: Graph,
+    /// The folder of its journal.
+    pub folder: PathBuf,
+}
+
+impl Project {
+    /// Analyses a spec. With errors in it, it is not a project: the analysis alone comes back.
+    pub fn new(
+        path: &Path,
+        text: &str,
+        loader: &dyn Loader,
+        host: &dyn Host,
+        state_folder: &Path,
+    ) -> Result<Project, Box<Analysis>> {
+        let (analysis, graph) = analyse_with_graph(&Request { path, text, edited_line: None }, loader, Some(host));
+        if analysis.has_errors() {
+            return Err(Box::new(analysis));
+        }
+        let folder = journal::folder_of(state_folder, path);
+        Ok(Project { path: path.to_path_buf(), analysis, graph, folder })
+    }
+
+    /// Adds to the graph what only the ledger knows: roles that are no longer in the spec, and things that a role of the
+    /// spec made under other parameters than it has now, such as a file at another path.
+    pub fn with_orphans(mut self, ledger: &Ledger, host: &dyn Host) -> Project {
+        let mut orphans: Vec<Draft> = ledger
+            .names()
+            .filter(|name| !self.graph.by_name.contains_key(*name))
+            .filter_map(|name| orphan(name, ledger.get(name)?))
+            .collect();
+        for node in &self.graph.nodes {
+            if ledger.differs(&node.name, node.role_type.name, &node.params.json)
+                && let Some(owned) = ledger.get(&node.name)
+                && is_another_thing(node, &owned)
+            {
+                let name = free_name(&node.name, ledger);
+                orphans.extend(orphan(&name, owned));
+                self.graph.moved.push((node.name.to_string(), name));
+            }
+        }
+        if !orphans.is_empty() {
+            let moved = std::mem::take(&mut self.graph.moved);
+            let mut drafts = crate::node::expand(&self.analysis, &seed_collections::REGISTRY, Some(host));
+            drafts.extend(orphans);
+            self.graph = Graph::new(drafts);
+            self.graph.moved = moved;
+        }
+        self
+    }
+
+    /// Refuses a spec that runs commands of its own in a folder that is not trusted.
+    ///
+    /// # Errors
+    ///
+    /// [`Kind::Unsafe`], with the command that trusts the folder.
+    pub fn require_trust(&self, trust: &Trust) -> Result<()> {
+        let Some(node) = self.graph.nodes.iter().find(|node| runs_commands(node)) else { return Ok(()) };
+        let folder = crate::node::folder_of(&self.path);
+        if trust.allows(&folder) {
+            return Ok(());
+        }
+        Err(Trouble::new(
+            format!("look at `{}`", node.name),
+            "it runs a command that the spec names, and the spec's folder is not trusted",
+        )
+        .kind(Kind::Unsafe)
+        .hint(format!("read the spec, then: seed trust {}", folder.display())))
+    }
+
+    /// Plans.
+    ///
+    /// # Errors
+    ///
+    /// As [`plan::plan`].
+    pub fn plan(&self, host: &dyn Host, ledger: &Ledger, options: &plan::Options) -> Result<Plan> {
+        let world = World { host, ledger, folder: &self.folder };
+        plan::plan(&self.graph, &world, &self.path.display().to_string(), options)
+    }
+}
+
+/// Whether a role now stands for another thing than the one it made: it is of another type, or claims no path or device
+/// (or where it claims none, no mount point) that it claimed then.
+fn is_another_thing(node: &Node, owned: &Owned) -> bool {
+    if owned.is != node.role_type.name {
+        return true;
+    }
+    let open = stored::fill(&owned.params, &|_, _| None);
+    let (Some(now), Ok(then)) = (&node.role, node.role_type.build(&open)) else { return false };
+    let things = |role: &dyn Role| {
+        let (places, mounts): (Vec<Claim>, Vec<Claim>) = role
+            .claims()
+            .into_iter()
+            .filter(|claim| matches!(claim, Claim::Path(_) | Claim::Device(_) | Claim::Mount(_)))
+            .partition(|claim| !matches!(claim, Claim::Mount(_)));
+        if places.is_empty() { mounts } else { places }
+    };
+    let (now, then) = (things(&**now), things(&*then));
+    !then.is_empty() && then.iter().all(|claim| !now.contains(claim))
+}
+
+/// A name for what a role made before it was changed.
+fn free_name(role: &str, ledger: &Ledger) -> String {
+    let names = std::iter::once(format!("{role} (before)")).chain((2..).map(|number| format!("{role} (before {number})")));
+    names.into_iter().find(|name| !ledger.owns(name)).unwrap_or_default()
+}
+
+fn orphan(name: &str, owned: Owned) -> Option<Draft> {
+    let role_type = seed_collections::REGISTRY.get(&owned.is)?;
+    let mut dynamic = false;
+    stored::references(&owned.params, &mut |_| dynamic = true);
+    Some(Draft {
+        name: name.into(),
+        role_type,
+        is: owned.is.as_str().into(),
+        why: None,
+        state: State::Absent,
+        disposable: owned.disposable,
+        params: Stored { json: owned.params, dynamic },
+        needs: owned.after.iter().map(|before| before.as_str().into()).collect(),
+        instance: None,
+    })
+}

@@ -1,0 +1,81 @@
+//! A simulated machine on which a spec can be tried: what the spec starts from is there, what it makes is not.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use seed_role::claim::Claim;
+use seed_role::host::sim::SimHost;
+use seed_role::host::{FileKind, Host};
+use seed_role::trouble::Result;
+use serde_json::Value as Json;
+
+use crate::project::Project;
+
+/// Files longer than this, in bytes, are not copied: what a spec reads is shorter.
+const LONGEST: u64 = 16 << 20;
+
+/// A machine with the spec's folder, and with the files and disks that its parameters name and that no role makes.
+///
+/// # Errors
+///
+/// When one of them cannot be read.
+pub fn world_for(project: &Project, host: &dyn Host) -> Result<SimHost> {
+    let world = SimHost::new();
+    make_folders(&world, &crate::node::folder_of(&project.path))?;
+    let claims = project.graph.nodes.iter().filter_map(|node| node.role.as_ref()).flat_map(|role| role.claims());
+    let made: BTreeSet<PathBuf> = claims
+        .filter_map(|claim| match claim {
+            Claim::Path(path) | Claim::Mount(path) => Some(path),
+            _ => None,
+        })
+        .collect();
+    let mut named = BTreeSet::new();
+    for node in &project.graph.nodes {
+        paths(&node.params.json, &mut named);
+    }
+    for path in named.iter().filter(|path| !path.ancestors().any(|above| made.contains(above))) {
+        bring(&world, host, path)?;
+    }
+    world.reset_calls();
+    Ok(world)
+}
+
+fn paths(json: &Json, found: &mut BTreeSet<PathBuf>) {
+    match json {
+        Json::String(text) if text.starts_with('/') && !text.contains('\n') => drop(found.insert(PathBuf::from(text))),
+        Json::Array(items) => items.iter().for_each(|item| paths(item, found)),
+        Json::Object(entries) => entries.values().for_each(|value| paths(value, found)),
+        _ => {}
+    }
+}
+
+fn bring(world: &SimHost, host: &dyn Host, path: &Path) -> Result<()> {
+    let Some(metadata) = host.metadata(path)? else { return Ok(()) };
+    match metadata.kind {
+        FileKind::Block => {
+            if let (Some(name), Some(bytes)) = (path.strip_prefix("/dev").ok().and_then(Path::to_str), host.size_of(path)?) {
+                world.add_disk(name, bytes);
+            }
+        }
+        FileKind::Directory => make_folders(world, path)?,
+        FileKind::File if metadata.len <= LONGEST => {
+            if let Some(parent) = path.parent() {
+                make_folders(world, parent)?;
+            }
+            let content = host.read(path, LONGEST)?.unwrap_or_default();
+            world.write_file(path, &content, metadata.mode, None)?;
+        }
+        _ => {}
+    }
+    Ok(())
+}
+
+fn make_folders(world: &SimHost, folder: &Path) -> Result<()> {
+    let above: Vec<&Path> = folder.ancestors().collect();
+    for folder in above.into_iter().rev().filter(|folder| !folder.as_os_str().is_empty()) {
+        if world.metadata(folder)?.is_none() {
+            world.make_folder(folder, 0o755)?;
+        }
+    }
+    Ok(())
+}

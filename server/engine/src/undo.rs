@@ -1,0 +1,182 @@
+//! What was done when, and taking the last of it back.
+
+use std::collections::{BTreeMap, HashMap};
+
+use seed_role::attrs::Observation;
+use seed_role::host::Host;
+use seed_role::trouble::{Result, Trouble};
+use seed_spec::analysis::State;
+use serde::Serialize;
+
+use crate::journal::{self, Ledger, Outcome, Record};
+use crate::node::{Draft, Graph, expand};
+use crate::plan::{self, Options, Plan, Wish, World};
+use crate::project::Project;
+use crate::stored::{self, Stored};
+
+/// A run, as the journal tells it.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Run {
+    /// Its number.
+    pub id: u64,
+    /// When it began, in seconds since 1970.
+    pub time: u64,
+    /// What was asked for.
+    pub command: String,
+    /// How it ended; `interrupted` if it did not.
+    pub status: String,
+    /// What was done with each role.
+    pub roles: Vec<RunRole>,
+}
+
+/// What a run did with a role.
+#[derive(Clone, Debug, Serialize)]
+pub struct RunRole {
+    /// Its name.
+    pub role: String,
+    /// Its type.
+    pub is: String,
+    /// What was done.
+    pub action: String,
+    /// `done`, `failed` or `interrupted`.
+    pub status: String,
+    /// Why it failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+}
+
+/// The runs that the journal tells of, oldest first.
+pub fn runs(records: &[Record]) -> Vec<Run> {
+    let mut runs: Vec<Run> = Vec::new();
+    for record in records {
+        if let Record::Run { id, time, command, .. } = record {
+            runs.push(Run { id: *id, time: *time, command: command.clone(), status: "interrupted".into(), roles: Vec::new() });
+            continue;
+        }
+        let Some(run) = runs.last_mut() else { continue };
+        match record {
+            Record::Begin { role, is, action, .. } if !run.roles.iter().any(|known| known.role == *role) => {
+                let status = "interrupted".to_string();
+                run.roles.push(RunRole { role: role.clone(), is: is.clone(), action: action.clone(), status, message: None });
+            }
+            Record::End { role, outcome } => {
+                for known in run.roles.iter_mut().filter(|known| known.role == *role) {
+                    known.status = if matches!(outcome, Outcome::Failed(_)) { "failed" } else { "done" }.to_string();
+                    known.message = if let Outcome::Failed(message) = outcome { Some(message.clone()) } else { None };
+                }
+            }
+            Record::Close { status, .. } => run.status.clone_from(status),
+            _ => {}
+        }
+    }
+    runs.retain(|run| run.command != "rotate");
+    runs
+}
+
+/// The last run that can be taken back: one that changed something, is no undo itself, and was not undone.
+pub fn last_run(runs: &[Run]) -> Option<&Run> {
+    // An undo that did not reach its end is begun again.
+    let undone = runs.iter().filter(|run| run.status == "done");
+    let undone: Vec<u64> = undone.filter_map(|run| run.command.strip_prefix("undo ")?.parse().ok()).collect();
+    runs.iter().rev().find(|run| !run.roles.is_empty() && !run.command.starts_with("undo ") && !undone.contains(&run.id))
+}
+
+/// What is known of a role from the record that began its change.
+struct Begun {
+    is: String,
+    params: serde_json::Value,
+    was: Observation,
+    loses: Option<String>,
+    after: Vec<String>,
+}
+
+/// A plan that takes a run back, and the graph it is for.
+pub struct Undo {
+    /// The run.
+    pub run: u64,
+    /// The roles it touched, as they were then, with those of the spec.
+    pub graph: Graph,
+    /// The plan.
+    pub plan: Plan,
+}
+
+/// Plans to take the last run back.
+///
+/// # Errors
+///
+/// When there is none, or the journal cannot be read.
+pub fn plan_undo(project: &Project, host: &dyn Host, ledger: &Ledger) -> Result<Undo> {
+    let records = journal::records(&project.folder)?;
+    let runs = runs(&records);
+    let Some(run) = last_run(&runs) else {
+        return Err(
+            Trouble::new("undo the last apply", "the journal of this spec tells of none").hint("seed log shows what was done")
+        );
+    };
+    let (begun, before) = history(&records, run.id);
+    let graph = Graph::new(drafts(project, host, &begun));
+    let wishes = begun.iter().map(|(role, begun)| (role.clone(), wish(role, begun, run.id, &before, ledger))).collect();
+    let options = Options { state: State::Present, wishes: Some(wishes), ..Options::default() };
+    let world = World { host, ledger, folder: &project.folder };
+    let plan = plan::plan(&graph, &world, &project.path.display().to_string(), &options)?;
+    Ok(Undo { run: run.id, graph, plan })
+}
+
+/// What a run began, by role, and the ledger as it was before.
+fn history(records: &[Record], id: u64) -> (BTreeMap<String, Begun>, Ledger) {
+    let mut begun = BTreeMap::new();
+    let mut before = Ledger::default();
+    let mut current = 0;
+    for record in records {
+        if let Record::Run { id, .. } = record {
+            current = *id;
+        }
+        if current < id {
+            before.take(record);
+        }
+        if current == id
+            && let Record::Begin { role, is, params, was, loses, after, .. } = record
+        {
+            begun.entry(role.clone()).or_insert_with(|| Begun {
+                is: is.clone(),
+                params: params.clone(),
+                was: was.clone(),
+                loses: loses.clone(),
+                after: after.clone(),
+            });
+        }
+    }
+    (begun, before)
+}
+
+fn wish(role: &str, begun: &Begun, run: u64, before: &Ledger, ledger: &Ledger) -> Wish {
+    let kept = ledger.put_aside.iter().find(|aside| aside.run == run && aside.role == role).map(|aside| aside.kept.clone());
+    let lost = if kept.is_none() { begun.loses.clone() } else { None };
+    Wish::Back { to: begun.was.clone(), kept, from_run: run, returned: !before.owns(role), lost }
+}
+
+fn drafts(project: &Project, host: &dyn Host, begun: &BTreeMap<String, Begun>) -> Vec<Draft> {
+    let mut drafts: HashMap<String, Draft> = expand(&project.analysis, &seed_collections::REGISTRY, Some(host))
+        .into_iter()
+        .map(|draft| (draft.name.to_string(), draft))
+        .collect();
+    for (name, begun) in begun {
+        let Some(role_type) = seed_collections::REGISTRY.get(&begun.is) else { continue };
+        let mut dynamic = false;
+        stored::references(&begun.params, &mut |_| dynamic = true);
+        let known = drafts.remove(name);
+        let draft = Draft {
+            name: name.as_str().into(),
+            role_type,
+            is: begun.is.as_str().into(),
+            why: known.as_ref().and_then(|known| known.why.clone()),
+            state: State::Present,
+            disposable: known.as_ref().is_some_and(|known| known.disposable),
+            params: Stored { json: begun.params.clone(), dynamic },
+            needs: begun.after.iter().map(|before| before.as_str().into()).collect(),
+            instance: known.and_then(|known| known.instance),
+        };
+        drafts.insert(name.clone(), draft);
+    }
+    drafts.into_values().collect()
+}

@@ -1,0 +1,72 @@
+//! The keys that belong to the language itself, with the shapes of their values.
+
+use std::sync::{Arc, LazyLock};
+
+use seed_spec::model::{HEADER_KEYS, ROLE_KEYS, VERSION};
+use seed_spec::shape::{Field, Record, Shape};
+use serde_json::json;
+
+/// The keys of a spec.
+pub static SPEC: LazyLock<Record> = LazyLock::new(|| record(HEADER_KEYS, header_field));
+
+/// The keys of a role that do not depend on its type; `kind` is only for abstract ones.
+pub static ROLE: LazyLock<Record> = LazyLock::new(|| record(ROLE_KEYS, role_field));
+
+fn record(keys: &[(&str, &str)], field: fn(Field) -> Field) -> Record {
+    let plain = |(name, doc): &(&str, &str)| Field {
+        name: (*name).into(),
+        doc: (*doc).into(),
+        shape: Shape::Any,
+        required: false,
+        default: None,
+    };
+    Record { fields: keys.iter().map(plain).map(field).collect() }
+}
+
+fn header_field(field: Field) -> Field {
+    let (shape, required, default) = match field.name.as_str() {
+        "seed" => (Shape::Int { min: VERSION, max: VERSION }, true, None),
+        "name" => (text(), true, None),
+        "why" => (text(), false, None),
+        "vars" => (Shape::Map(Box::new(Shape::Any)), false, None),
+        "include" => (Shape::List(Box::new(Shape::Path)), false, None),
+        "collections" => (Shape::Map(Box::new(collection())), false, None),
+        "keep" => (Shape::Duration, false, Some(json!("7 d"))),
+        "roles" => (Shape::Any, true, None),
+        _ => (Shape::Any, false, None),
+    };
+    Field { shape, required, default, ..field }
+}
+
+fn role_field(field: Field) -> Field {
+    let (shape, required, default) = match field.name.as_str() {
+        "is" => (text(), true, None),
+        "why" => (text(), false, None),
+        "state" => (states(), false, Some(json!("present"))),
+        "needs" => (Shape::List(Box::new(text())), false, None),
+        "disposable" => (Shape::Bool, false, Some(json!(false))),
+        _ => (Shape::Any, false, None),
+    };
+    Field { shape, required, default, ..field }
+}
+
+fn states() -> Shape {
+    let words = [
+        ("present", "It is to be there."),
+        ("absent", "It is not to be there."),
+        ("info", "It is only looked at, never changed."),
+    ];
+    Shape::Choice(words.map(|(word, doc)| (word.into(), doc.into())).into())
+}
+
+/// Where composite roles come from.
+fn collection() -> Shape {
+    let field =
+        |name: &str, doc: &str| Field { name: name.into(), doc: doc.into(), shape: text(), required: true, default: None };
+    let fields = vec![field("git", "The repository: a path or an address."), field("rev", "The tag, branch or commit.")];
+    Shape::Record(Arc::new(Record { fields }))
+}
+
+fn text() -> Shape {
+    Shape::Text { secret: false }
+}

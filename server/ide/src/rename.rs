@@ -1,0 +1,101 @@
+//! Giving a role or variable another name, everywhere.
+
+use seed_spec::analysis::interpolate;
+use seed_spec::diagnostic::Edit;
+use seed_spec::{FileId, Span};
+
+use crate::Snapshot;
+use crate::names::{self, Name, Occurrence};
+
+/// What can be renamed at an offset of the spec's text: the name, where it stands.
+pub fn prepare(snapshot: &Snapshot, offset: usize) -> Option<Span> {
+    renamed(snapshot, FileId(0), offset).map(|occurrence| occurrence.span)
+}
+
+/// The edits, in all files of the spec, that give what is named at an offset of one of them a new name.
+///
+/// # Errors
+///
+/// Why it cannot be done, in words for a person.
+pub fn rename(snapshot: &Snapshot, file: FileId, offset: usize, name: &str) -> Result<Vec<Edit>, String> {
+    let Some(occurrence) = renamed(snapshot, file, offset) else {
+        return Err("only roles and variables can be renamed".into());
+    };
+    let (what, old) = match &occurrence.name {
+        Name::Role(old) => ("role", old),
+        Name::Var(old) => ("variable", old),
+    };
+    if old == name {
+        return Ok(Vec::new());
+    }
+    check_name(what, name)?;
+    let taken = match &occurrence.name {
+        Name::Role(_) => names::definition(snapshot, &Name::Role(name.into())),
+        Name::Var(_) => names::definition(snapshot, &Name::Var(name.into())),
+    };
+    if let Some(span) = taken {
+        let source = snapshot.file(span.file);
+        let line = source.line_of(span.start as usize) + 1;
+        return Err(format!("there is a {what} `{name}` already, at {}:{line}", source.path().display()));
+    }
+    let mut edits: Vec<Edit> = names::occurrences(snapshot)
+        .into_iter()
+        .filter(|one| one.name == occurrence.name)
+        .map(|one| Edit { span: one.span, text: name.into() })
+        .collect();
+    edits.sort_by_key(|edit| (edit.span.file, edit.span.start));
+    edits.dedup();
+    Ok(edits)
+}
+
+/// What is named at the offset, if it is defined in a file of the spec.
+fn renamed(snapshot: &Snapshot, file: FileId, offset: usize) -> Option<Occurrence> {
+    let occurrence = snapshot.is_current().then(|| names::at(snapshot, file, offset)).flatten()?;
+    names::definition(snapshot, &occurrence.name).map(|_| occurrence)
+}
+
+fn check_name(what: &str, name: &str) -> Result<(), String> {
+    let reserved = matches!(name, "vars" | "env" | "each");
+    match (interpolate::is_name(name), reserved && what == "role") {
+        (false, _) => {
+            Err(format!("`{name}` cannot name a {what}: a name has letters, digits, `_` and `-`, and does not begin with `-`"))
+        }
+        (true, true) => Err(format!("`{name}` cannot name a role: `${{{name}.…}}` means something else")),
+        (true, false) => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixture::{Fixture, check};
+
+    const SPEC: &str = "seed: 1\nname: a\nvars: {disk: 1 GiB}\nroles:\n  image$0:\n    is: disk.image\n    path: ./image\n    \
+                        size: ${vars.disk}\n  \"loop\":\n    is: disk.loop\n    backing: image.path\n    needs: ['image[a]', image]\n  \
+                        note:\n    is: file.text\n    content: |\n      image: ${image.path}, ${image[a].path}\n";
+
+    fn renamed(fixture: &str, name: &str) -> String {
+        check(fixture, |Fixture { snapshot, offset }| match rename(snapshot, FileId(0), *offset, name) {
+            Ok(edits) => Fixture::apply(snapshot, &edits),
+            Err(error) => error,
+        })
+    }
+
+    #[test]
+    fn a_role_is_renamed_wherever_it_is_named() {
+        assert_eq!(
+            renamed(SPEC, "disk-file"),
+            "seed: 1\nname: a\nvars: {disk: 1 GiB}\nroles:\n  disk-file:\n    is: disk.image\n    path: ./image\n    \
+             size: ${vars.disk}\n  \"loop\":\n    is: disk.loop\n    backing: disk-file.path\n    needs: ['disk-file[a]', disk-file]\n  \
+             note:\n    is: file.text\n    content: |\n      image: ${disk-file.path}, ${disk-file[a].path}\n"
+        );
+    }
+
+    #[test]
+    fn names_that_cannot_be_are_refused() {
+        assert!(renamed(SPEC, "a b").contains("cannot name a role"));
+        assert!(renamed(SPEC, "vars").contains("means something else"));
+        assert!(renamed(SPEC, "loop").contains("there is a role `loop` already, at /spec/main.seed.yaml:9"));
+        assert!(renamed("seed: 1\nna$0me: a\nroles: {}\n", "x").contains("only roles and variables"));
+    }
+}

@@ -1,0 +1,271 @@
+//! The door to the machine: everything that touches it goes through a [`Host`].
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use seed_spec::value::Secret;
+
+use crate::tool::Tool;
+use crate::trouble::Result;
+
+pub mod block;
+pub mod btrfs;
+pub mod gpt;
+pub mod mount;
+pub(crate) mod options;
+pub(crate) mod people;
+pub mod real;
+pub(crate) mod refusal;
+pub mod sim;
+
+pub use block::{LoopConfig, LoopDevice};
+pub use btrfs::{BtrfsDevice, BtrfsFileSystem, Subvolume};
+pub use mount::{Mount, MountRequest};
+pub use real::RealHost;
+pub use sim::SimHost;
+
+/// What kind of file it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FileKind {
+    /// A regular file.
+    File,
+    /// A folder.
+    Directory,
+    /// A symbolic link.
+    Link,
+    /// A block device.
+    Block,
+    /// Anything else: a socket, a pipe, a character device.
+    Other,
+}
+
+/// What lstat(2) tells of a path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Metadata {
+    /// What it is.
+    pub kind: FileKind,
+    /// The permission bits, without the file type.
+    pub mode: u32,
+    /// The number of its owner.
+    pub uid: u32,
+    /// The number of its group.
+    pub gid: u32,
+    /// Its length in bytes.
+    pub len: u64,
+    /// The bytes it takes on the disk.
+    pub allocated: u64,
+    /// The number of the device it is on.
+    pub device: u64,
+    /// The number of its inode there.
+    pub inode: u64,
+}
+
+/// A program to run. Never a shell: the arguments reach the program as they are.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Command {
+    /// The program: a name, or an absolute path.
+    pub program: String,
+    /// Its arguments.
+    pub args: Vec<String>,
+    /// The folder it runs in.
+    pub folder: Option<PathBuf>,
+    /// What it reads on standard input; nothing if none.
+    pub input: Option<Vec<u8>>,
+    /// After how long it is stopped.
+    pub limit: Option<std::time::Duration>,
+}
+
+impl Command {
+    /// A program with arguments.
+    pub fn new<A: Into<String>>(program: impl Into<String>, args: impl IntoIterator<Item = A>) -> Self {
+        Command { program: program.into(), args: args.into_iter().map(Into::into).collect(), ..Command::default() }
+    }
+}
+
+/// What a program did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Outcome {
+    /// Its exit status; 128 and the signal's number if a signal ended it.
+    pub status: i32,
+    /// What it wrote to standard output.
+    pub stdout: String,
+    /// What it wrote to standard error.
+    pub stderr: String,
+}
+
+/// Who owns a file, by number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Owner {
+    /// The user.
+    pub uid: u32,
+    /// The group.
+    pub gid: u32,
+}
+
+/// A machine: the real one, or a simulated one.
+///
+/// Methods that look change nothing. Methods that change are each atomic, or say how they can be left half-done.
+/// A path is refused ([`crate::trouble::Kind::Unsafe`]) when, as root, it leads through a symbolic link in a
+/// folder that another user can write.
+pub trait Host: Send + Sync {
+    // Files.
+
+    /// What is at a path, links not followed; none if there is nothing.
+    fn metadata(&self, path: &Path) -> Result<Option<Metadata>>;
+    /// The content of a regular file, at most `limit` bytes of it; none if there is nothing.
+    fn read(&self, path: &Path, limit: u64) -> Result<Option<Vec<u8>>>;
+    /// Bytes of a file or block device; fewer than asked for at its end.
+    fn read_at(&self, path: &Path, offset: u64, len: usize) -> Result<Vec<u8>>;
+    /// Overwrites bytes of a file or block device in place, and syncs them.
+    fn write_at(&self, path: &Path, offset: u64, bytes: &[u8]) -> Result<()>;
+    /// Where a symbolic link points.
+    fn read_link(&self, path: &Path) -> Result<PathBuf>;
+    /// The names in a folder, sorted.
+    fn list(&self, path: &Path) -> Result<Vec<String>>;
+    /// Writes a file as a whole: to [`temporary_of`] its path, then renamed over it, with mode and owner set before.
+    /// Durable only after [`Host::sync`].
+    fn write_file(&self, path: &Path, content: &[u8], mode: u32, owner: Option<Owner>) -> Result<()>;
+    /// Makes a sparse file of that length, or with `full` one whose blocks are all allocated. Atomic as
+    /// [`Host::write_file`] is; fails if there is something.
+    fn make_image(&self, path: &Path, len: u64, full: bool, mode: u32) -> Result<()>;
+    /// Changes a file's length, and with `full` allocates what is added; at the same length, what is not allocated yet.
+    fn set_len(&self, path: &Path, len: u64, full: bool) -> Result<()>;
+    /// Makes a folder with exactly that mode; an existing folder is no error, and keeps the mode it has.
+    fn make_folder(&self, path: &Path, mode: u32) -> Result<()>;
+    /// Makes a symbolic link, in place of one that is there.
+    fn make_link(&self, path: &Path, target: &Path) -> Result<()>;
+    /// Sets the permission bits.
+    fn set_mode(&self, path: &Path, mode: u32) -> Result<()>;
+    /// Sets owner and group.
+    fn set_owner(&self, path: &Path, owner: Owner) -> Result<()>;
+    /// Renames within one file system; fails if there is something at `to`.
+    fn rename(&self, from: &Path, to: &Path) -> Result<()>;
+    /// Removes a file or link; nothing there is no error.
+    fn remove_file(&self, path: &Path) -> Result<()>;
+    /// Removes an empty folder; nothing there is no error.
+    fn remove_folder(&self, path: &Path) -> Result<()>;
+    /// Removes a folder with all in it, not crossing into other file systems or subvolumes. A mount below is noticed
+    /// before anything is removed; what else fails leaves the rest there. Nothing there is no error.
+    fn remove_tree(&self, path: &Path) -> Result<()>;
+    /// Makes durable what was written to the file systems that these paths are on (syncfs(2), once each).
+    fn sync(&self, paths: &[PathBuf]) -> Result<()>;
+
+    // Block devices.
+
+    /// The size of a block device, or the length of a file, in bytes; none if there is nothing.
+    fn size_of(&self, path: &Path) -> Result<Option<u64>>;
+    /// The loop devices that have something attached.
+    fn loops(&self) -> Result<Arc<Vec<LoopDevice>>>;
+    /// Attaches a file to a free loop device (or the one of the same configuration, if there is).
+    fn attach_loop(&self, config: &LoopConfig) -> Result<PathBuf>;
+    /// Detaches it, and waits until the kernel has let it go. Not attached is no error.
+    fn detach_loop(&self, device: &Path) -> Result<()>;
+    /// Makes the loop device as large as its backing file is now (`LOOP_SET_CAPACITY`).
+    fn refresh_loop(&self, device: &Path) -> Result<()>;
+    /// Makes the kernel read the partition table of a device again, and waits for the nodes of its partitions.
+    fn reread_partitions(&self, device: &Path) -> Result<()>;
+
+    // Mounts.
+
+    /// The mount table of this process, in the order of mounting.
+    fn mounts(&self) -> Result<Arc<Vec<Mount>>>;
+    /// Mounts.
+    fn mount(&self, request: &MountRequest) -> Result<()>;
+    /// Changes the options of a mount. Those not named stay as they are.
+    fn remount(&self, request: &MountRequest) -> Result<()>;
+    /// Unmounts the topmost mount at a path. Not mounted is no error.
+    fn unmount(&self, at: &Path) -> Result<()>;
+    /// How many bytes the file system mounted at a path is large, used or not, as it tells it (statfs(2)); none on a host
+    /// that does not know.
+    fn capacity(&self, mounted: &Path) -> Result<Option<u64>> {
+        let _ = mounted;
+        Ok(None)
+    }
+
+    // Btrfs, by a path in the mounted file system.
+
+    /// The file system.
+    fn btrfs(&self, mounted: &Path) -> Result<BtrfsFileSystem>;
+    /// Its subvolumes.
+    fn btrfs_subvolumes(&self, mounted: &Path) -> Result<Vec<Subvolume>>;
+    /// Makes an empty subvolume at a path.
+    fn btrfs_create(&self, path: &Path) -> Result<()>;
+    /// Makes a snapshot of `of` at `path`.
+    fn btrfs_snapshot(&self, of: &Path, path: &Path, read_only: bool) -> Result<()>;
+    /// Removes a subvolume, read-only or not. Nothing there is no error.
+    fn btrfs_delete(&self, path: &Path) -> Result<()>;
+    /// Makes a subvolume read-only or writable.
+    fn btrfs_set_read_only(&self, path: &Path, read_only: bool) -> Result<()>;
+    /// Turns quotas of the file system on.
+    fn btrfs_enable_quota(&self, mounted: &Path) -> Result<()>;
+    /// Limits what a subvolume may refer to, in bytes; none for no limit.
+    fn btrfs_limit(&self, path: &Path, bytes: Option<u64>) -> Result<()>;
+    /// Sets the label of the mounted file system.
+    fn btrfs_set_label(&self, mounted: &Path, label: &str) -> Result<()>;
+    /// Makes the file system use all of one of its devices.
+    fn btrfs_grow(&self, mounted: &Path, device_id: u64) -> Result<()>;
+
+    // Programs and people.
+
+    /// Runs a program and waits for it.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be started or takes longer than its limit: then it is ended, with all that it started. A status
+    /// other than 0 is no error here: see [`run`]. Of each of its outputs the first MiB is kept.
+    fn execute(&self, command: &Command) -> Result<Outcome>;
+    /// Where a program is; none if it is not installed.
+    fn find_program(&self, name: &str) -> Option<PathBuf>;
+    /// An owner from `user`, `user:group` or numbers.
+    fn owner(&self, text: &str) -> Result<Owner>;
+    /// The name of an owner as [`Host::owner`] reads it: `user:group`, numbers where there are no names.
+    fn owner_name(&self, owner: Owner) -> String;
+    /// Who this process acts as.
+    fn whoami(&self) -> Owner;
+    /// A secret. Never logged, never kept.
+    fn secret(&self, secret: &Secret) -> Result<String>;
+
+    /// Forgets what was read of tables that can change (mounts, loop devices): the next look is at the machine.
+    fn refresh(&self);
+}
+
+/// Where a file is written before it takes its place: deterministic, so that what an interruption leaves can be
+/// found, and in the same folder, so that the rename is atomic.
+pub fn temporary_of(path: &Path) -> PathBuf {
+    let mut name = std::ffi::OsString::from(".");
+    name.push(path.file_name().unwrap_or_default());
+    name.push(".seed-new");
+    path.with_file_name(name)
+}
+
+/// Runs a program that must succeed, and that is stopped when it hangs: after `SEED_PROGRAM_LIMIT` (a duration such as
+/// `90 s`), or an hour.
+///
+/// # Errors
+///
+/// When it is not installed (with the package that brings it), cannot be started, takes too long, or says no.
+pub fn run(host: &dyn Host, attempted: &str, tool: &Tool, args: &[&str]) -> Result<Outcome> {
+    const AN_HOUR: Duration = Duration::from_secs(3600);
+    let set = std::env::var("SEED_PROGRAM_LIMIT").ok().and_then(|text| seed_spec::unit::Duration::parse(&text).ok());
+    run_within(host, attempted, tool, args, set.map_or(AN_HOUR, seed_spec::unit::Duration::std))
+}
+
+/// The same, for a program that may take as long as `limit`, such as one that moves all data of a file system.
+///
+/// # Errors
+///
+/// As [`run`].
+pub fn run_within(host: &dyn Host, attempted: &str, tool: &Tool, args: &[&str], limit: Duration) -> Result<Outcome> {
+    use crate::trouble::{Kind, Trouble};
+    if host.find_program(tool.program).is_none() {
+        let missing = format!("{} is not installed", tool.program);
+        return Err(Trouble::new(attempted, missing).kind(Kind::MissingTool).hint(tool.hint()));
+    }
+    let outcome = host.execute(&Command { limit: Some(limit), ..Command::new(tool.program, args.iter().copied()) })?;
+    if outcome.status == 0 {
+        return Ok(outcome);
+    }
+    let said = if outcome.stderr.trim().is_empty() { outcome.stdout.trim() } else { outcome.stderr.trim() };
+    Err(Trouble::new(attempted, format!("{} ended with status {}: {said}", tool.program, outcome.status)))
+}

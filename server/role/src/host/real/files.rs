@@ -1,0 +1,441 @@
+//! Files, folders and links.
+
+use std::fs::File;
+use std::io::{Read, Write};
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::fs::{FileExt, FileTypeExt, MetadataExt};
+use std::path::{Path, PathBuf};
+
+use nix::errno::Errno;
+use nix::fcntl::{FallocateFlags, OFlag, RenameFlags, fallocate, openat, readlinkat, renameat, renameat2};
+use nix::sys::stat::{FchmodatFlags, FileStat, Mode, fchmod, fchmodat, fstat, mkdirat};
+use nix::unistd::{Gid, Uid, UnlinkatFlags, fchown, fchownat, ftruncate, symlinkat, unlinkat};
+
+use super::RealHost;
+use super::safety::Place;
+use crate::host::refusal::{Refusal, Told, nothing_there};
+use crate::host::{FileKind, Metadata, Owner};
+use crate::trouble::{Result, Trouble};
+
+/// How many bytes of zeros are written at once where a file system cannot allocate without writing.
+const ZEROS: usize = 1 << 20;
+
+fn kind_of(stat: &FileStat) -> FileKind {
+    match stat.st_mode & libc::S_IFMT {
+        libc::S_IFREG => FileKind::File,
+        libc::S_IFDIR => FileKind::Directory,
+        libc::S_IFLNK => FileKind::Link,
+        libc::S_IFBLK => FileKind::Block,
+        _ => FileKind::Other,
+    }
+}
+
+// What these fields are called is the same everywhere, how wide they are is not.
+#[allow(clippy::unnecessary_cast)]
+fn metadata_of(stat: &FileStat) -> Metadata {
+    Metadata {
+        kind: kind_of(stat),
+        mode: stat.st_mode & 0o7777,
+        uid: stat.st_uid,
+        gid: stat.st_gid,
+        len: stat.st_size as u64,
+        allocated: stat.st_blocks as u64 * 512,
+        device: stat.st_dev as u64,
+        inode: stat.st_ino as u64,
+    }
+}
+
+fn signed(number: u64, attempted: impl FnOnce() -> String) -> Result<i64> {
+    i64::try_from(number).map_err(|_| Trouble::from_errno(attempted(), Errno::EFBIG))
+}
+
+/// None where the refusal is only that there is nothing.
+fn unless_gone<T>(result: Result<T, Refusal>) -> Result<Option<T>, Refusal> {
+    match result {
+        Ok(value) => Ok(Some(value)),
+        Err(Refusal::Errno(errno)) if nothing_there(errno) => Ok(None),
+        Err(refusal) => Err(refusal),
+    }
+}
+
+/// A file under its temporary name, removed unless it took its place.
+struct Temporary<'a> {
+    place: &'a Place<'a>,
+    name: PathBuf,
+    file: File,
+    placed: bool,
+}
+
+impl<'a> Temporary<'a> {
+    fn new(place: &'a Place<'a>) -> nix::Result<Self> {
+        let name = place.temporary();
+        let flags = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+        let open = || openat(place.folder(), &name, flags, Mode::from_bits_truncate(0o600));
+        let file = match open() {
+            Err(Errno::EEXIST) => {
+                // What an interrupted run left.
+                unlinkat(place.folder(), &name, UnlinkatFlags::NoRemoveDir)?;
+                open()?
+            }
+            other => other?,
+        };
+        Ok(Temporary { place, name, file: File::from(file), placed: false })
+    }
+
+    /// Takes the place of what is there.
+    fn replace(mut self) -> nix::Result<()> {
+        renameat(self.place.folder(), &self.name, self.place.folder(), self.place.name())?;
+        self.placed = true;
+        Ok(())
+    }
+
+    /// Takes its place if there is nothing.
+    fn place_new(mut self) -> nix::Result<()> {
+        rename_new(self.place, &self.name, self.place, self.place.name())?;
+        self.placed = true;
+        Ok(())
+    }
+}
+
+impl Drop for Temporary<'_> {
+    fn drop(&mut self) {
+        if !self.placed {
+            let _ = unlinkat(self.place.folder(), &self.name, UnlinkatFlags::NoRemoveDir);
+        }
+    }
+}
+
+/// Renames unless there is something.
+fn rename_new(from: &Place<'_>, name: &Path, to: &Place<'_>, new: &Path) -> nix::Result<()> {
+    match renameat2(from.folder(), name, to.folder(), new, RenameFlags::RENAME_NOREPLACE) {
+        // File systems that do not know the flag: look before.
+        Err(Errno::EINVAL) => match to.stat() {
+            Ok(_) => Err(Errno::EEXIST),
+            Err(Errno::ENOENT) => renameat(from.folder(), name, to.folder(), new),
+            Err(errno) => Err(errno),
+        },
+        other => other,
+    }
+}
+
+/// Allocates the blocks of a range, by writing zeros where the file system has no other way.
+fn allocate(file: &File, from: u64, to: u64) -> std::io::Result<()> {
+    if to <= from {
+        return Ok(());
+    }
+    let too_big = |_| std::io::Error::from_raw_os_error(libc::EFBIG);
+    let (start, len) = (i64::try_from(from).map_err(too_big)?, i64::try_from(to - from).map_err(too_big)?);
+    match fallocate(file, FallocateFlags::empty(), start, len) {
+        Err(Errno::EOPNOTSUPP) => {}
+        other => return other.map_err(std::io::Error::from),
+    }
+    let zeros = vec![0; ZEROS];
+    let mut at = from;
+    while at < to {
+        let now = usize::try_from(to - at).unwrap_or(ZEROS).min(ZEROS);
+        file.write_all_at(&zeros[..now], at)?;
+        at += now as u64;
+    }
+    Ok(())
+}
+
+impl RealHost {
+    pub(super) fn look_at(&self, path: &Path) -> Result<Option<Metadata>> {
+        let attempted = || format!("look at {}", path.display());
+        let Some(place) = unless_gone(self.safety.place(path)).told(attempted)? else { return Ok(None) };
+        match place.stat() {
+            Ok(stat) => {
+                self.safety.learn(path, &place, &stat);
+                Ok(Some(metadata_of(&stat)))
+            }
+            Err(errno) if nothing_there(errno) => Ok(None),
+            Err(errno) => Err(Trouble::from_errno(attempted(), errno)),
+        }
+    }
+
+    pub(super) fn read_file(&self, path: &Path, limit: u64) -> Result<Option<Vec<u8>>> {
+        let attempted = || format!("read {}", path.display());
+        // Without O_NONBLOCK a pipe that nobody writes to would never open.
+        let opened = self.safety.open(path, OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_NOCTTY);
+        let Some(opened) = unless_gone(opened).told(attempted)? else { return Ok(None) };
+        let stat = fstat(&opened).told(attempted)?;
+        match kind_of(&stat) {
+            FileKind::File => {}
+            FileKind::Directory => return Err(Trouble::from_errno(attempted(), Errno::EISDIR)),
+            _ => return Err(Trouble::new(attempted(), "it is not a regular file")),
+        }
+        let len = u64::try_from(stat.st_size).unwrap_or(0).min(limit);
+        let mut file = File::from(opened);
+        let mut content = vec![0; usize::try_from(len).unwrap_or(usize::MAX)];
+        let mut filled = 0;
+        while filled < content.len() {
+            match file.read(&mut content[filled..]) {
+                Ok(0) => break,
+                Ok(count) => filled += count,
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(Trouble::from_io(attempted(), &error)),
+            }
+        }
+        content.truncate(filled);
+        if len == 0 && limit > 0 {
+            // Files of /proc and /sys do not tell their length.
+            file.take(limit).read_to_end(&mut content).told(attempted)?;
+        }
+        Ok(Some(content))
+    }
+
+    pub(super) fn read_range(&self, path: &Path, offset: u64, len: usize) -> Result<Vec<u8>> {
+        let attempted = || format!("read {len} bytes at {offset} of {}", path.display());
+        let file = File::from(self.safety.open(path, OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_NOCTTY).told(attempted)?);
+        let mut bytes = vec![0; len];
+        let mut filled = 0;
+        while filled < len {
+            match file.read_at(&mut bytes[filled..], offset + filled as u64) {
+                Ok(0) => break,
+                Ok(count) => filled += count,
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(Trouble::from_io(attempted(), &error)),
+            }
+        }
+        bytes.truncate(filled);
+        Ok(bytes)
+    }
+
+    pub(super) fn write_range(&self, path: &Path, offset: u64, bytes: &[u8]) -> Result<()> {
+        let attempted = || format!("write {} bytes at {offset} of {}", bytes.len(), path.display());
+        let file = File::from(self.safety.open(path, OFlag::O_WRONLY | OFlag::O_NOCTTY).told(attempted)?);
+        file.write_all_at(bytes, offset).told(attempted)?;
+        file.sync_data().told(attempted)
+    }
+
+    pub(super) fn link_target(&self, path: &Path) -> Result<PathBuf> {
+        let attempted = || format!("read the link {}", path.display());
+        let place = self.safety.place(path).told(attempted)?;
+        readlinkat(place.folder(), place.name()).map(PathBuf::from).told(attempted)
+    }
+
+    pub(super) fn names_in(&self, path: &Path) -> Result<Vec<String>> {
+        let attempted = || format!("list {}", path.display());
+        let folder = self.safety.open(path, OFlag::O_RDONLY | OFlag::O_DIRECTORY).told(attempted)?;
+        let mut names = Vec::new();
+        for entry in nix::dir::Dir::from_fd(folder).told(attempted)?.iter() {
+            let entry = entry.told(attempted)?;
+            let name = entry.file_name().to_string_lossy();
+            if name != "." && name != ".." {
+                names.push(name.into_owned());
+            }
+        }
+        names.sort();
+        Ok(names)
+    }
+
+    pub(super) fn replace_file(&self, path: &Path, content: &[u8], mode: u32, owner: Option<Owner>) -> Result<()> {
+        let attempted = || format!("write {}", path.display());
+        let place = self.safety.place(path).told(attempted)?;
+        let mut temporary = Temporary::new(&place).told(attempted)?;
+        temporary.file.write_all(content).told(attempted)?;
+        if let Some(owner) = owner {
+            fchown(&temporary.file, Some(Uid::from_raw(owner.uid)), Some(Gid::from_raw(owner.gid))).told(attempted)?;
+        }
+        // After the owner: chown(2) takes the set-user bits away.
+        fchmod(&temporary.file, Mode::from_bits_truncate(mode)).told(attempted)?;
+        temporary.replace().told(attempted)
+    }
+
+    pub(super) fn new_image(&self, path: &Path, len: u64, full: bool, mode: u32) -> Result<()> {
+        let attempted = || format!("make the image {}", path.display());
+        let end = signed(len, attempted)?;
+        let place = self.safety.place(path).told(attempted)?;
+        if place.stat().is_ok() {
+            return Err(Trouble::from_errno(attempted(), Errno::EEXIST).hint("move it away, or choose another path"));
+        }
+        let temporary = Temporary::new(&place).told(attempted)?;
+        fchmod(&temporary.file, Mode::from_bits_truncate(mode)).told(attempted)?;
+        ftruncate(&temporary.file, end).told(attempted)?;
+        if full {
+            allocate(&temporary.file, 0, len).told(attempted)?;
+        }
+        temporary.place_new().told(attempted)
+    }
+
+    pub(super) fn resize_file(&self, path: &Path, len: u64, full: bool) -> Result<()> {
+        let attempted = || format!("change the length of {} to {len} bytes", path.display());
+        let end = signed(len, attempted)?;
+        let file = File::from(self.safety.open(path, OFlag::O_WRONLY | OFlag::O_NOCTTY).told(attempted)?);
+        let before = file.metadata().told(attempted)?.len();
+        if full && len > before {
+            // The length grows only when the blocks are there, so that a full disk leaves the file as it was.
+            if let Err(error) = allocate(&file, before, len) {
+                let _ = ftruncate(&file, signed(before, attempted)?);
+                return Err(Trouble::from_io(attempted(), &error));
+            }
+        }
+        if full && len == before && len > 0 {
+            // Only the holes: zeros must never be written over what is there.
+            fallocate(&file, FallocateFlags::empty(), 0, end).told(attempted)?;
+        }
+        ftruncate(&file, end).told(attempted)
+    }
+
+    pub(super) fn new_folder(&self, path: &Path, mode: u32) -> Result<()> {
+        let attempted = || format!("make the folder {}", path.display());
+        let place = self.safety.place(path).told(attempted)?;
+        let mode = Mode::from_bits_truncate(mode);
+        match mkdirat(place.folder(), place.name(), mode) {
+            // Once more by hand: mkdir(2) takes the process's mask away, and inherits a set-group bit.
+            Ok(()) => fchmodat(place.folder(), place.name(), mode, FchmodatFlags::NoFollowSymlink).told(attempted),
+            Err(Errno::EEXIST) => match self.safety.open(path, OFlag::O_PATH | OFlag::O_DIRECTORY) {
+                Ok(_) => Ok(()),
+                Err(refusal @ Refusal::Link(_)) => Err(refusal).told(attempted),
+                Err(_) => Err(Trouble::new(attempted(), "there is something else that is no folder")),
+            },
+            Err(errno) => Err(Trouble::from_errno(attempted(), errno)),
+        }
+    }
+
+    pub(super) fn new_link(&self, path: &Path, target: &Path) -> Result<()> {
+        let attempted = || format!("make the link {}", path.display());
+        let place = self.safety.place(path).told(attempted)?;
+        match symlinkat(target, place.folder(), place.name()) {
+            Err(Errno::EEXIST) => {}
+            other => return other.told(attempted),
+        }
+        if kind_of(&place.stat().told(attempted)?) != FileKind::Link {
+            return Err(
+                Trouble::new(attempted(), "there is something else that is no link").hint("move it away, or choose another path")
+            );
+        }
+        let temporary = place.temporary();
+        let link = || symlinkat(target, place.folder(), &temporary);
+        match link() {
+            Err(Errno::EEXIST) => {
+                unlinkat(place.folder(), &temporary, UnlinkatFlags::NoRemoveDir).told(attempted)?;
+                link().told(attempted)?;
+            }
+            other => other.told(attempted)?,
+        }
+        let renamed = renameat(place.folder(), &temporary, place.folder(), place.name());
+        self.safety.forget_below(path);
+        if renamed.is_err() {
+            let _ = unlinkat(place.folder(), &temporary, UnlinkatFlags::NoRemoveDir);
+        }
+        renamed.told(attempted)
+    }
+
+    pub(super) fn change_mode(&self, path: &Path, mode: u32) -> Result<()> {
+        let attempted = || format!("set the mode of {} to {mode:04o}", path.display());
+        let place = self.safety.place(path).told(attempted)?;
+        let bits = Mode::from_bits_truncate(mode);
+        fchmodat(place.folder(), place.name(), bits, FchmodatFlags::NoFollowSymlink).told(attempted)?;
+        self.safety.changed(path, mode & 0o022 == 0);
+        Ok(())
+    }
+
+    pub(super) fn change_owner(&self, path: &Path, owner: Owner) -> Result<()> {
+        let attempted = || format!("give {} to {}:{}", path.display(), owner.uid, owner.gid);
+        let place = self.safety.place(path).told(attempted)?;
+        let (uid, gid) = (Uid::from_raw(owner.uid), Gid::from_raw(owner.gid));
+        let no_follow = nix::fcntl::AtFlags::AT_SYMLINK_NOFOLLOW;
+        fchownat(place.folder(), place.name(), Some(uid), Some(gid), no_follow).told(attempted)?;
+        // A group may have been given what its bits allow.
+        self.safety.changed(path, owner == Owner { uid: 0, gid: 0 });
+        Ok(())
+    }
+
+    pub(super) fn move_file(&self, from: &Path, to: &Path) -> Result<()> {
+        let attempted = || format!("rename {} to {}", from.display(), to.display());
+        let (old, new) = (self.safety.place(from).told(attempted)?, self.safety.place(to).told(attempted)?);
+        rename_new(&old, old.name(), &new, new.name()).told(attempted)?;
+        self.safety.forget_below(from);
+        self.safety.forget_below(to);
+        Ok(())
+    }
+
+    pub(super) fn unlink_file(&self, path: &Path) -> Result<()> {
+        let attempted = || format!("remove {}", path.display());
+        let Some(place) = unless_gone(self.safety.place(path)).told(attempted)? else { return Ok(()) };
+        match unlinkat(place.folder(), place.name(), UnlinkatFlags::NoRemoveDir) {
+            Ok(()) => {
+                self.safety.forget_below(path);
+                Ok(())
+            }
+            Err(errno) if nothing_there(errno) => Ok(()),
+            Err(errno) => Err(Trouble::from_errno(attempted(), errno)),
+        }
+    }
+
+    pub(super) fn unlink_folder(&self, path: &Path) -> Result<()> {
+        let attempted = || format!("remove the folder {}", path.display());
+        let Some(place) = unless_gone(self.safety.place(path)).told(attempted)? else { return Ok(()) };
+        match unlinkat(place.folder(), place.name(), UnlinkatFlags::RemoveDir) {
+            Ok(()) => {
+                self.safety.forget_below(path);
+                Ok(())
+            }
+            Err(Errno::ENOENT) => Ok(()),
+            Err(Errno::ENOTDIR) if place.stat().is_err() => Ok(()),
+            Err(Errno::ENOTEMPTY | Errno::EEXIST) => {
+                Err(Trouble::from_errno(attempted(), Errno::ENOTEMPTY).hint("something else put files there; they are kept"))
+            }
+            Err(Errno::EBUSY) => Err(Trouble::from_errno(attempted(), Errno::EBUSY).hint("something is mounted on it")),
+            Err(errno) => Err(Trouble::from_errno(attempted(), errno)),
+        }
+    }
+
+    pub(super) fn sync_file_systems(&self, paths: &[PathBuf]) -> Result<()> {
+        let mut done: Vec<(u64, Option<[u8; 16]>)> = Vec::new();
+        for path in paths {
+            let Some((folder, device)) = self.nearest_folder(path)? else { continue };
+            if done.iter().any(|(known, _)| *known == device) {
+                continue;
+            }
+            // Every subvolume of a Btrfs file system has a device number of its own.
+            let fsid = super::btrfs::fsid(folder.as_fd());
+            if fsid.is_none() || done.iter().all(|(_, known)| *known != fsid) {
+                nix::unistd::syncfs(&folder).told(|| format!("write to disk what is on {}", path.display()))?;
+            }
+            done.push((device, fsid));
+        }
+        Ok(())
+    }
+
+    /// A folder on the file system that holds a path: itself, or the one above that is there.
+    fn nearest_folder(&self, path: &Path) -> Result<Option<(OwnedFd, u64)>> {
+        let attempted = || format!("open {}", path.display());
+        for folder in path.ancestors() {
+            match self.look_at(folder)? {
+                Some(metadata) if metadata.kind == FileKind::Directory => {
+                    let opened = self.safety.open(folder, OFlag::O_RDONLY | OFlag::O_DIRECTORY).told(attempted)?;
+                    return Ok(Some((opened, metadata.device)));
+                }
+                _ => {}
+            }
+        }
+        Ok(None)
+    }
+
+    pub(super) fn bytes_of(&self, path: &Path) -> Result<Option<u64>> {
+        let attempted = || format!("find the size of {}", path.display());
+        let Some(opened) = unless_gone(self.safety.open(path, OFlag::O_PATH)).told(attempted)? else { return Ok(None) };
+        let mut metadata = File::from(opened).metadata().told(attempted)?;
+        if metadata.file_type().is_symlink() {
+            // O_PATH opens a link itself: once more, where it leads.
+            let target = self.safety.canonical(path).told(attempted)?;
+            match self.look_at(&target)? {
+                Some(there) if there.kind != FileKind::Link => {}
+                _ => return Ok(None),
+            }
+            metadata = File::from(self.safety.open(&target, OFlag::O_PATH).told(attempted)?).metadata().told(attempted)?;
+        }
+        if !metadata.file_type().is_block_device() {
+            return Ok(Some(metadata.len()));
+        }
+        let (major, minor) = (nix::sys::stat::major(metadata.rdev()), nix::sys::stat::minor(metadata.rdev()));
+        // Unlike opening the device, this works for everyone and wakes nothing up.
+        match std::fs::read_to_string(format!("/sys/dev/block/{major}:{minor}/size")) {
+            Ok(sectors) => Ok(sectors.trim().parse::<u64>().ok().map(|sectors| sectors * 512)),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(Trouble::from_io(attempted(), &error)),
+        }
+    }
+}

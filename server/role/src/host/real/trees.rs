@@ -1,0 +1,115 @@
+//! Removing a folder with all in it.
+
+use std::ffi::CString;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::{Path, PathBuf};
+
+use nix::dir::{Dir, Type};
+use nix::errno::Errno;
+use nix::fcntl::{AtFlags, OFlag, OpenHow, ResolveFlag, openat, openat2};
+use nix::sys::stat::{Mode, fstat, fstatat};
+use nix::unistd::{UnlinkatFlags, unlinkat};
+
+use super::RealHost;
+use crate::host::refusal::{Refusal, Told, nothing_there};
+use crate::trouble::{Kind, Result, Trouble};
+
+/// A folder being emptied.
+struct Level {
+    folder: OwnedFd,
+    /// Its path, for messages.
+    path: PathBuf,
+    /// Its name in the level above.
+    name: CString,
+    /// What is still in it, and whether it is a folder.
+    entries: Vec<(CString, bool)>,
+}
+
+impl Level {
+    fn read(folder: OwnedFd, path: PathBuf, name: CString) -> nix::Result<Self> {
+        let mut entries = Vec::new();
+        for entry in Dir::from_fd(folder.try_clone().map_err(|_| Errno::EMFILE)?)?.iter() {
+            let entry = entry?;
+            if matches!(entry.file_name().to_bytes(), b"." | b"..") {
+                continue;
+            }
+            let is_folder = match entry.file_type() {
+                Some(kind) => kind == Type::Directory,
+                // Some file systems do not tell it in the folder.
+                None => {
+                    let stat = fstatat(&folder, entry.file_name(), AtFlags::AT_SYMLINK_NOFOLLOW)?;
+                    stat.st_mode & libc::S_IFMT == libc::S_IFDIR
+                }
+            };
+            entries.push((entry.file_name().to_owned(), is_folder));
+        }
+        Ok(Level { folder, path, name, entries })
+    }
+}
+
+/// Opens a folder in a folder, not through a link and not across a mount.
+fn enter(folder: &impl AsFd, name: &CString) -> nix::Result<OwnedFd> {
+    let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+    let resolve = ResolveFlag::RESOLVE_NO_XDEV | ResolveFlag::RESOLVE_NO_SYMLINKS | ResolveFlag::RESOLVE_BENEATH;
+    match openat2(folder, name.as_c_str(), OpenHow::new().flags(flags).resolve(resolve)) {
+        Err(Errno::ENOSYS) => openat(folder, name.as_c_str(), flags, Mode::empty()),
+        other => other,
+    }
+}
+
+fn crossing(path: &Path) -> Trouble {
+    Trouble::new(format!("remove {}", path.display()), "another file system or subvolume is there")
+        .kind(Kind::Busy)
+        .hint("unmount it, or remove the subvolume, then run the same command again")
+}
+
+impl RealHost {
+    pub(super) fn unlink_tree(&self, path: &Path) -> Result<()> {
+        let attempted = || format!("remove {} with all in it", path.display());
+        // Seen before anything is removed, not half-way.
+        if let Some(mount) = self.mounts.get(super::mounts::read_table)?.iter().find(|mount| mount.at.starts_with(path)) {
+            return Err(crossing(&mount.at));
+        }
+        let place = match self.safety.place(path) {
+            Err(Refusal::Errno(errno)) if nothing_there(errno) => return Ok(()),
+            place => place.told(attempted)?,
+        };
+        let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+        let top = match openat(place.folder(), place.name(), flags, Mode::empty()) {
+            Err(errno) if nothing_there(errno) && place.stat().is_err() => return Ok(()),
+            top => top.told(attempted)?,
+        };
+        self.safety.forget_below(path);
+        let device = fstat(&top).told(attempted)?.st_dev;
+        let top = Level::read(top, path.to_path_buf(), CString::default()).told(attempted)?;
+        let mut levels = vec![top];
+        while let Some(level) = levels.last_mut() {
+            let Some((name, is_folder)) = level.entries.pop() else {
+                let done = levels.pop();
+                if let (Some(done), Some(above)) = (done, levels.last()) {
+                    let removed = unlinkat(&above.folder, done.name.as_c_str(), UnlinkatFlags::RemoveDir);
+                    removed.told(|| format!("remove {}", done.path.display()))?;
+                }
+                continue;
+            };
+            let below = level.path.join(name.to_string_lossy().as_ref());
+            let attempted = || format!("remove {}", below.display());
+            if !is_folder {
+                match unlinkat(&level.folder, name.as_c_str(), UnlinkatFlags::NoRemoveDir) {
+                    Ok(()) | Err(Errno::ENOENT) => continue,
+                    Err(errno) => return Err(Trouble::from_errno(attempted(), errno)),
+                }
+            }
+            let folder = match enter(&level.folder, &name) {
+                Err(Errno::ENOENT) => continue,
+                Err(Errno::EXDEV) => return Err(crossing(&below)),
+                folder => folder.told(attempted)?,
+            };
+            if fstat(&folder).told(attempted)?.st_dev != device {
+                return Err(crossing(&below));
+            }
+            levels.push(Level::read(folder, below.clone(), name).told(attempted)?);
+        }
+        unlinkat(place.folder(), place.name(), UnlinkatFlags::RemoveDir).told(attempted)
+    }
+}

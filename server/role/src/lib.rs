@@ -1,0 +1,175 @@
+//! What every role promises, and the one door through which roles touch a machine.
+//!
+//! A role type is a typed struct of parameters that implements [`Role`] (what it does) and
+//! [`Declared`] (what it is called). Its schema, documentation and defaults are read off the struct.
+
+pub mod attrs;
+pub mod claim;
+pub mod host;
+pub mod param;
+pub mod registry;
+pub mod schema;
+pub mod step;
+pub mod tool;
+pub mod trouble;
+
+use attrs::{Attrs, Change, Observation};
+use claim::Claim;
+use host::Host;
+use param::Outputs;
+use seed_spec::Code;
+use seed_spec::shape::OutputInfo;
+use step::{Step, Transition};
+use tool::Tool;
+pub use trouble::{Result, Trouble};
+
+/// How a difference between what is there and what is wanted is mended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Mend {
+    /// The thing stays and is changed.
+    InPlace,
+    /// The thing is removed and made anew; what it holds is lost.
+    Replace,
+    /// It cannot or must not be mended; why, and what to do instead.
+    Never(String),
+}
+
+/// What lies under a folder that a role provides (a mount point, a directory) once the role is present.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Contents {
+    /// What can be seen there now.
+    Same,
+    /// Nothing: it is made new.
+    Fresh,
+    /// Something that cannot be seen before the role is present.
+    Unseen,
+}
+
+/// A mistake in parameters that only the role type can see.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// The parameter, dotted for one inside another: `partitions.root.size`. Empty for the whole role.
+    pub param: String,
+    /// What it is called.
+    pub code: Code,
+    /// What is wrong, in words for a person.
+    pub message: String,
+    /// What to do.
+    pub help: Option<String>,
+}
+
+/// A thing that a watcher waits on, for repair as it drifts.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Watch {
+    /// A path: itself, and its entry in its folder.
+    Path(std::path::PathBuf),
+    /// The mount table.
+    Mounts,
+    /// The loop devices.
+    Loops,
+    /// Nothing tells when it changes; only looking again does.
+    Timer,
+}
+
+/// A role with its parameters read: what it looks like, how it is seen, and how it is changed.
+///
+/// All of it goes through the [`Host`]. Nothing here decides *whether* something is done: the engine
+/// compares, plans, asks, journals and verifies.
+pub trait Role: Send + Sync {
+    /// What no other role may claim, and the paths that order roles by nesting.
+    fn claims(&self) -> Vec<Claim>;
+
+    /// Programs that it starts.
+    fn tools(&self) -> Vec<&'static Tool> {
+        Vec::new()
+    }
+
+    /// Mistakes that can be seen without a host. Devices and sizes of referenced roles are
+    /// filled in as far as the spec alone tells them.
+    fn check(&self) -> Vec<Finding> {
+        Vec::new()
+    }
+
+    /// What is there. Changes nothing, and starts no program of the spec's own unless the role type is declared to.
+    ///
+    /// Where a device it rests on is not there yet (its `path` is none), it looks at the bytes that
+    /// the device will show, if they are to be had; and where they are not, or are fresh, nothing is there.
+    ///
+    /// # Errors
+    ///
+    /// What was tried and what came back. Not being there is no error, and what cannot be known is
+    /// [`Observation::Unknown`].
+    fn observe(&self, host: &dyn Host) -> Result<Observation>;
+
+    /// The attributes that the parameters ask for, in the notation of the spec. Only these are compared
+    /// with what was seen; an attribute that the spec leaves open is not among them.
+    ///
+    /// # Errors
+    ///
+    /// When something it depends on (a template file, a secret) cannot be read.
+    fn wanted(&self, host: &dyn Host) -> Result<Attrs>;
+
+    /// How one difference is mended, given all that was seen.
+    fn mend(&self, change: &Change, seen: &Attrs) -> Mend;
+
+    /// Whether a change in place leaves all data as it is. These attributes mean the same for every type, and do.
+    fn keeps_data(&self, change: &Change) -> bool {
+        matches!(change.field.as_str(), "mode" | "owner" | "label" | "mount" | "options" | "size")
+    }
+
+    /// What data would be lost if the thing as seen were removed, in words ("the file system `lab` and
+    /// all in it"); none if nothing of value. `ours` is what the role last made it look like, if it did.
+    fn loses(&self, host: &dyn Host, seen: &Attrs, ours: Option<&Attrs>) -> Option<String>;
+
+    /// Whether a thing of this kind that Seed did not make, and that differs in a way that needs replacing
+    /// it, may be replaced after asking (a file), or must be left alone (a file system).
+    fn may_overwrite(&self) -> bool {
+        false
+    }
+
+    /// The steps that lead from what was seen to the goal. Each step must be safe to run again from wherever
+    /// an interruption left it, observed anew. May look at the host; must not change it.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such way, with the reason.
+    fn steps(&self, host: &dyn Host, transition: &Transition<'_>) -> Result<Vec<Step>>;
+
+    /// What the role offers to others once present. `seen` is what was seen, or none while it is not
+    /// there yet: then what the parameters alone tell, and nothing else.
+    fn outputs(&self, seen: Option<&Attrs>) -> Outputs;
+
+    /// What will lie under the folders it claims, once present, as seen from `seen`.
+    fn contents(&self, seen: &Observation) -> Contents {
+        match seen {
+            Observation::Absent => Contents::Fresh,
+            Observation::Present(_) | Observation::Unknown(_) => Contents::Same,
+        }
+    }
+
+    /// Brings what a step left half-done back to where it can be observed truthfully: called before
+    /// anything else after an interruption in a step that was marked [`Step::undo_when_interrupted`].
+    ///
+    /// # Errors
+    ///
+    /// What was tried and what came back.
+    fn recover(&self, host: &dyn Host, step: &str) -> Result<()> {
+        let _ = (host, step);
+        Ok(())
+    }
+
+    /// What tells that it may have drifted.
+    fn watches(&self) -> Vec<Watch>;
+}
+
+/// What a role type is called, beside the documentation and fields of its struct.
+pub trait Declared: Role + serde::de::DeserializeOwned + schemars::JsonSchema + 'static {
+    /// `collection.type`.
+    const NAME: &'static str;
+    /// What it offers to `${role.output}`.
+    const OUTPUTS: &'static [OutputInfo];
+    /// Entries of a spec's `roles:` that use it, from the first column; checked by a test.
+    const EXAMPLE: &'static str;
+    /// Whether it runs commands that the spec names.
+    const RUNS_COMMANDS: bool = false;
+}

@@ -1,0 +1,11 @@
+//! What every host must do, asked of each of them by the same questions.
+#![allow(clippy::unwrap_used)]
+
+mod alike;
+mod contract;
+mod faults;
+mod programs;
+mod races;
+mod real;
+mod safety;
+mod simulated;

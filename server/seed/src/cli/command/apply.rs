@@ -1,0 +1,145 @@
+//! `seed apply`.
+
+use std::io::Write;
+
+use seed_engine::apply::{Apply, Summary, expire};
+use seed_engine::journal::Journal;
+use seed_engine::{Graph, Plan};
+use seed_role::Trouble;
+use seed_role::host::Host;
+use seed_role::host::real::RealHost;
+use seed_spec::State;
+
+use crate::cli::confirm;
+use crate::cli::exit::{Error, Exit, Result};
+use crate::cli::interrupt;
+use crate::cli::options::{ApplyArgs, Global, PlanArgs, SpecArg};
+use crate::cli::{report, spec_file};
+
+/// Make the machine as the spec says, or with --state absent as it was before.
+///
+/// Shows the plan and asks. Exits with 0 when done, 1 when something failed, 3 when it was refused, 130 when interrupted.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    spec: SpecArg,
+    #[command(flatten)]
+    plan: PlanArgs,
+    #[command(flatten)]
+    apply: ApplyArgs,
+}
+
+/// Runs it.
+pub fn run(args: &Args, global: &Global) -> Result {
+    let host = RealHost::new();
+    let project = spec_file::open(&args.spec, global, &host)?;
+    let journal = Journal::open(&project.folder)?;
+    let ledger = journal.ledger();
+    let project = project.with_orphans(&ledger, &host);
+    let plan = project.plan(&host, &ledger, &args.plan.options())?;
+    let command = if plan.state == State::Absent { "apply absent" } else { "apply present" };
+    let doing =
+        Doing { host: &host, graph: &project.graph, plan: &plan, journal: &journal, command, keep: project.analysis.keep };
+    doing.show_ask_and_do(&args.apply, global)
+}
+
+/// A plan that is about to be applied.
+pub struct Doing<'a> {
+    /// The machine.
+    pub host: &'a dyn Host,
+    /// The roles.
+    pub graph: &'a Graph,
+    /// The plan.
+    pub plan: &'a Plan,
+    /// The journal.
+    pub journal: &'a Journal,
+    /// What the journal is to call it.
+    pub command: &'a str,
+    /// How long what is put aside is kept, in milliseconds.
+    pub keep: u64,
+}
+
+impl Doing<'_> {
+    /// Shows the plan, asks, and does it.
+    pub fn show_ask_and_do(&self, args: &ApplyArgs, global: &Global) -> Result {
+        self.show(global)?;
+        if self.is_idle() {
+            return self.end_idle(global);
+        }
+        self.require_consent(args, "Apply this plan?")?;
+        self.carry_out(args, global)
+    }
+
+    /// Whether there is nothing to do.
+    pub fn is_idle(&self) -> bool {
+        Apply::is_idle(self.graph, self.plan, self.journal)
+    }
+
+    /// Shows the plan to a person.
+    pub fn show(&self, global: &Global) -> Result<()> {
+        if !global.json {
+            let mut out = anstream::stdout().lock();
+            report::plan::write(&mut out, self.plan, global.verbose > 0)?;
+            out.flush()?;
+        }
+        Ok(())
+    }
+
+    /// Tells a program that nothing was done.
+    pub fn end_idle(&self, global: &Global) -> Result {
+        if global.json {
+            let summary = Summary { unchanged: self.plan.roles.len(), ..Summary::default() };
+            report::apply::Progress::new(global, 0).finish(&summary)?;
+        }
+        Ok(Exit::Ok)
+    }
+
+    /// Does it, and tells how it goes.
+    pub fn carry_out(&self, args: &ApplyArgs, global: &Global) -> Result {
+        let progress = report::apply::Progress::new(global, self.plan.roles.len() - self.plan.count(seed_engine::Action::None));
+        interrupt::listen();
+        expire(self.host, self.journal, self.keep)?;
+        let report = |event: &seed_engine::apply::Event| progress.tell(event);
+        let apply = Apply {
+            graph: self.graph,
+            plan: self.plan,
+            host: self.host,
+            journal: self.journal,
+            command: self.command,
+            jobs: args.jobs(),
+            stop: &interrupt::STOP,
+            report: &report,
+        };
+        let summary = apply.run()?;
+        progress.finish(&summary)?;
+        Ok(match (summary.interrupted, summary.failed) {
+            (true, _) => Exit::Interrupted,
+            (false, 0) => Exit::Ok,
+            _ => Exit::Failed,
+        })
+    }
+
+    /// Refuses what must not be done, and asks about the rest.
+    pub fn require_consent(&self, args: &ApplyArgs, question: &str) -> Result<()> {
+        let attempt = format!("{} {}", self.command, self.plan.spec);
+        if let Some(digest) = args.plan_digest.as_ref().filter(|digest| **digest != self.plan.digest) {
+            let came_back =
+                format!("the plan is {} now, and {digest} was confirmed: the machine or the spec has changed", self.plan.digest);
+            return Err(Error::Refused(Trouble::new(attempt, came_back).hint("look at the new plan")));
+        }
+        let destroyed: Vec<String> = self
+            .plan
+            .destroys()
+            .map(|planned| format!("{} ({})", planned.role, planned.loses.as_deref().unwrap_or("data")))
+            .collect();
+        if !destroyed.is_empty() && !args.destroy_data {
+            let came_back = format!("it would destroy data: {}", destroyed.join(", "));
+            let hint = "add --destroy-data, or `disposable: true` to the role in the spec";
+            return Err(Error::Refused(Trouble::new(attempt, came_back).hint(hint)));
+        }
+        if !args.yes && args.plan_digest.is_none() {
+            confirm::ask(&attempt, question)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,124 @@
+//! `seed check`.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use seed_engine::check::analyse;
+use seed_engine::project::DiskLoader;
+use seed_role::Trouble;
+use seed_role::host::real::RealHost;
+use seed_spec::analysis::{Analysis, Document, Request};
+use seed_spec::tree::Tree;
+use seed_spec::yaml::decode;
+use seed_spec::{Diagnostic, FileId, Severity, Source};
+use serde_json::json;
+
+use crate::cli::exit::{Exit, Result};
+use crate::cli::options::{Global, SpecArg};
+use crate::cli::{report, spec_file, style};
+
+/// Find the mistakes in specs, all at once.
+///
+/// Nothing is run and nothing is changed. Exits with 1 if there is an error.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Specs, or folders to look for *.seed.yaml in; `-` for standard input [default: this folder]
+    #[arg(value_name = "PATH", value_hint = clap::ValueHint::AnyPath)]
+    paths: Vec<PathBuf>,
+    /// The path that a spec read from standard input counts as
+    #[arg(long, value_name = "FILE")]
+    path: Option<PathBuf>,
+}
+
+/// Runs it.
+pub fn run(args: &Args, global: &Global) -> Result {
+    let host = RealHost::new();
+    let mut counts = [0usize; 3];
+    let mut all = Vec::new();
+    let specs = if args.paths.is_empty() { found_in(Path::new("."))? } else { all_specs(&args.paths)? };
+    if specs.is_empty() {
+        return Err(Trouble::new("check this folder", "it holds no *.seed.yaml").hint("seed new spec NAME writes one").into());
+    }
+    for path in specs {
+        let arg = SpecArg { spec: path, path: args.path.clone() };
+        let (path, bytes) = spec_file::read_raw(&arg)?;
+        let analysis = match decode(&bytes) {
+            Ok(text) => analyse(&Request { path: &path, text, edited_line: None }, &DiskLoader, Some(&host)),
+            Err(diagnostic) => unreadable(&path, &bytes, diagnostic),
+        };
+        for diagnostic in &analysis.diagnostics {
+            counts[diagnostic.severity as usize] += 1;
+        }
+        if global.json {
+            all.extend(report::diagnostics::to_json(&analysis));
+        } else {
+            report::diagnostics::show(&analysis, global)?;
+        }
+    }
+    let errors = counts[Severity::Error as usize];
+    let mut out = anstream::stdout().lock();
+    if global.json {
+        writeln!(out, "{}", json!({ "diagnostics": all }))?;
+    } else {
+        write_counts(&mut out, counts)?;
+    }
+    Ok(if errors == 0 { Exit::Ok } else { Exit::Failed })
+}
+
+fn write_counts(out: &mut impl Write, counts: [usize; 3]) -> std::io::Result<()> {
+    if counts == [0; 3] {
+        return writeln!(out, "{}No mistakes found.{:#}", style::GOOD, style::GOOD);
+    }
+    let words = ["error", "warning", "remark"];
+    let parts = counts.iter().zip(words).filter(|(count, _)| **count > 0);
+    let parts: Vec<String> = parts.map(|(count, word)| format!("{count} {word}{}", if *count == 1 { "" } else { "s" })).collect();
+    let color = if counts[0] > 0 { style::BAD } else { style::WARN };
+    writeln!(out, "{color}{}{color:#}", parts.join(", "))
+}
+
+fn all_specs(paths: &[PathBuf]) -> Result<Vec<PathBuf>> {
+    let mut specs = Vec::new();
+    for path in paths {
+        if path.is_dir() {
+            specs.extend(found_in(path)?);
+        } else {
+            specs.push(path.clone());
+        }
+    }
+    Ok(specs)
+}
+
+/// The specs in a folder and below it, hidden folders left out.
+fn found_in(folder: &Path) -> Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    let mut open = vec![folder.to_path_buf()];
+    while let Some(folder) = open.pop() {
+        let entries =
+            std::fs::read_dir(&folder).map_err(|error| Trouble::from_io(format!("look into {}", folder.display()), &error))?;
+        for entry in entries.flatten() {
+            let name = entry.file_name();
+            let name = name.to_string_lossy();
+            let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
+            if is_folder && !name.starts_with('.') && name != "target" && name != "node_modules" {
+                open.push(entry.path());
+            } else if !is_folder && (name.ends_with(".seed.yaml") || name.ends_with(".seed.yml")) {
+                found.push(entry.path());
+            }
+        }
+    }
+    found.sort();
+    Ok(found.into_iter().map(|path| path.strip_prefix("./").map(Path::to_path_buf).unwrap_or(path)).collect())
+}
+
+/// The analysis of a file that is not text: nothing but that.
+fn unreadable(path: &Path, bytes: &[u8], diagnostic: Diagnostic) -> Analysis {
+    let document = Document {
+        file: FileId(0),
+        source: Source::new(path, String::from_utf8_lossy(bytes)),
+        tree: Tree::default(),
+        entries: Vec::new(),
+        folder: seed_engine::node::folder_of(path),
+        absolute: path.to_path_buf(),
+    };
+    Analysis { documents: vec![document], diagnostics: vec![diagnostic], ..Analysis::default() }
+}

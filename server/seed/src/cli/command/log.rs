@@ -1,0 +1,61 @@
+//! `seed log`.
+
+use std::io::Write;
+
+use seed_engine::{journal, undo};
+use serde_json::json;
+
+use crate::cli::exit::{Exit, Result};
+use crate::cli::options::{Global, SpecArg};
+use crate::cli::{spec_file, style};
+
+/// Show what was done for a spec, and when.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    spec: SpecArg,
+}
+
+/// Runs it.
+pub fn run(args: &Args, global: &Global) -> Result {
+    let spec = spec_file::read(&args.spec)?;
+    let folder = journal::folder_of(&journal::state_folder(), &spec.path);
+    let runs = undo::runs(&journal::records(&folder)?);
+    let mut out = anstream::stdout().lock();
+    if global.json {
+        writeln!(out, "{}", json!({ "runs": runs }))?;
+        return Ok(Exit::Ok);
+    }
+    if runs.is_empty() {
+        writeln!(out, "Nothing was done for this spec yet.")?;
+    }
+    for run in runs.iter().rev() {
+        let color = if run.status == "done" { style::GOOD } else { style::BAD };
+        writeln!(
+            out,
+            "{}#{} {}{:#}  {}  {color}{}{color:#}",
+            style::NAME,
+            run.id,
+            run.command,
+            style::NAME,
+            local_time(run.time),
+            run.status
+        )?;
+        for role in &run.roles {
+            write!(out, "    {:8} {}  {}{}{:#}", role.action, role.role, style::DIM, role.is, style::DIM)?;
+            match &role.message {
+                Some(message) => writeln!(out, "  {}{message}{:#}", style::BAD, style::BAD)?,
+                None if role.status == "done" => writeln!(out)?,
+                None => writeln!(out, "  {}{}{:#}", style::WARN, role.status, style::WARN)?,
+            }
+        }
+    }
+    Ok(Exit::Ok)
+}
+
+/// A time as people here write it.
+fn local_time(seconds: u64) -> String {
+    jiff::Timestamp::from_second(i64::try_from(seconds).unwrap_or(0))
+        .map(|time| time.to_zoned(jiff::tz::TimeZone::system()).strftime("%Y-%m-%d %H:%M:%S").to_string())
+        .unwrap_or_default()
+}

@@ -1,0 +1,20 @@
+//! The commands, one file each.
+
+pub mod apply;
+pub mod check;
+pub mod completions;
+pub mod doctor;
+pub mod fmt;
+pub mod graph;
+pub mod info;
+pub mod laws;
+pub mod log;
+pub mod lsp;
+pub mod man;
+pub mod new;
+pub mod plan;
+pub mod repair;
+pub mod schema;
+pub mod trust;
+pub mod types;
+pub mod undo;

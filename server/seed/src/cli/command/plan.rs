@@ -1,0 +1,41 @@
+//! `seed plan`.
+
+use std::io::Write;
+
+use seed_engine::journal;
+use seed_role::host::real::RealHost;
+
+use crate::cli::exit::{Exit, Result};
+use crate::cli::options::{Global, PlanArgs, SpecArg};
+use crate::cli::{report, spec_file};
+
+/// Show what apply would change.
+///
+/// Changes nothing. Exits with 0 if there is nothing to do, 2 if there is, 1 on an error.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    spec: SpecArg,
+    #[command(flatten)]
+    plan: PlanArgs,
+}
+
+/// Runs it.
+pub fn run(args: &Args, global: &Global) -> Result {
+    let host = RealHost::new();
+    let project = spec_file::open(&args.spec, global, &host)?;
+    let ledger = journal::read(&project.folder)?;
+    let project = project.with_orphans(&ledger, &host);
+    let plan = project.plan(&host, &ledger, &args.plan.options())?;
+    let mut out = anstream::stdout().lock();
+    if global.json {
+        writeln!(out, "{}", plan.json())?;
+    } else {
+        report::plan::write(&mut out, &plan, global.verbose > 0)?;
+    }
+    Ok(match plan.roles.iter().any(|planned| planned.refused) {
+        true => Exit::Failed,
+        false if plan.is_empty() => Exit::Ok,
+        false => Exit::Changes,
+    })
+}

@@ -1,0 +1,113 @@
+//! `seed repair`.
+
+use std::io::Write;
+use std::time::Duration;
+
+use seed_engine::Action;
+use seed_engine::journal::Journal;
+use seed_engine::plan::Options;
+use seed_engine::repair::{Event, MaxDrift, Settings, require_little, watch};
+use seed_role::host::real::RealHost;
+
+use super::apply::Doing;
+use crate::cli::exit::{Exit, Result};
+use crate::cli::options::{ApplyArgs, Global, SpecArg};
+use crate::cli::{interrupt, report, spec_file};
+
+/// Mend what has drifted from the spec: make what is missing, change back what was changed.
+///
+/// Shows the plan and asks. With --watch it then goes on until it is stopped, and mends what drifts as it drifts:
+/// files, mounts and loop devices at once, the rest when the interval is over. Nobody is asked meanwhile; what would
+/// destroy data is left alone without --destroy-data, and when too much drifts at once the watch ends.
+///
+/// Exits as apply does; a watch that is ended by SIGTERM exits with 0.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    spec: SpecArg,
+    /// Only this role, with what it depends on; can be repeated
+    #[arg(long, value_name = "ROLE")]
+    only: Vec<String>,
+    /// Go on, and mend what drifts as it drifts
+    #[arg(long)]
+    watch: bool,
+    /// While watching, how often to look at what nothing tells of
+    #[arg(long, value_name = "TIME", default_value = "5 min", value_parser = interval, requires = "watch")]
+    interval: Duration,
+    /// How much may drift at once where nobody is asked: a number of roles, or a share such as 20%
+    /// [default: half of them, or 3 if that is more]
+    #[arg(long, value_name = "N|P%")]
+    max_drift: Option<MaxDrift>,
+    #[command(flatten)]
+    apply: ApplyArgs,
+}
+
+fn interval(text: &str) -> std::result::Result<Duration, String> {
+    let interval = seed_spec::unit::Duration::parse(text)?.std();
+    if interval.is_zero() { Err("an interval is longer than nothing".into()) } else { Ok(interval) }
+}
+
+/// Runs it.
+pub fn run(args: &Args, global: &Global) -> Result {
+    let host = RealHost::new();
+    let project = spec_file::open(&args.spec, global, &host)?;
+    let journal = Journal::open(&project.folder)?;
+    let ledger = journal.ledger();
+    let project = project.with_orphans(&ledger, &host);
+    let options = Options { only: args.only.clone(), ..Options::default() };
+    let plan = project.plan(&host, &ledger, &options)?;
+    let keep = project.analysis.keep;
+    let doing = Doing { host: &host, graph: &project.graph, plan: &plan, journal: &journal, command: "repair", keep };
+    doing.show(global)?;
+    let max_drift = args.max_drift.unwrap_or_default();
+    if args.apply.yes || args.apply.plan_digest.is_some() {
+        require_little(&project.graph, &plan, max_drift)?;
+    }
+    let idle = doing.is_idle();
+    if !args.watch {
+        if idle {
+            return doing.end_idle(global);
+        }
+        doing.require_consent(&args.apply, "Repair this?")?;
+        return doing.carry_out(&args.apply, global);
+    }
+    doing.require_consent(&args.apply, question(plan.count(Action::None) == plan.roles.len()))?;
+    if !idle && doing.carry_out(&args.apply, global)? == Exit::Interrupted {
+        return Ok(end_of_watch());
+    }
+    drop(journal);
+    let settings = Settings {
+        host: &host,
+        only: args.only.clone(),
+        jobs: args.apply.jobs(),
+        max_drift,
+        destroy_data: args.apply.destroy_data,
+        interval: args.interval,
+        stop: &interrupt::STOP,
+        wake: interrupt::wake()?,
+        report: &|event| tell(event, global),
+    };
+    interrupt::listen();
+    watch(project, &settings)?;
+    Ok(end_of_watch())
+}
+
+/// How a watch ends that was told to: SIGTERM is how a service manager ends what went well.
+fn end_of_watch() -> Exit {
+    if interrupt::was_termination() { Exit::Ok } else { Exit::Interrupted }
+}
+
+fn question(nothing_to_do: bool) -> &'static str {
+    if nothing_to_do { "Watch it, and repair whatever drifts?" } else { "Repair this now, and whatever drifts from now on?" }
+}
+
+fn tell(event: &Event, global: &Global) {
+    if global.json {
+        if let Ok(line) = serde_json::to_string(event) {
+            // Whoever read it is gone: the watch goes on all the same.
+            let _ = writeln!(anstream::stdout().lock(), "{line}");
+        }
+        return;
+    }
+    report::repair::tell(event, global);
+}

@@ -1,0 +1,32 @@
+//! `seed schema`.
+
+use std::io::Write;
+
+use seed_engine::reference::{spec_schema, type_schema};
+use seed_role::Trouble;
+
+use crate::cli::exit::{Exit, Result};
+
+/// Write the JSON schema of specs, for editors that know YAML but nothing of Seed.
+///
+/// It finds wrong keys and values; what goes beyond a single value (references, sizes that fit, claims) only `seed check`
+/// and the language server find.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// A role type, for the schema of its entries alone
+    #[arg(value_name = "TYPE")]
+    name: Option<String>,
+}
+
+/// Runs it.
+pub fn run(args: &Args) -> Result {
+    let schema = match &args.name {
+        None => spec_schema(),
+        Some(name) => type_schema(name).ok_or_else(|| {
+            Trouble::new(format!("write the schema of {name}"), "there is no role type of that name")
+                .hint("seed types lists them")
+        })?,
+    };
+    writeln!(anstream::stdout().lock(), "{schema:#}")?;
+    Ok(Exit::Ok)
+}

@@ -1,0 +1,80 @@
+//! `seed types`.
+
+use std::io::Write;
+
+use seed_role::Trouble;
+use seed_spec::shape::TypeInfo;
+use serde_json::json;
+
+use crate::cli::exit::{Exit, Result};
+use crate::cli::options::Global;
+use crate::cli::style;
+
+/// List the role types, or describe one.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The role type to describe
+    #[arg(value_name = "TYPE")]
+    name: Option<String>,
+    /// Write the reference of all of them, in Markdown
+    #[arg(long, conflicts_with = "name")]
+    markdown: bool,
+}
+
+/// Runs it.
+pub fn run(args: &Args, global: &Global) -> Result {
+    let catalog = seed_collections::catalog();
+    let mut out = anstream::stdout().lock();
+    if args.markdown {
+        write!(out, "{}", seed_engine::reference::markdown())?;
+        return Ok(Exit::Ok);
+    }
+    if let Some(name) = &args.name {
+        let info = catalog.get(name).ok_or_else(|| {
+            Trouble::new(format!("describe {name}"), "there is no role type of that name").hint("seed types lists them")
+        })?;
+        if global.json {
+            writeln!(out, "{}", json(info))?;
+        } else {
+            describe(&mut out, info)?;
+        }
+        return Ok(Exit::Ok);
+    }
+    if global.json {
+        writeln!(out, "{}", json!({ "types": catalog.types().map(|info| json(info)).collect::<Vec<_>>() }))?;
+        return Ok(Exit::Ok);
+    }
+    let width = catalog.types().map(|info| info.name.len()).max().unwrap_or(0);
+    for info in catalog.types() {
+        let summary = info.about.lines().next().unwrap_or_default();
+        writeln!(out, "  {}{:width$}{:#}  {summary}", style::NAME, info.name, style::NAME)?;
+    }
+    Ok(Exit::Ok)
+}
+
+fn json(info: &TypeInfo) -> serde_json::Value {
+    let schema = seed_collections::REGISTRY.get(info.name).map(|role_type| (role_type.json_schema)());
+    let outputs: Vec<_> =
+        info.outputs.iter().map(|output| json!({"name": output.name, "kind": output.kind, "doc": output.doc})).collect();
+    json!({ "name": info.name, "about": info.about, "outputs": outputs, "schema": schema, "example": info.example })
+}
+
+fn describe(out: &mut impl Write, info: &TypeInfo) -> std::io::Result<()> {
+    let (bold, dim) = (style::NAME, style::DIM);
+    writeln!(out, "{bold}{}{bold:#}\n\n{}\n\nParameters:", info.name, info.about)?;
+    for field in &info.record.fields {
+        let remark = match (&field.default, field.required) {
+            (_, true) => " (required)".to_string(),
+            (Some(default), false) => format!(" (default {default})"),
+            (None, false) => String::new(),
+        };
+        writeln!(out, "  {bold}{}{bold:#}{dim}{remark}{dim:#}\n      {}", field.name, field.doc.replace('\n', "\n      "))?;
+    }
+    if !info.outputs.is_empty() {
+        writeln!(out, "\nOutputs:")?;
+    }
+    for output in info.outputs {
+        writeln!(out, "  {bold}{}{bold:#}  {}", output.name, output.doc)?;
+    }
+    writeln!(out, "\nExample:\n{}", info.example)
+}

@@ -1,0 +1,33 @@
+//! `seed undo`.
+
+use seed_engine::journal::Journal;
+use seed_engine::undo;
+use seed_role::host::real::RealHost;
+
+use super::apply::Doing;
+use crate::cli::exit::Result;
+use crate::cli::options::{ApplyArgs, Global, SpecArg};
+use crate::cli::spec_file;
+
+/// Take the last apply of a spec back.
+///
+/// Puts back what the journal says was there, as far as it was kept; the plan says what was not. Exits as apply does.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    spec: SpecArg,
+    #[command(flatten)]
+    apply: ApplyArgs,
+}
+
+/// Runs it.
+pub fn run(args: &Args, global: &Global) -> Result {
+    let host = RealHost::new();
+    let project = spec_file::open(&args.spec, global, &host)?;
+    let journal = Journal::open(&project.folder)?;
+    let undo = undo::plan_undo(&project, &host, &journal.ledger())?;
+    let command = format!("undo {}", undo.run);
+    let keep = project.analysis.keep;
+    let doing = Doing { host: &host, graph: &undo.graph, plan: &undo.plan, journal: &journal, command: &command, keep };
+    doing.show_ask_and_do(&args.apply, global)
+}

@@ -1,0 +1,29 @@
+//! Asking before something is done.
+
+use std::io::{BufRead, IsTerminal, Write};
+
+use seed_role::Trouble;
+
+use super::exit::{Error, Result};
+
+/// Asks a question on the terminal.
+///
+/// # Errors
+///
+/// Refused when the answer is not yes, or there is no terminal to ask on.
+pub fn ask(attempted: &str, question: &str) -> Result<()> {
+    let refused =
+        |came_back: &str| Error::Refused(Trouble::new(attempted, came_back).hint("--yes answers the question beforehand"));
+    if !std::io::stdin().is_terminal() {
+        return Err(refused("there is no terminal to ask on"));
+    }
+    let mut stderr = anstream::stderr();
+    write!(stderr, "{question} [y/N] ")?;
+    stderr.flush()?;
+    let mut answer = String::new();
+    std::io::stdin().lock().read_line(&mut answer)?;
+    match answer.trim().to_lowercase().as_str() {
+        "y" | "yes" => Ok(()),
+        _ => Err(refused("the answer was not yes")),
+    }
+}

@@ -1,0 +1,82 @@
+//! The command line: one file a command, the arguments and exit statuses they share.
+
+mod command;
+mod confirm;
+mod exit;
+mod interrupt;
+mod options;
+mod report;
+mod spec_file;
+mod style;
+
+use clap::{CommandFactory, Parser, Subcommand};
+
+/// Checks, plans, applies, inspects, repairs and takes back what a readable YAML spec says of this machine.
+///
+/// A spec names roles (an image, a loop device, a file system, a file …). `seed plan` shows how the machine differs
+/// from it, `seed apply` makes it so, `seed apply --state absent` takes it back to where it was.
+#[derive(Debug, Parser)]
+#[command(name = "seed", version, about, long_about, arg_required_else_help = true, max_term_width = 110)]
+#[command(
+    after_help = "First steps:\n  seed new spec lab          write an example\n  seed check lab.seed.yaml   find mistakes\n  seed plan lab.seed.yaml    see what would be done\n  seed apply lab.seed.yaml   do it\n\nExit statuses: 0 done, 1 error, 2 changes to make, 3 refused, 130 interrupted."
+)]
+struct Cli {
+    #[command(flatten)]
+    global: options::Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// What each does is said where its arguments are: in one place, and in full.
+#[derive(Debug, Subcommand)]
+enum Command {
+    Check(command::check::Args),
+    Plan(command::plan::Args),
+    Apply(command::apply::Args),
+    Info(command::info::Args),
+    Repair(command::repair::Args),
+    Undo(command::undo::Args),
+    Graph(command::graph::Args),
+    Log(command::log::Args),
+    Laws(command::laws::Args),
+    Fmt(command::fmt::Args),
+    New(command::new::Args),
+    Schema(command::schema::Args),
+    Types(command::types::Args),
+    Doctor(command::doctor::Args),
+    Trust(command::trust::Args),
+    Lsp(command::lsp::Args),
+    Completions(command::completions::Args),
+    Man(command::man::Args),
+}
+
+/// Runs the command line.
+pub fn main() -> std::process::ExitCode {
+    let cli = Cli::parse();
+    cli.global.set_up();
+    let global = &cli.global;
+    let result = match cli.command {
+        Command::Check(args) => command::check::run(&args, global),
+        Command::Plan(args) => command::plan::run(&args, global),
+        Command::Apply(args) => command::apply::run(&args, global),
+        Command::Info(args) => command::info::run(&args, global),
+        Command::Repair(args) => command::repair::run(&args, global),
+        Command::Undo(args) => command::undo::run(&args, global),
+        Command::Graph(args) => command::graph::run(&args, global),
+        Command::Log(args) => command::log::run(&args, global),
+        Command::Laws(args) => command::laws::run(&args, global),
+        Command::Fmt(args) => command::fmt::run(&args, global),
+        Command::New(args) => command::new::run(&args),
+        Command::Schema(args) => command::schema::run(&args),
+        Command::Types(args) => command::types::run(&args, global),
+        Command::Doctor(args) => command::doctor::run(&args, global),
+        Command::Trust(args) => command::trust::run(&args, global),
+        Command::Lsp(args) => command::lsp::run(&args),
+        Command::Completions(args) => command::completions::run(&args, Cli::command()),
+        Command::Man(args) => command::man::run(&args, Cli::command()),
+    };
+    match result {
+        Ok(exit) => exit.into(),
+        Err(error) => error.report(global),
+    }
+}

@@ -1,0 +1,120 @@
+//! What happens while a plan is applied: lines, a progress bar on a terminal, or JSON events.
+
+use std::io::{IsTerminal, Write};
+
+use indicatif::{ProgressBar, ProgressStyle};
+use seed_engine::apply::{Event, Summary};
+use serde_json::json;
+
+use crate::cli::options::Global;
+use crate::cli::style;
+
+/// Tells what happens.
+pub struct Progress {
+    json: bool,
+    verbose: bool,
+    bar: Option<ProgressBar>,
+}
+
+impl Progress {
+    /// For a plan with so many actions.
+    pub fn new(global: &Global, actions: usize) -> Self {
+        let bar = (!global.json && std::io::stderr().is_terminal() && actions > 1).then(|| {
+            let bar = ProgressBar::new(actions as u64);
+            if let Ok(look) = ProgressStyle::with_template("  {bar:24.green} {pos}/{len} {msg:.dim}") {
+                bar.set_style(look);
+            }
+            bar
+        });
+        Progress { json: global.json, verbose: global.verbose > 0, bar }
+    }
+
+    /// Tells an event.
+    pub fn tell(&self, event: &Event) {
+        if self.json {
+            if let Ok(line) = serde_json::to_string(event) {
+                let _ = writeln!(anstream::stdout().lock(), "{line}");
+            }
+            return;
+        }
+        match event {
+            Event::Started { .. } => {}
+            Event::Progress { role, message, .. } => {
+                if let Some(bar) = &self.bar {
+                    bar.set_message(format!("{role}: {message}"));
+                }
+                if self.verbose {
+                    self.line(&format!("    {}{role}: {message}{:#}", style::DIM, style::DIM));
+                }
+            }
+            Event::Done { role, action, seconds } => {
+                let good = style::GOOD;
+                self.line(&format!(
+                    "  {good}✓{good:#} {role}  {}  {}{}{:#}",
+                    action.word(),
+                    style::DIM,
+                    time(*seconds),
+                    style::DIM
+                ));
+                self.advance();
+            }
+            Event::Failed { role, message, .. } => {
+                let bad = style::BAD;
+                self.line(&format!("  {bad}✗ {role}{bad:#}  {message}"));
+                self.advance();
+            }
+            Event::Skipped { role, message, .. } => {
+                let warn = style::WARN;
+                self.line(&format!("  {warn}○{warn:#} {role}  skipped: {message}"));
+                self.advance();
+            }
+        }
+    }
+
+    fn advance(&self) {
+        if let Some(bar) = &self.bar {
+            bar.inc(1);
+        }
+    }
+
+    fn line(&self, line: &str) {
+        let write = || {
+            let _ = writeln!(anstream::stderr().lock(), "{line}");
+        };
+        match &self.bar {
+            Some(bar) => bar.suspend(write),
+            None => write(),
+        }
+    }
+
+    /// Tells the end.
+    pub fn finish(&self, summary: &Summary) -> std::io::Result<()> {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+        let mut out = anstream::stdout().lock();
+        if self.json {
+            let mut line = json!(summary);
+            line["event"] = json!("summary");
+            return writeln!(out, "{line}");
+        }
+        let color = if summary.failed > 0 { style::BAD } else { style::GOOD };
+        let word = match (summary.interrupted, summary.failed) {
+            (true, _) => "Interrupted",
+            (false, 0) => "Done",
+            _ => "Failed",
+        };
+        write!(out, "{color}{word}{color:#}: {} changed, {} unchanged", summary.changed, summary.unchanged)?;
+        if summary.failed > 0 {
+            write!(out, ", {} failed", summary.failed)?;
+        }
+        if summary.skipped > 0 {
+            write!(out, ", {} skipped", summary.skipped)?;
+        }
+        writeln!(out, " in {}.", time(summary.seconds))
+    }
+}
+
+fn time(seconds: f64) -> String {
+    if seconds < 1.0 { format!("{:.0} ms", seconds * 1000.0) } else { format!("{seconds:.1} s") }
+}

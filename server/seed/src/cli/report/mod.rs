@@ -1,0 +1,8 @@
+//! Results as a person reads them.
+
+pub mod apply;
+pub mod diagnostics;
+pub mod info;
+pub mod plan;
+pub mod repair;
+pub mod value;

@@ -1,0 +1,89 @@
+//! Reading the spec that a command names.
+
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use seed_engine::journal;
+use seed_engine::project::{DiskLoader, LONGEST, Project, read_bytes, text_of};
+use seed_engine::trust::Trust;
+use seed_role::Trouble;
+use seed_role::host::Host;
+
+use super::exit::{Error, Exit, Result};
+use super::options::{Global, SpecArg};
+use super::{report, style};
+
+/// The text of a spec and the path it counts as, absolute.
+pub struct SpecText {
+    /// The path.
+    pub path: PathBuf,
+    /// The text.
+    pub text: Arc<str>,
+}
+
+/// Makes a path absolute without following links.
+pub fn absolute(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf())
+}
+
+/// Reads the spec that is named.
+///
+/// # Errors
+///
+/// When it cannot be read, or is not UTF-8.
+pub fn read(arg: &SpecArg) -> Result<SpecText> {
+    let (path, bytes) = read_raw(arg)?;
+    let attempt = format!("read {}", path.display());
+    Ok(SpecText { text: text_of(&bytes, &attempt)?, path })
+}
+
+/// Reads the bytes of the spec that is named, and the path it counts as.
+///
+/// # Errors
+///
+/// When it cannot be read.
+pub fn read_raw(arg: &SpecArg) -> Result<(PathBuf, Vec<u8>)> {
+    if arg.spec != Path::new("-") {
+        return Ok((absolute(&arg.spec), read_bytes(&arg.spec)?));
+    }
+    let mut bytes = Vec::new();
+    let attempt = "read the spec from standard input";
+    std::io::stdin().lock().take(LONGEST).read_to_end(&mut bytes).map_err(|error| Trouble::from_io(attempt, &error))?;
+    let path = arg.path.as_deref().unwrap_or(Path::new("standard-input.seed.yaml"));
+    Ok((absolute(path), bytes))
+}
+
+/// Reads and analyses the spec that is named; shows its mistakes.
+///
+/// # Errors
+///
+/// When it cannot be read, has errors, or runs commands without being trusted.
+pub fn open(arg: &SpecArg, global: &Global, host: &dyn Host) -> Result<Project> {
+    open_text(&read(arg)?, global, host)
+}
+
+/// Analyses a spec that was read; shows its mistakes.
+///
+/// # Errors
+///
+/// When it has errors, or runs commands without being trusted.
+pub fn open_text(spec: &SpecText, global: &Global, host: &dyn Host) -> Result<Project> {
+    let state = journal::state_folder();
+    let project = match Project::new(&spec.path, &spec.text, &DiskLoader, host, &state) {
+        Ok(project) => project,
+        Err(analysis) => {
+            report::diagnostics::show(&analysis, global)?;
+            return Err(Error::Shown(Exit::Failed));
+        }
+    };
+    if !global.json {
+        report::diagnostics::to_stderr(&project.analysis)?;
+    }
+    project.require_trust(&Trust::new(&state))?;
+    if journal::is_kept_by_root(&project.path) && !global.json {
+        let dim = style::DIM;
+        writeln!(anstream::stderr(), "{dim}root has applied this spec: only `sudo seed …` knows what was made for it{dim:#}")?;
+    }
+    Ok(project)
+}

@@ -1,0 +1,128 @@
+//! The one thread that analyses texts, newest state first and each state at most once.
+
+use std::collections::VecDeque;
+use std::panic::AssertUnwindSafe;
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+
+use seed_spec::Analysis;
+use seed_spec::analysis::Request;
+use tower_lsp::ls_types::Uri;
+
+use super::diagnostics::{Board, Publisher};
+use super::documents::{Analysed, Document};
+use super::files::Files;
+use super::state::State;
+
+/// Why a text is to be analysed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Why {
+    /// It has changed itself.
+    Text,
+    /// A file that it includes has changed, or may have.
+    Files,
+}
+
+/// The addresses of texts that wait to be analysed, each once.
+#[derive(Default)]
+pub struct Queue {
+    waiting: Mutex<Waiting>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct Waiting {
+    texts: VecDeque<(Uri, Why)>,
+    closed: bool,
+}
+
+impl Queue {
+    /// Adds a text; it keeps its place if it waits already.
+    pub fn push(&self, uri: Uri, why: Why) {
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        match waiting.texts.iter_mut().find(|(known, _)| *known == uri) {
+            Some((_, known)) => *known = why.max(*known),
+            None => {
+                waiting.texts.push_back((uri, why));
+                self.changed.notify_one();
+            }
+        }
+    }
+
+    /// Lets the thread end.
+    pub fn close(&self) {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).closed = true;
+        self.changed.notify_all();
+    }
+
+    /// Waits for the next; none when there will be no more.
+    fn next(&self) -> Option<(Uri, Why)> {
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            if waiting.closed {
+                return None;
+            }
+            if let Some(next) = waiting.texts.pop_front() {
+                return Some(next);
+            }
+            waiting = self.changed.wait(waiting).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+}
+
+/// Starts the thread.
+///
+/// # Errors
+///
+/// When there can be no more threads.
+pub fn start(state: Arc<State>) -> std::io::Result<()> {
+    let publisher = Publisher::start(state.clone());
+    // Deeply nested text takes stack; its depth is bounded by the parser.
+    let builder = std::thread::Builder::new().name("seed-analyst".into()).stack_size(8 << 20);
+    builder.spawn(move || run(&state, &publisher)).map(|_| ())
+}
+
+fn run(state: &Arc<State>, publisher: &Publisher) {
+    let mut board = Board::default();
+    let files = Files::default();
+    let mut number = 0;
+    while let Some((uri, why)) = state.queue.next() {
+        // It was taken up already, between the edit and the note of it.
+        if why == Why::Text && state.documents().get(&uri).is_some_and(Document::is_analysed) {
+            continue;
+        }
+        number += 1;
+        match analyse(state, publisher, &files, &uri, number) {
+            Some(analysed) => board.put(state, publisher, &uri, &analysed),
+            None => board.remove(state, publisher, &uri),
+        }
+    }
+}
+
+/// Analyses the newest state of a text and gives it to those who wait. None if it is not open any more.
+fn analyse(state: &Arc<State>, publisher: &Publisher, files: &Files, uri: &Uri, number: u64) -> Option<Arc<Analysed>> {
+    let (source, version, number_of_state, edited_line) = {
+        let documents = state.documents();
+        let document = documents.get(uri)?;
+        (document.source.clone(), document.version, document.state, document.edited)
+    };
+    let loader = files.loader(state);
+    let request = Request { path: source.path(), text: source.text(), edited_line };
+    let outcome = std::panic::catch_unwind(AssertUnwindSafe(|| seed_engine::check::analyse(&request, &loader, None)));
+    let analysis = outcome.unwrap_or_else(|_| {
+        let path = source.path().display();
+        publisher.broken(format!("Seed could not analyse {path}: a mistake in Seed itself; the server's log says where."));
+        Analysis::default()
+    });
+    let analysed = Arc::new(Analysed {
+        source,
+        version,
+        state: number_of_state,
+        analysis: Arc::new(analysis),
+        asked: loader.asked(),
+        number,
+    });
+    let documents = state.documents();
+    let document = documents.get(uri)?;
+    document.analysed.send_replace(Some(analysed.clone()));
+    Some(analysed)
+}

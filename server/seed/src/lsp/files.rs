@@ -1,0 +1,89 @@
+//! The files that a spec includes: as the editor shows them, else from disk.
+
+use std::collections::HashMap;
+use std::io::Read;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use seed_spec::analysis::Loader;
+
+use super::state::State;
+
+/// The largest file that is read.
+const LARGEST: u64 = 16 << 20;
+
+/// What was read from disk, kept as long as the files do not change.
+#[derive(Default)]
+pub struct Files {
+    read: Mutex<HashMap<PathBuf, Kept>>,
+}
+
+/// A file as it was.
+struct Kept {
+    stamp: Stamp,
+    text: Arc<str>,
+}
+
+/// Tells that a file has changed: device, inode, size, times of change in seconds and nanoseconds.
+type Stamp = (u64, u64, u64, i64, i64);
+
+impl Files {
+    /// What an analysis asks for files.
+    pub fn loader<'a>(&'a self, state: &'a State) -> OpenFirst<'a> {
+        OpenFirst { files: self, state, asked: Mutex::default() }
+    }
+
+    fn read(&self, path: &Path) -> Result<Arc<str>, String> {
+        // Not blocking, so that a pipe in the place of a file cannot hold the server.
+        let open = std::fs::OpenOptions::new().read(true).custom_flags(nix::libc::O_NONBLOCK).open(path);
+        let file = open.map_err(|error| error.to_string())?;
+        let about = file.metadata().map_err(|error| error.to_string())?;
+        if !about.is_file() {
+            return Err("it is not a file".into());
+        }
+        if about.len() > LARGEST {
+            return Err(format!("it is larger than {}", seed_spec::unit::Size(LARGEST)));
+        }
+        let stamp = (about.dev(), about.ino(), about.size(), about.ctime(), about.ctime_nsec());
+        let mut kept = self.read.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = kept.get(path).filter(|known| known.stamp == stamp) {
+            return Ok(known.text.clone());
+        }
+        let mut bytes = Vec::new();
+        file.take(LARGEST).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
+        let text: Arc<str> = String::from_utf8(bytes).map_err(|_| "it is not UTF-8 text".to_string())?.into();
+        kept.insert(path.to_path_buf(), Kept { stamp, text: text.clone() });
+        Ok(text)
+    }
+}
+
+/// Loads open texts first, and remembers what was asked for.
+pub struct OpenFirst<'a> {
+    files: &'a Files,
+    state: &'a State,
+    asked: Mutex<Vec<PathBuf>>,
+}
+
+impl OpenFirst<'_> {
+    /// The files that were asked for, had or not.
+    pub fn asked(&self) -> Vec<PathBuf> {
+        self.asked.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl Loader for OpenFirst<'_> {
+    fn load(&self, path: &Path) -> Result<Arc<str>, String> {
+        self.asked.lock().unwrap_or_else(PoisonError::into_inner).push(path.to_path_buf());
+        let open = self.state.documents().by_path(path).map(|(_, document)| document.source.text().clone());
+        open.map_or_else(|| self.files.read(path), Ok)
+    }
+
+    fn env(&self, name: &str) -> Option<String> {
+        std::env::var(name).ok()
+    }
+
+    fn home(&self) -> Option<PathBuf> {
+        std::env::home_dir()
+    }
+}

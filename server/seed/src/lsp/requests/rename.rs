@@ -1,0 +1,24 @@
+//! `textDocument/rename`.
+
+use std::sync::Arc;
+
+use tower_lsp::jsonrpc::{Error, Result};
+use tower_lsp::ls_types::{RenameParams, WorkspaceEdit};
+
+use crate::lsp::state::State;
+use crate::lsp::to_lsp::{file_edits, workspace_edit};
+
+/// Gives what stands at a position another name, everywhere: also in the open specs that include this one.
+pub async fn handle(state: &Arc<State>, params: RenameParams) -> Result<Option<WorkspaceEdit>> {
+    let at = params.text_document_position;
+    let found = state.ask_with_including(&at.text_document.uri, move |ask, file| {
+        let offset = ask.offset_in(file, at.position);
+        let edits = seed_ide::rename::rename(&ask.snapshot, file, offset, &params.new_name)?;
+        Ok(file_edits(ask, &edits))
+    });
+    let mut edits = Vec::new();
+    for of_spec in found.await? {
+        edits.extend(of_spec.map_err(|why: String| Error::invalid_params(why))?);
+    }
+    Ok(Some(workspace_edit(state, edits)))
+}

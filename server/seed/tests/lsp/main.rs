@@ -1,0 +1,14 @@
+//! The language server as an editor meets it: the real program, over standard input and output.
+
+#![allow(clippy::unwrap_used)]
+
+mod client;
+mod diagnostics;
+mod editing;
+mod features;
+mod jobs;
+mod memory;
+#[cfg(feature = "nvim")]
+mod nvim;
+mod robustness;
+mod startup;

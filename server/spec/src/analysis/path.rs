@@ -1,0 +1,85 @@
+//! Paths: made absolute against the folder of the file they are written in, and cleaned by their text alone.
+
+use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
+
+use super::reader::{At, Outputs, Reader};
+use super::typed_scalar::short;
+use crate::diagnostic::{Code, Diagnostic, Edit, Fix};
+
+impl Reader<'_> {
+    /// A path made absolute, against the folder of the file it is written in.
+    pub fn path(&mut self, at: At, text: &str) -> Option<Arc<str>> {
+        let span = self.span(at);
+        if text.contains('\0') {
+            self.error(at, Code::WrongValue, "a path cannot hold a NUL character");
+            return None;
+        }
+        let home = || self.world.loader.home();
+        let path = if let Some(rest) = text.strip_prefix("~/") {
+            match home() {
+                Some(home) => home.join(rest),
+                None => {
+                    self.error(at, Code::WrongValue, "the home folder for `~/` is not known");
+                    return None;
+                }
+            }
+        } else if text.starts_with('/') {
+            PathBuf::from(text)
+        } else if text == "." || text == ".." || text.starts_with("./") || text.starts_with("../") {
+            self.world.document(at.file).folder.join(text)
+        } else {
+            let mut diagnostic =
+                Diagnostic::error(Code::WrongValue, span, format!("`{}` does not begin as a path does", short(text)))
+                    .help("a path begins with `/`, `./` (the folder of this file), `../` or `~/`");
+            let relative = format!("./{text}");
+            if text == "~" {
+                diagnostic = diagnostic.fix("Change to `~/`", span, "~/");
+            } else if !text.is_empty() && !text.starts_with('~') && !text.contains(['\n', '"', '\\']) {
+                let written = self.world.document(span.file).source.slice(span);
+                if written.contains(text) {
+                    let edit = written.replacen(text, &relative, 1);
+                    diagnostic = diagnostic.fix(format!("Change to `{relative}`"), span, edit);
+                }
+                if let Outputs::Of(roles) = self.outputs
+                    && let Some(output) = roles.first_output(text)
+                {
+                    let output = format!("${{{text}.{output}}}");
+                    diagnostic.help = Some(format!("to mean the role of that name, write {output}"));
+                    diagnostic
+                        .fixes
+                        .push(Fix { title: format!("Change to `{output}`"), edits: vec![Edit { span, text: output }] });
+                }
+            }
+            self.tell(at, diagnostic);
+            return None;
+        };
+        Some(normalise(&path).to_string_lossy().into())
+    }
+}
+
+/// Whether a text begins as paths do.
+pub(super) fn is_path(text: &str) -> bool {
+    text.starts_with('/')
+        || text.starts_with("~/")
+        || text == "."
+        || text == ".."
+        || text.starts_with("./")
+        || text.starts_with("../")
+}
+
+/// A path without `.` and `..`, by its text alone: nothing is looked up.
+pub(super) fn normalise(path: &Path) -> PathBuf {
+    let mut normal = PathBuf::new();
+    for component in path.components() {
+        match component {
+            Component::CurDir => {}
+            // Above the root there is the root.
+            Component::ParentDir => {
+                normal.pop();
+            }
+            component => normal.push(component),
+        }
+    }
+    normal
+}

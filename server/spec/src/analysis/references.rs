@@ -1,0 +1,264 @@
+//! References from one role to another, and to its outputs.
+
+use std::sync::Arc;
+
+use super::interpolate;
+use super::reader::{At, Outputs, Reader};
+use super::roles::{Entered, RoleIndex};
+use crate::diagnostic::{Code, Diagnostic};
+use crate::shape::{OutputInfo, RefKind, TypeInfo};
+use crate::text::Span;
+use crate::value::{Data, OutputRef, Value};
+
+/// How many names a message lists at most.
+const LISTED: usize = 8;
+
+/// The instance that a reference names.
+struct Target<'a> {
+    name: Arc<str>,
+    types: &'a [Arc<TypeInfo>],
+}
+
+impl<'a> Reader<'a> {
+    /// Reads a reference as a parameter writes it: `role`, `role.output` or a path.
+    pub fn reference(&mut self, at: At, text: &str, kind: RefKind) -> Option<Value> {
+        let span = self.span(at);
+        if kind != RefKind::Text && (text.starts_with(['/', '~']) || text.starts_with("./") || text.starts_with("../")) {
+            let path = self.path(at, text)?;
+            return Some(Value { data: Data::Text(path), span });
+        }
+        // Where the value is written in quotes, its name stands behind the quote.
+        let inner = match self.world.document(span.file).source.slice(span).find(text) {
+            Some(0) | None => span,
+            Some(start) => Span { start: span.start + start as u32, end: span.start + (start + text.len()) as u32, ..span },
+        };
+        let (role, index, output) = match interpolate::reference(text) {
+            Ok(parts) => parts,
+            Err(message) => {
+                let help = match kind {
+                    RefKind::Text => "name an output as `role.output`".to_owned(),
+                    _ if text.contains('/') => "a path begins with `/`, `./`, `../` or `~/`".to_owned(),
+                    _ => format!("name a role that offers {}, or a path", kind.words()),
+                };
+                let mut diagnostic = Diagnostic::error(Code::WrongValue, span, message).help(help);
+                if text.contains('/') {
+                    diagnostic = diagnostic.fix(format!("Change to `./{text}`"), span, format!("./{text}"));
+                }
+                self.tell(at, diagnostic);
+                return None;
+            }
+        };
+        if let Some(output) = output {
+            let (found, info) = self.output(at, role, index, output, inner)?;
+            if !kind.accepts(info.kind) {
+                let message = format!("`{text}` is {}, and {} is wanted here", info.kind.words(), kind.words());
+                self.error(at, Code::WrongReference, message);
+                return None;
+            }
+            return Some(Value { data: Data::Output(found), span });
+        }
+        let target = self.target(at, role, index, inner)?;
+        let Some(info) = target.types.iter().find_map(|info| info.default_output(kind)) else {
+            let what = target.types.first().map_or("it", |info| info.name);
+            let message = format!("`{text}` is a {what}, and {} is wanted here", kind.words());
+            let mut diagnostic = Diagnostic::error(Code::WrongReference, span, message);
+            let offered = self.offering(kind);
+            if !offered.is_empty() {
+                diagnostic.help = Some(format!("{} is offered by {}", kind.words(), offered.join(", ")));
+            }
+            self.tell(at, diagnostic);
+            return None;
+        };
+        let output = OutputRef { role: target.name, output: info.name.into() };
+        Some(Value { data: Data::Output(output), span })
+    }
+
+    /// An output of a role, as `${role.output}` names it. `span` is where the name is written.
+    pub fn output(
+        &mut self,
+        at: At,
+        role: &str,
+        index: Option<&str>,
+        output: &str,
+        span: Span,
+    ) -> Option<(OutputRef, &'static OutputInfo)> {
+        let target = self.target(at, role, index, span)?;
+        if let Some(info) = target.types.iter().find_map(|info| info.output(output)) {
+            return Some((OutputRef { role: target.name, output: output.into() }, info));
+        }
+        let info = target.types.first()?;
+        let names: Vec<&str> = info.outputs.iter().map(|output| output.name).collect();
+        let name = &target.name;
+        let mut diagnostic = match output.is_empty() {
+            true => {
+                Diagnostic::error(Code::Interpolation, span, format!("an output is missing: `{role}` is a role, not a value"))
+            }
+            false => Diagnostic::error(Code::UnknownReference, span, format!("`{name}` has no output `{output}`")),
+        };
+        let near = if output.is_empty() {
+            names.first().copied().filter(|name| !name.contains('*'))
+        } else {
+            self.nearest(output, names.iter().copied())
+        };
+        if let Some(near) = near {
+            diagnostic = diagnostic.help(format!("did you mean `{role}.{near}`?"));
+            let written = self.world.document(span.file).source.slice(span);
+            let text = match output.is_empty() {
+                true => format!("{written}.{near}"),
+                false => written.strip_suffix(output).map_or_else(|| format!("{role}.{near}"), |front| format!("{front}{near}")),
+            };
+            diagnostic = diagnostic.fix(format!("Change to `{text}`"), span, text);
+        } else if names.is_empty() {
+            diagnostic = diagnostic.help(format!("a {} has no outputs", info.name));
+        } else {
+            diagnostic = diagnostic.help(format!("a {} has the outputs {}", info.name, names.join(", ")));
+        }
+        self.tell(at, diagnostic);
+        None
+    }
+
+    /// The instances that an item of `needs` names: one, or all of a loop.
+    pub fn needed(&mut self, at: At, text: &str) -> Vec<Arc<str>> {
+        let span = self.span(at);
+        let (role, index) = match interpolate::reference(text) {
+            Ok((role, index, None)) => (role, index),
+            Ok((role, _, Some(_))) => {
+                let diagnostic = Diagnostic::error(Code::WrongReference, span, "`needs` names roles, not their outputs").fix(
+                    format!("Change to `{role}`"),
+                    span,
+                    role,
+                );
+                self.tell(at, diagnostic);
+                return Vec::new();
+            }
+            Err(message) => {
+                self.error(at, Code::WrongValue, message);
+                return Vec::new();
+            }
+        };
+        let Outputs::Of(index_of_roles) = self.outputs else { return Vec::new() };
+        if index.is_none()
+            && let Some(Entered::Loop { instances, .. }) = index_of_roles.entry(role)
+        {
+            self.refer(at, role, span);
+            return instances.iter().map(|instance| index_of_roles.instances[*instance].name.clone()).collect();
+        }
+        self.target(at, role, index, span).map(|target| target.name).into_iter().collect()
+    }
+
+    /// Remembers a reference for the editor.
+    fn refer(&mut self, at: At, role: &str, span: Span) {
+        if at.via.is_some() {
+            return;
+        }
+        let written = self.world.document(span.file).source.slice(span);
+        let Some(start) = written.find(role) else { return };
+        let start = span.start + start as u32;
+        let span = Span { start, end: start + role.len() as u32, ..span };
+        self.references.push(super::Reference { span, role: role.into(), from_role: self.role.clone() });
+    }
+
+    /// The instance that is named; a diagnostic if there is none, nothing if it is there but could not be read.
+    fn target(&mut self, at: At, role: &str, index: Option<&str>, span: Span) -> Option<Target<'a>> {
+        let roles = match self.outputs {
+            Outputs::Of(roles) => roles,
+            Outputs::Not(reason) => {
+                let diagnostic = Diagnostic::error(Code::Interpolation, span, format!("`{role}` cannot be used here: {reason}"));
+                self.tell(at, diagnostic);
+                return None;
+            }
+        };
+        let entry = roles.entry(role);
+        if entry.is_some() {
+            self.refer(at, role, span);
+        }
+        let wrong = |code, message: String| Diagnostic::error(code, span, message);
+        let diagnostic = match (entry, index) {
+            (Some(Entered::Unread), _) => return None,
+            (Some(Entered::One(instance)), None) => return Some(target(roles, *instance)),
+            (Some(Entered::One(_)), Some(index)) => wrong(
+                Code::WrongReference,
+                format!("`{role}` is no loop, so there is no `{role}[{index}]`"),
+            )
+            .fix(format!("Change to `{role}`"), span, role),
+            (Some(Entered::LeftOut), _) => {
+                wrong(Code::UnknownReference, format!("`{role}` is left out, because its `when` is false"))
+                    .help("give this role the same `when`")
+            }
+            (Some(Entered::Loop { instances, left_out }), None) => {
+                let mut names: Vec<&str> =
+                    instances.iter().take(LISTED).map(|instance| &*roles.instances[*instance].name).collect();
+                if instances.len() > LISTED {
+                    names.push("…");
+                }
+                let help = match (names.is_empty(), left_out.is_empty()) {
+                    (false, _) => format!("name one of them: {}", names.join(", ")),
+                    (true, true) => "its `for_each` is empty".to_owned(),
+                    (true, false) => "all of them are left out, because their `when` is false".to_owned(),
+                };
+                wrong(Code::WrongReference, format!("`{role}` is a loop and stands for several roles")).help(help)
+            }
+            (Some(Entered::Loop { instances, left_out }), Some(index)) => {
+                let name = format!("{role}[{index}]");
+                if let Some(instance) = roles.instance(&name) {
+                    return Some(target(roles, instance));
+                }
+                if left_out.iter().any(|left_out| **left_out == *name) {
+                    wrong(Code::UnknownReference, format!("`{name}` is left out, because its `when` is false"))
+                } else {
+                    let near = self.nearest(&name, instances.iter().map(|instance| &*roles.instances[*instance].name));
+                    let mut diagnostic = wrong(Code::UnknownReference, format!("the loop `{role}` has no `{index}`"));
+                    if let Some(near) = near {
+                        diagnostic = diagnostic.help(format!("did you mean `{near}`?"));
+                    }
+                    diagnostic
+                }
+            }
+            (None, _) => {
+                if self.world.documents.iter().any(|document| document.damaged_word(role)) {
+                    return None;
+                }
+                let near = self.nearest(role, roles.names());
+                let diagnostic = wrong(Code::UnknownReference, format!("there is no role `{role}`"));
+                let source = &self.world.document(span.file).source;
+                let text = source.text();
+                let shell =
+                    span.start >= 2 && text[..span.start as usize].ends_with(interpolate::OPEN) && source.slice(span) == role;
+                if shell && near.is_none() {
+                    // A shell's variable, in a script.
+                    let escape = Span { start: span.start - 2, end: span.start - 2, ..span };
+                    let diagnostic = diagnostic
+                        .help(format!("for the text `${{{role}}}` itself write `$${{{role}}}`, for the environment variable `${{env.{role}}}`"))
+                        .fix(format!("Write `$${{{role}}}`"), escape, "$");
+                    let diagnostic = diagnostic.fix(format!("Change to `${{env.{role}}}`"), span, format!("env.{role}"));
+                    self.tell(at, diagnostic);
+                    return None;
+                }
+                match near {
+                    Some(near) => {
+                        let written = self.world.document(span.file).source.slice(span);
+                        let text = written.replacen(role, near, 1);
+                        diagnostic.help(format!("did you mean `{near}`?")).fix(format!("Change to `{near}`"), span, text)
+                    }
+                    None => diagnostic,
+                }
+            }
+        };
+        self.tell(at, diagnostic);
+        None
+    }
+
+    /// Some roles that offer what is wanted.
+    fn offering(&mut self, kind: RefKind) -> Vec<String> {
+        let Outputs::Of(roles) = self.outputs else { return Vec::new() };
+        let offering = roles.instances.iter().take(1000).filter(|instance| {
+            instance.types.iter().any(|info| info.default_output(kind).is_some()) && Some(&instance.name) != self.role.as_ref()
+        });
+        offering.take(LISTED).map(|instance| format!("`{}`", instance.name)).collect()
+    }
+}
+
+fn target(roles: &RoleIndex, instance: usize) -> Target<'_> {
+    let instance = &roles.instances[instance];
+    Target { name: instance.name.clone(), types: &instance.types }
+}

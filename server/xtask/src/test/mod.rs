@@ -1,0 +1,71 @@
+//! `cargo xtask test`: everything that must hold before a change is taken.
+
+mod leaks;
+mod stages;
+mod tally;
+
+use std::time::Instant;
+
+use crate::Result;
+use leaks::Scratch;
+use tally::Tally;
+
+/// What a stage works with.
+pub struct Context {
+    /// Where the tests put their temporary files, so that what they leave can be told.
+    scratch: Scratch,
+    /// Whether what is missing is an error: where no person looks at what was left out.
+    strict: bool,
+}
+
+/// A stage: its name, and what runs it.
+type Stage = (&'static str, fn(&Context) -> Result<Tally>);
+
+const STAGES: &[Stage] = &[
+    ("tools", stages::tools),
+    ("format", stages::format),
+    ("lints", stages::lints),
+    ("tests", stages::tests),
+    ("doctests", stages::doctests),
+    ("generated", stages::generated),
+    ("lua-format", stages::lua_format),
+    ("neovim", stages::neovim),
+    ("leaks", stages::leaks),
+];
+
+/// Runs the stages that are named, or all; all of them, also when one fails.
+///
+/// # Errors
+///
+/// When anything failed.
+pub fn run(names: &[String]) -> Result {
+    if let Some(name) = names.iter().find(|name| STAGES.iter().all(|(stage, _)| stage != name)) {
+        let known = STAGES.iter().map(|(stage, _)| *stage).collect::<Vec<_>>().join(", ");
+        return Err(format!("there is no stage `{name}`; there are {known}").into());
+    }
+    let context = Context { scratch: Scratch::new()?, strict: std::env::var_os("CI").is_some_and(|value| !value.is_empty()) };
+    let mut total = Tally::default();
+    let mut notes = Vec::new();
+    for (name, stage) in STAGES.iter().filter(|(name, _)| names.is_empty() || names.iter().any(|wanted| wanted == name)) {
+        println!("\n== {name}");
+        let start = Instant::now();
+        let mut tally = stage(&context).unwrap_or_else(|error| {
+            println!("{error}");
+            Tally::failed()
+        });
+        println!("== {name}: {} in {:.0} s", tally.words(), start.elapsed().as_secs_f64());
+        if tally.failed > 0 {
+            notes.push(format!("{name}: failed"));
+        }
+        notes.append(&mut tally.notes);
+        total.add(&tally);
+    }
+    println!();
+    notes.iter().for_each(|note| println!("{note}"));
+    println!("{}", total.words());
+    match (total.failed, total.passed) {
+        (0, 0) => Err("nothing was tested".into()),
+        (0, _) => Ok(()),
+        _ => Err("not everything passed".into()),
+    }
+}

@@ -1,0 +1,131 @@
+//! Every example in the documents is run: the sessions say what they say there, and each spec is grown and taken back.
+//!
+//! In a document, a block marked `yaml NAME.seed.yaml` (or any language and a path) is a file, and a block marked `console`
+//! is a session: each line that begins with `$ ` is run as it stands, without a shell, and what follows is what it says. Each
+//! `##` section stands for itself. `SEED_UPDATE_DOCUMENTS=1` writes what the commands say into the documents.
+
+mod markdown;
+mod session;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::sandbox::{Sandbox, is_root};
+use markdown::{Block, sections};
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap().to_path_buf()
+}
+
+/// Runs the sessions of a document, then takes each of its specs through its life.
+fn try_document(path: &str) {
+    let there = root().join(path);
+    let text = fs::read_to_string(&there).unwrap_or_else(|error| panic!("{path}: {error}"));
+    let mut updated = text.clone();
+    let mut specs = 0;
+    for section in sections(&text) {
+        let sandbox = Sandbox::new();
+        for block in &section {
+            match block {
+                Block::File { path, content } => sandbox.write(path, content),
+                Block::Session { text: session } => {
+                    let said = session::run(&sandbox, session);
+                    if !session::is_same(session, &said) {
+                        assert!(
+                            std::env::var_os("SEED_UPDATE_DOCUMENTS").is_some(),
+                            "{path}: is\n{said}\nand stands there as\n{session}"
+                        );
+                        let fenced = |text: &str| format!("```console\n{text}```\n");
+                        updated = updated.replacen(&fenced(session), &fenced(&said), 1);
+                    }
+                }
+            }
+        }
+        sandbox.seed(&["trust", "."]).exits(0);
+        for block in section.iter().filter(|block| block.is_spec()) {
+            let Block::File { path, .. } = block else { continue };
+            if sandbox.at(path).exists() {
+                sandbox.seed(&["apply", "--yes", "--destroy-data", "--prune", "--state", "absent", path]).exits(0);
+            }
+        }
+        sandbox.assert_nothing_leaks();
+        drop(sandbox);
+        for end in 0..section.len() {
+            if section[end].is_spec() {
+                live(&section[..=end]);
+                specs += 1;
+            }
+        }
+    }
+    assert!(specs > 0, "{path} has no spec");
+    if updated != text {
+        fs::write(there, updated).unwrap();
+    }
+}
+
+/// The life of the last spec among some files: without mistakes, grown, as it says, nothing more to do, and back.
+fn live(files: &[Block]) {
+    let sandbox = Sandbox::new();
+    let mut spec = "";
+    for block in files {
+        if let Block::File { path, content } = block {
+            sandbox.write(path, content);
+            spec = path;
+        }
+    }
+    let before = sandbox.tree();
+    sandbox.seed(&["trust", "."]).exits(0);
+    sandbox.seed(&["check", spec]).exits(0).says("No mistakes found");
+    sandbox.seed(&["fmt", "--check", spec]).exits(0);
+    sandbox.seed(&["apply", "--yes", spec]).exits(0);
+    sandbox.seed(&["info", spec]).exits(0);
+    let again = sandbox.seed(&["apply", "--yes", "--json", spec]).exits(0).summary();
+    assert_eq!(again["changed"], 0, "{spec}");
+    sandbox.seed(&["apply", "--yes", "--state", "absent", spec]).exits(0);
+    assert_eq!(sandbox.tree(), before, "{spec}");
+    sandbox.assert_nothing_leaks();
+}
+
+#[test]
+fn the_guide() {
+    if is_root() {
+        try_document("doc/guide.md");
+    }
+}
+
+#[test]
+fn the_readme() {
+    if is_root() {
+        try_document("README.md");
+    }
+}
+
+#[test]
+fn the_examples() {
+    if !is_root() {
+        return;
+    }
+    let folder = root().join("examples");
+    let mut specs = 0;
+    for entry in fs::read_dir(&folder).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        if name.ends_with(".seed.yaml") {
+            let content = fs::read_to_string(folder.join(&name)).unwrap();
+            live(&[Block::File { path: name, content }]);
+            specs += 1;
+        }
+    }
+    assert!(specs > 0, "there are examples");
+}
+
+#[test]
+fn the_guide_holds_the_examples_as_they_are() {
+    let guide = fs::read_to_string(root().join("doc/guide.md")).unwrap();
+    for block in sections(&guide).iter().flatten() {
+        if let Block::File { path, content } = block
+            && let Ok(example) = fs::read_to_string(root().join("examples").join(path))
+        {
+            assert_eq!(*content, example, "{path} differs between doc/guide.md and examples/");
+        }
+    }
+}

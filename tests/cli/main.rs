@@ -1,0 +1,19 @@
+//! The command line from end to end: the program itself, on the real machine, each test in a folder of its own.
+//!
+//! What needs root (loop devices, mounts, other users) says why it is left out where it cannot run, and fails under CI.
+
+#![allow(clippy::unwrap_used)]
+
+mod commands;
+mod consent;
+mod documents;
+mod failures;
+mod interruption;
+mod mending;
+mod ownership;
+mod reference;
+mod safety;
+mod sandbox;
+mod screens;
+mod tree;
+mod watching;

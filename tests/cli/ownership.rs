@@ -1,0 +1,207 @@
+//! Seed takes away what it made, puts back what it replaced, and leaves alone what is not its own.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
+use serde_json::json;
+
+use crate::commands::FILES;
+use crate::sandbox::Sandbox;
+
+const NOTE: &str = "note:\n  is: file.text\n  path: ./note\n  content: |\n    ours\n";
+
+fn absent(sandbox: &Sandbox) -> crate::sandbox::Ran {
+    sandbox.seed(&["apply", "--yes", "--state", "absent", "name.seed.yaml"])
+}
+
+#[test]
+fn absent_leaves_everything_as_it_was() {
+    let (sandbox, spec) = Sandbox::with_spec(FILES);
+    let before = sandbox.tree();
+    sandbox.seed(&["apply", "--yes", spec]).exits(0);
+    assert!(sandbox.tree().has("tree/note"));
+    absent(&sandbox).exits(0);
+    assert_eq!(sandbox.tree(), before);
+    sandbox.seed(&["plan", "--state", "absent", spec]).exits(0);
+}
+
+#[test]
+fn what_was_replaced_is_put_back() {
+    let (sandbox, spec) = Sandbox::with_spec(NOTE);
+    let old = "what stood here before, in many words\n".repeat(100);
+    sandbox.write("note", &old);
+    fs::set_permissions(sandbox.at("note"), fs::Permissions::from_mode(0o604)).unwrap();
+    let before = sandbox.tree();
+    sandbox.seed(&["plan", spec]).exits(2).says("- what stood here before").says("+ ours");
+    sandbox.seed(&["apply", "--yes", spec]).exits(0);
+    assert_eq!(sandbox.read("note"), "ours\n");
+    sandbox.write_spec(&NOTE.replace("ours", "ours again"));
+    sandbox.seed(&["apply", "--yes", spec]).exits(0);
+    absent(&sandbox).exits(0);
+    sandbox.write_spec(NOTE);
+    assert_eq!(sandbox.tree(), before);
+}
+
+#[test]
+fn what_fits_already_is_adopted_and_stays_when_it_is_not_ours() {
+    let (sandbox, spec) = Sandbox::with_spec(NOTE);
+    sandbox.write("note", "ours\n");
+    let before = sandbox.tree();
+    sandbox.seed(&["apply", "--yes", spec]).exits(0);
+    absent(&sandbox).exits(0);
+    assert_eq!(sandbox.tree(), before, "Seed did not make it");
+}
+
+#[test]
+fn a_volume_that_is_not_ours_is_mounted_and_unmounted_and_nothing_else() {
+    if !crate::sandbox::is_root() {
+        return;
+    }
+    let (sandbox, spec) = Sandbox::with_spec(
+        "\
+image:
+  is: storage.file_block_image
+  path: ./disk.img
+  size: 128 MiB
+
+loop:
+  is: storage.loopback_device
+  backing: image
+
+pool:
+  is: storage.btrfs
+  devices: [loop]
+  mount: ./pool
+",
+    );
+    sandbox.write("photos/summer", "precious");
+    fs::File::create(sandbox.at("disk.img")).unwrap().set_len(128 << 20).unwrap();
+    let made = std::process::Command::new("mkfs.btrfs")
+        .arg("-q")
+        .arg("--rootdir")
+        .arg(sandbox.at("photos"))
+        .arg(sandbox.at("disk.img"))
+        .status();
+    assert!(made.unwrap().success());
+    let before = sandbox.tree();
+    sandbox.seed(&["apply", "--yes", spec]).exits(0);
+    assert_eq!(sandbox.read("pool/summer"), "precious");
+    let plan = sandbox.seed(&["plan", "--json", "--state", "absent", spec]).exits(2).json();
+    assert!(plan["actions"].as_array().unwrap().iter().all(|action| action["destructive"] == false), "{plan}");
+    absent(&sandbox).exits(0);
+    sandbox.assert_nothing_leaks();
+    assert_eq!(sandbox.tree(), before);
+    sandbox.seed(&["apply", "--yes", spec]).exits(0);
+    assert_eq!(sandbox.read("pool/summer"), "precious", "it is still there");
+    absent(&sandbox).exits(0);
+}
+
+#[test]
+fn a_role_that_left_the_spec_is_an_orphan_until_it_is_pruned() {
+    let (sandbox, spec) = Sandbox::with_spec(FILES);
+    sandbox.seed(&["apply", "--yes", spec]).exits(0);
+    let without_link = FILES.split("\n\ncurrent:").next().unwrap().to_string() + "\n";
+    sandbox.write_spec(&without_link);
+
+    sandbox.seed(&["plan", spec]).exits(0).says("current").says("--prune");
+    sandbox.seed(&["apply", "--yes", spec]).exits(0);
+    assert!(sandbox.at("tree/current").is_symlink(), "nothing is pruned without --prune");
+
+    let plan = sandbox.seed(&["plan", "--json", "--prune", spec]).exits(2).json();
+    assert_eq!(plan["summary"]["remove"], 1, "{plan}");
+    sandbox.seed(&["apply", "--yes", "--prune", spec]).exits(0);
+    assert!(!sandbox.at("tree/current").is_symlink());
+    sandbox.seed(&["plan", "--prune", spec]).exits(0).never_says("current");
+}
+
+#[test]
+fn absent_takes_orphans_back_too() {
+    let (sandbox, spec) = Sandbox::with_spec(FILES);
+    sandbox.seed(&["apply", "--yes", spec]).exits(0);
+    sandbox.write_spec(FILES.split("\n\ncurrent:").next().unwrap());
+    sandbox.seed(&["apply", "--yes", "--prune", "--state", "absent", spec]).exits(0);
+    assert!(!sandbox.at("tree").exists());
+}
+
+#[test]
+fn a_role_with_another_name_is_the_same_thing() {
+    let (sandbox, spec) = Sandbox::with_spec(NOTE);
+    sandbox.seed(&["apply", "--yes", spec]).exits(0);
+    sandbox.write_spec(&NOTE.replace("note:\n", "letter:\n"));
+    sandbox.seed(&["plan", spec]).exits(0);
+    sandbox.seed(&["apply", "--yes", "--prune", spec]).exits(0);
+    assert_eq!(sandbox.read("note"), "ours\n", "it is not an orphan");
+    absent(&sandbox).exits(0);
+    assert!(!sandbox.at("note").exists(), "and still ours");
+}
+
+#[test]
+fn undo_takes_the_last_apply_back_and_only_that() {
+    let (sandbox, spec) = Sandbox::with_spec(NOTE);
+    sandbox.seed(&["undo", "--yes", spec]).exits(1).says("seed log");
+    sandbox.seed(&["apply", "--yes", spec]).exits(0);
+    let first = sandbox.tree();
+    sandbox.write_spec(&(NOTE.replace("ours", "second") + "\nmore:\n  is: file.text\n  path: ./more\n  content: x\n"));
+    sandbox.seed(&["apply", "--yes", spec]).exits(0);
+    sandbox.seed(&["undo", "--yes", spec]).exits(0);
+    assert_eq!(sandbox.read("note"), "ours\n");
+    assert!(!sandbox.at("more").exists());
+    sandbox.write_spec(NOTE);
+    assert_eq!(sandbox.tree(), first);
+    sandbox.seed(&["plan", spec]).exits(0);
+
+    sandbox.seed(&["undo", "--yes", spec]).exits(0);
+    assert!(!sandbox.at("note").exists(), "the one before it comes next");
+    let log = sandbox.seed(&["log", "--json", spec]).exits(0).json();
+    let commands: Vec<_> = log["runs"].as_array().unwrap().iter().map(|run| run["command"].clone()).collect();
+    assert_eq!(commands, [json!("apply present"), json!("apply present"), json!("undo 2"), json!("undo 1")]);
+}
+
+#[test]
+fn undo_brings_back_what_an_absent_took() {
+    let (sandbox, spec) = Sandbox::with_spec(FILES);
+    sandbox.seed(&["apply", "--yes", spec]).exits(0);
+    let before = sandbox.tree();
+    absent(&sandbox).exits(0);
+    assert!(!sandbox.at("tree").exists());
+    sandbox.seed(&["undo", "--yes", spec]).exits(0);
+    assert_eq!(sandbox.tree(), before);
+}
+
+#[test]
+fn drift_is_mended_and_what_someone_added_stays() {
+    let (sandbox, spec) = Sandbox::with_spec(FILES);
+    sandbox.seed(&["apply", "--yes", spec]).exits(0);
+    let before = sandbox.tree();
+    sandbox.write("tree/note", "drifted\n");
+    fs::remove_file(sandbox.at("tree/current")).unwrap();
+    sandbox.seed(&["info", spec]).exits(2);
+    let summary = sandbox.seed(&["apply", "--yes", "--json", spec]).exits(0).summary();
+    assert_eq!(summary["changed"], 2);
+    assert_eq!(sandbox.tree(), before);
+}
+
+#[test]
+fn looking_alone_changes_nothing() {
+    let (sandbox, spec) = Sandbox::with_spec(&NOTE.replace("  content", "  state: info\n  content"));
+    sandbox.write("note", "someone's\n");
+    sandbox.seed(&["apply", "--yes", spec]).exits(0);
+    assert_eq!(sandbox.read("note"), "someone's\n");
+    absent(&sandbox).exits(0);
+    assert_eq!(sandbox.read("note"), "someone's\n");
+}
+
+#[test]
+fn a_mode_goes_back_without_a_word_about_data() {
+    let (sandbox, spec) = Sandbox::with_spec(
+        "folder:\n  is: file.directory\n  path: ./folder\n  mode: \"0750\"\n\nnote:\n  is: file.text\n  path: ./note\n  mode: \"0600\"\n  \
+         content: |\n    someone's\n",
+    );
+    sandbox.write("folder/letter", "dear\n");
+    sandbox.write("note", "someone's\n");
+    let before = sandbox.tree();
+    sandbox.seed(&["apply", "--yes", spec]).exits(0);
+    assert_ne!(sandbox.tree(), before);
+    absent(&sandbox).exits(0);
+    assert_eq!(sandbox.tree(), before);
+}

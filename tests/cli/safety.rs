@@ -1,0 +1,184 @@
+//! What others could have prepared is not followed, secrets are not told, and no spec runs commands unasked.
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, chown, symlink};
+
+use crate::sandbox::{Ran, Sandbox, is_root};
+
+const NOBODY: u32 = 65534;
+
+/// Asserts that a secret is in none of what Seed wrote down.
+#[track_caller]
+fn assert_unrecorded(sandbox: &Sandbox, secret: &str) {
+    let bytes = sandbox.journal_bytes();
+    assert!(!bytes.is_empty(), "there is a journal");
+    let found = bytes.windows(secret.len()).any(|window| window == secret.as_bytes());
+    assert!(!found, "the secret stands in the journal");
+}
+
+#[test]
+fn a_secret_reaches_the_file_and_nothing_else() {
+    const SECRET: &str = "hunter2-in-clear";
+    let (sandbox, spec) = Sandbox::with_spec("key:\n  is: file.text\n  path: ./key\n  content: !secret {file: ./secret}\n");
+    sandbox.write("secret", SECRET);
+    fs::set_permissions(sandbox.at("secret"), fs::Permissions::from_mode(0o600)).unwrap();
+    let commands: &[&[&str]] = &[
+        &["check", spec],
+        &["plan", "-v", spec],
+        &["plan", "--json", spec],
+        &["apply", "--yes", "-v", spec],
+        &["info", "-v", spec],
+        &["info", "--json", spec],
+        &["info", "--as-spec", spec],
+        &["log", "--json", spec],
+        &["apply", "--yes", "-v", spec],
+    ];
+    for args in commands {
+        let ran = Ran::of(sandbox.seed_command(args).env("SEED_LOG", "trace"));
+        assert!(ran.code().is_some_and(|code| code == 0 || code == 2), "{}", ran.told());
+        ran.never_says(SECRET);
+    }
+    assert_eq!(sandbox.read("key"), SECRET);
+    assert_eq!(fs::metadata(sandbox.at("key")).unwrap().permissions().mode() & 0o777, 0o600);
+    assert_unrecorded(&sandbox, SECRET);
+
+    // Neither the old secret nor the new one, nor what stood there in between.
+    sandbox.write("secret", "correct-horse");
+    sandbox.seed(&["plan", spec]).exits(2).never_says(SECRET).never_says("correct-horse");
+    sandbox.seed(&["apply", "--yes", "--destroy-data", spec]).exits(0).never_says(SECRET).never_says("correct-horse");
+    assert_eq!(sandbox.read("key"), "correct-horse");
+    sandbox.seed(&["apply", "--yes", "--state", "absent", spec]).exits(0).never_says("correct-horse");
+    assert!(!sandbox.at("key").exists());
+    assert_unrecorded(&sandbox, SECRET);
+    assert_unrecorded(&sandbox, "correct-horse");
+}
+
+#[test]
+fn a_secret_from_the_environment_is_not_told_either() {
+    const SECRET: &str = "from-the-environment";
+    let (sandbox, spec) = Sandbox::with_spec("key:\n  is: file.text\n  path: ./key\n  content: !secret {env: SEED_TEST_KEY}\n");
+    let run = |args: &[&str]| Ran::of(sandbox.seed_command(args).env("SEED_TEST_KEY", SECRET));
+    run(&["apply", "--yes", "-v", spec]).exits(0).never_says(SECRET);
+    assert_eq!(sandbox.read("key"), SECRET);
+    run(&["info", "--json", spec]).exits(0).never_says(SECRET);
+    assert_unrecorded(&sandbox, SECRET);
+    sandbox.seed(&["plan", spec]).exits(1).says("SEED_TEST_KEY");
+}
+
+#[test]
+fn a_spec_runs_commands_only_where_its_folder_is_trusted() {
+    let roles = "made:\n  is: task.command\n  folder: .\n  present: [touch, ran]\n  absent: [rm, ran]\n  info: [test, -e, ran]\n";
+    let (sandbox, spec) = Sandbox::with_spec(roles);
+    sandbox.seed(&["check", spec]).exits(0);
+    for args in [&["plan", spec][..], &["info", spec], &["apply", "--yes", spec], &["undo", "--yes", spec]] {
+        sandbox.seed(args).exits(3).says("seed trust");
+    }
+    assert!(!sandbox.at("ran").exists());
+    sandbox.seed(&["trust", "."]).exits(0);
+    sandbox.seed(&["apply", "--yes", spec]).exits(0);
+    assert!(sandbox.at("ran").exists());
+    sandbox.seed(&["info", spec]).exits(0);
+    sandbox.seed(&["apply", "--yes", "--state", "absent", spec]).exits(0);
+    assert!(!sandbox.at("ran").exists());
+    sandbox.seed(&["trust", "--remove", "."]).exits(0);
+    sandbox.seed(&["plan", spec]).exits(3);
+}
+
+#[test]
+fn a_secret_from_a_command_needs_trust_too() {
+    let roles = "key:\n  is: file.text\n  path: ./key\n  content: !secret {command: [touch, ./ran]}\n";
+    let (sandbox, spec) = Sandbox::with_spec(roles);
+    sandbox.seed(&["check", spec]);
+    sandbox.seed(&["plan", spec]).exits(3).says("seed trust");
+    sandbox.seed(&["apply", "--yes", spec]).exits(3);
+    assert!(!sandbox.at("ran").exists() && !sandbox.at("key").exists());
+}
+
+#[test]
+fn no_argument_reaches_a_shell() {
+    let roles = "\
+made:
+  is: task.command
+  folder: .
+  present: [touch, \"$(touch broken); `touch broken`\"]
+  absent: [rm, \"$(touch broken); `touch broken`\"]
+  info: [test, -e, \"$(touch broken); `touch broken`\"]
+
+odd:
+  is: file.text
+  path: \"./; touch broken #\"
+  content: x
+";
+    let (sandbox, spec) = Sandbox::with_spec(roles);
+    sandbox.seed(&["trust", "."]).exits(0);
+    sandbox.seed(&["apply", "--yes", spec]).exits(0);
+    assert!(sandbox.at("$(touch broken); `touch broken`").exists());
+    assert!(sandbox.at("; touch broken #").exists());
+    assert!(!sandbox.at("broken").exists());
+    sandbox.seed(&["apply", "--yes", "--state", "absent", spec]).exits(0);
+}
+
+#[test]
+fn root_follows_no_link_of_another_user() {
+    if !is_root() {
+        return;
+    }
+    let (sandbox, spec) = Sandbox::with_spec("note:\n  is: file.text\n  path: ./theirs/way/note\n  content: x\n");
+    fs::create_dir(sandbox.at("theirs")).unwrap();
+    fs::create_dir(sandbox.at("target")).unwrap();
+    chown(sandbox.at("theirs"), Some(NOBODY), Some(NOBODY)).unwrap();
+    symlink(sandbox.at("target"), sandbox.at("theirs/way")).unwrap();
+    std::os::unix::fs::lchown(sandbox.at("theirs/way"), Some(NOBODY), Some(NOBODY)).unwrap();
+    let ran = sandbox.seed(&["apply", "--yes", spec]);
+    assert_ne!(ran.code(), Some(0), "{}", ran.told());
+    ran.says("symbolic link");
+    assert!(!sandbox.at("target/note").exists());
+}
+
+#[test]
+fn root_reads_no_spec_that_others_can_write() {
+    if !is_root() {
+        return;
+    }
+    let (sandbox, spec) = Sandbox::with_spec("note:\n  is: file.text\n  path: ./note\n  content: x\n");
+    for args in [&["plan", spec][..], &["apply", "--yes", spec], &["info", spec]] {
+        fs::set_permissions(sandbox.at(spec), fs::Permissions::from_mode(0o666)).unwrap();
+        sandbox.seed(args).exits(3).says("chmod go-w");
+        fs::set_permissions(sandbox.at(spec), fs::Permissions::from_mode(0o644)).unwrap();
+        chown(sandbox.at(spec), Some(NOBODY), None).unwrap();
+        sandbox.seed(args).exits(3).says("belongs to another user");
+        chown(sandbox.at(spec), Some(0), None).unwrap();
+    }
+    assert!(!sandbox.at("note").exists());
+    // Under sudo, the spec of the one who called is read.
+    chown(sandbox.at(spec), Some(NOBODY), None).unwrap();
+    Ran::of(sandbox.seed_command(&["plan", spec]).env("SUDO_UID", NOBODY.to_string())).exits(2);
+}
+
+#[test]
+fn an_included_spec_is_held_to_the_same() {
+    if !is_root() {
+        return;
+    }
+    let sandbox = Sandbox::new();
+    sandbox.write("main.seed.yaml", "seed: 1\nname: main\nwhy: A test.\ninclude: [./part.seed.yaml]\nroles: {}\n");
+    sandbox.write("part.seed.yaml", "seed: 1\nname: part\nwhy: A test.\nroles:\n  a: {is: file.text, path: ./a, content: x}\n");
+    fs::set_permissions(sandbox.at("part.seed.yaml"), fs::Permissions::from_mode(0o666)).unwrap();
+    sandbox.seed(&["apply", "--yes", "main.seed.yaml"]).says("part.seed.yaml");
+    assert!(!sandbox.at("a").exists());
+}
+
+#[test]
+fn the_journal_is_for_its_owner_alone() {
+    let (sandbox, spec) = Sandbox::with_spec("note:\n  is: file.text\n  path: ./note\n  content: x\n");
+    sandbox.write("note", "old\n".repeat(200).as_str());
+    sandbox.seed(&["apply", "--yes", spec]).exits(0);
+    let mut open = vec![sandbox.state()];
+    while let Some(path) = open.pop() {
+        let mode = fs::metadata(&path).unwrap().permissions().mode();
+        assert_eq!(mode & 0o077, 0, "{} has mode {mode:o}", path.display());
+        if path.is_dir() {
+            open.extend(fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path()));
+        }
+    }
+}

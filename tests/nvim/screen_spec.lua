@@ -1,0 +1,150 @@
+local neovim = require("neovim")
+
+--- Answers what is asked next with the choice that begins so.
+local function answer(child, words)
+  child:lua(
+    [[
+    local words = ...
+    vim.ui.select = function(choices, options, take)
+      vim.g.asked = options.prompt
+      for _, choice in ipairs(choices) do
+        if vim.startswith(options.format_item(choice), words) then
+          return take(choice)
+        end
+      end
+      take(nil)
+    end
+  ]],
+    words
+  )
+end
+
+local function open(more)
+  local folder = neovim.folder()
+  return neovim.start(folder, { neovim.spec(folder, more) }), folder
+end
+
+return {
+  {
+    "a plan is shown with its signs highlighted",
+    function()
+      local child = open()
+      child:lua("vim.cmd.SeedPlan()")
+      child:expect("seed://plan/", "+ greeting  file.text")
+      local groups = child:lua([[
+        local groups = {}
+        for _, mark in ipairs(vim.api.nvim_buf_get_extmarks(0, -1, 0, -1, { details = true })) do
+          groups[mark[4].hl_group] = true
+        end
+        return { vim.bo.filetype, vim.bo.modifiable, groups.SeedCreate, groups.SeedRole }
+      ]])
+      neovim.same(groups, { "seed-plan", false, true, true })
+      child:type("q")
+      child:wait("the window to close", "return #vim.api.nvim_list_wins() == 1")
+    end,
+  },
+  {
+    "nothing is done before it is confirmed",
+    function()
+      local child, folder = open()
+      answer(child, "Cancel")
+      child:lua("vim.cmd.SeedApply()")
+      child:expect("seed://plan/", "nothing was changed")
+      neovim.same(neovim.read(folder .. "/greeting"), nil)
+      answer(child, "Apply")
+      child:lua("vim.cmd.wincmd('p'); vim.cmd.SeedApply()")
+      child:expect("seed://plan/", "2 changed")
+      neovim.same(child:lua("return vim.g.asked"), "Apply?")
+      neovim.same(neovim.read(folder .. "/greeting"), "hello\n")
+    end,
+  },
+  {
+    "what happens to a role is shown behind it",
+    function()
+      local child = open()
+      answer(child, "Apply")
+      child:lua("vim.cmd.SeedApply()")
+      child:expect("seed://plan/", "2 changed")
+      local said = child:lua([[
+        local said = {}
+        for _, mark in ipairs(vim.api.nvim_buf_get_extmarks(0, -1, 0, -1, { details = true })) do
+          if mark[4].virt_text then
+            table.insert(said, vim.trim(mark[4].virt_text[1][1]):match("^%a+"))
+          end
+        end
+        return said
+      ]])
+      neovim.same(said, { "done", "done" })
+    end,
+  },
+  {
+    "what destroys data is marked, and asked for as such",
+    function()
+      local child, folder = open()
+      child:lua("vim.cmd('SeedApply!')")
+      child:expect("seed://plan/", "2 changed")
+      neovim.write(folder, "inbox/letter", "dear")
+      answer(child, "Cancel")
+      child:lua("vim.cmd.wincmd('p'); vim.cmd('SeedApply absent inbox')")
+      child:expect("seed://plan/", "- inbox  file.directory  destroys")
+      child:wait("the question", "return vim.g.asked == 'Apply? It destroys data.'")
+      child:lua("vim.cmd.wincmd('p'); vim.cmd('SeedApply! absent inbox')")
+      child:expect("seed://plan/", "destroy")
+      child:wait("the refusal", "return vim.fn.execute('messages'):find('destroy') ~= nil")
+      neovim.same(neovim.read(folder .. "/inbox/letter"), "dear")
+      answer(child, "Apply, and destroy")
+      child:lua("vim.cmd.wincmd('p'); vim.cmd('SeedApply absent inbox')")
+      child:expect("seed://plan/", "1 changed")
+      neovim.same(neovim.read(folder .. "/inbox/letter"), nil)
+    end,
+  },
+  {
+    "mistakes of the spec are told",
+    function()
+      local child = open("  broken:\n    is: file.text\n    pth: ./x\n")
+      child:lua("vim.cmd.SeedPlan()")
+      child:expect("seed://message/", "`pth` is not a key of file.text")
+      child:expect("seed://message/", "did you mean `path`?")
+    end,
+  },
+  {
+    "states, switches and roles are completed",
+    function()
+      local child = open()
+      local function complete(line)
+        return child:lua("return vim.fn.getcompletion(..., 'cmdline')", line)
+      end
+      neovim.same(complete("SeedApply pre"), { "present" })
+      neovim.same(complete("SeedApply absent i"), { "inbox" })
+      neovim.same(complete("SeedApply absent inbox i"), {})
+      neovim.same(complete("SeedApply ++d"), { "++destroy-data" })
+      neovim.same(complete("SeedInfo "), { "greeting", "inbox" })
+      neovim.same(complete("SeedGraph m"), { "mermaid" })
+    end,
+  },
+  {
+    "the graph is shown as text",
+    function()
+      local child = open()
+      child:lua("vim.cmd.SeedGraph('mermaid')")
+      child:expect("seed://graph/", "greeting")
+    end,
+  },
+  {
+    "options choose the window, and wrong ones are told",
+    function()
+      local folder = neovim.folder()
+      local child = neovim.start(
+        folder,
+        { neovim.spec(folder) },
+        { set = { window = "float", wndow = "x", graph = "png" } }
+      )
+      child:lua("vim.cmd.SeedPlan()")
+      child:expect("seed://plan/", "greeting")
+      neovim.same(child:lua("return vim.api.nvim_win_get_config(0).relative"), "editor")
+      local messages = child:lua("return vim.fn.execute('messages')")
+      neovim.has(messages, "vim.g.seed.wndow is not an option")
+      neovim.has(messages, 'vim.g.seed.graph is "png"')
+    end,
+  },
+}
