@@ -94,13 +94,14 @@ fn two_applies_of_one_spec_do_not_meet() {
     let first = sandbox.seed_command(&["apply", "--yes", spec]).spawn().unwrap();
     let begun = Instant::now();
     while !sandbox.at("started-0").exists() {
-        assert!(begun.elapsed() < Duration::from_secs(20), "the first apply does not begin");
+        assert!(begun.elapsed() < Duration::from_secs(60), "the first apply does not begin");
         std::thread::sleep(Duration::from_millis(10));
     }
     sandbox.seed(&["apply", "--yes", spec]).exits(3).says("another seed is at work");
     sandbox.seed(&["undo", "--yes", spec]).exits(3);
     let looked = sandbox.seed(&["plan", spec]);
     assert!(matches!(looked.code(), Some(0 | 2)), "looking waits for nobody: {}", looked.told());
+    sandbox.write("go", "");
     let first = Ran::ended("apply", first.wait_with_output().unwrap());
     first.exits(0);
     sandbox.seed(&["info", spec]).exits(0);
