@@ -239,7 +239,10 @@ impl RealHost {
         }
         // After the owner: chown(2) takes the set-user bits away.
         fchmod(&temporary.file, Mode::from_bits_truncate(mode)).told(attempted)?;
-        temporary.replace().told(attempted)
+        let replaced = temporary.replace();
+        // It may have taken the place of a link to a folder.
+        self.safety.forget_below(path);
+        replaced.told(attempted)
     }
 
     pub(super) fn new_image(&self, path: &Path, len: u64, full: bool, mode: u32) -> Result<()> {
