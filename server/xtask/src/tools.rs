@@ -35,6 +35,7 @@ pub const FOR_TESTS: &[Program] = &[
     program("mkfs.vfat", "dosfstools", "dosfstools"),
     program("qemu-img", "qemu-utils", "qemu-img"),
     program("losetup", "mount", "util-linux"),
+    program("sfdisk", "fdisk", "util-linux"),
     program("setpriv", "util-linux", "util-linux"),
 ];
 

@@ -55,10 +55,12 @@ fn start(nvim: &Path, folder: &Path, with_plugin: bool) -> Result<Start> {
         .find_map(|line| milliseconds(line.split_whitespace().next()?))
         .ok_or("the log of the start is empty")?;
     let top = layout::root().display().to_string();
-    // "clock  self+sourced  self: sourcing FILE"; what a file sources or requires has a line of its own.
+    // "clock  self+sourced  self: sourcing FILE"; what a file sources or requires has a line of its own. A Neovim that was
+    // fetched has its own files below the target folder.
+    let fetched = layout::target().display().to_string();
     let plugin = text
         .lines()
-        .filter(|line| line.contains(&top))
+        .filter(|line| line.contains(&top) && !line.contains(&fetched))
         .filter_map(|line| milliseconds(line.split_whitespace().nth(2)?.trim_end_matches(':')));
     let plugin: Duration = plugin.sum();
     if with_plugin && plugin.is_zero() {
