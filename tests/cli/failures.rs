@@ -236,23 +236,56 @@ fn a_device_that_is_not_there_fails_its_role_alone() {
 }
 
 #[test]
-fn what_holds_foreign_data_is_never_overwritten() {
+fn a_foreign_file_system_is_never_overwritten() {
+    if !is_root() {
+        return;
+    }
+    for content in [Some("precious"), None] {
+        let (sandbox, spec) = Sandbox::with_spec(
+            "image:\n  is: storage.file_block_image\n  path: ./disk.img\n  size: 64 MiB\n\nloop:\n  is: storage.loopback_device\n  \
+             backing: image\n\ndata:\n  is: storage.filesystem\n  device: loop\n  type: vfat\n",
+        );
+        fs::File::create(sandbox.at("disk.img")).unwrap().set_len(64 << 20).unwrap();
+        fs::create_dir(sandbox.at("photos")).unwrap();
+        if let Some(content) = content {
+            sandbox.write("photos/summer", content);
+        }
+        let made =
+            Command::new("mkfs.ext4").arg("-q").arg("-d").arg(sandbox.at("photos")).arg(sandbox.at("disk.img")).status().unwrap();
+        assert!(made.success());
+        let bytes = fs::read(sandbox.at("disk.img")).unwrap();
+        sandbox.seed(&["apply", "--yes", "--destroy-data", spec]).exits(1).says("not made by Seed");
+        assert!(fs::read(sandbox.at("disk.img")).unwrap() == bytes, "not one byte of it changed");
+    }
+}
+
+#[test]
+fn an_image_that_is_removed_under_its_device_is_told_and_leaks_nothing() {
     if !is_root() {
         return;
     }
     let (sandbox, spec) = Sandbox::with_spec(
-        "image:\n  is: storage.file_block_image\n  path: ./disk.img\n  size: 64 MiB\n\nloop:\n  is: storage.loopback_device\n  backing: image\n\n\
-         data:\n  is: storage.filesystem\n  device: loop\n  type: vfat\n",
+        "image:\n  is: storage.file_block_image\n  path: ./disk.img\n  size: 64 MiB\n\nloop:\n  is: storage.loopback_device\n  \
+         backing: image\n\ndata:\n  is: storage.filesystem\n  device: loop\n  type: ext4\n  mount: ./data\n",
     );
-    sandbox.write("disk.img", "");
-    fs::OpenOptions::new().write(true).open(sandbox.at("disk.img")).unwrap().set_len(64 << 20).unwrap();
-    sandbox.write("photos/summer", "precious");
-    let made =
-        Command::new("mkfs.ext4").arg("-q").arg("-d").arg(sandbox.at("photos")).arg(sandbox.at("disk.img")).status().unwrap();
-    assert!(made.success());
-    let bytes = fs::read(sandbox.at("disk.img")).unwrap();
-    sandbox.seed(&["apply", "--yes", "--destroy-data", spec]).exits(1).says("not made by Seed");
-    assert!(fs::read(sandbox.at("disk.img")).unwrap() == bytes, "not one byte of it changed");
+    for goal in
+        [&["apply", "--yes", "--destroy-data", spec][..], &["apply", "--yes", "--destroy-data", "--state", "absent", spec]]
+    {
+        sandbox.seed(&["apply", "--yes", spec]).exits(0);
+        sandbox.write("data/letter", "precious");
+        fs::remove_file(sandbox.at("disk.img")).unwrap();
+
+        let info = sandbox.seed(&["info", "--json", spec]).exits(2).json();
+        assert_eq!(info["roles"][1]["drift"][0]["have"], "image.path (deleted)", "{info}");
+        // What was in the image is there as long as the device shows it, and is lost with that.
+        sandbox.seed(&["apply", "--yes", spec]).exits(3).says("--destroy-data");
+        assert_eq!(sandbox.read("data/letter"), "precious");
+
+        sandbox.seed(goal).exits(0);
+        sandbox.seed(&["apply", "--yes", "--destroy-data", "--state", "absent", spec]).exits(0);
+        sandbox.assert_nothing_leaks();
+        assert!(!sandbox.at("disk.img").exists() && !sandbox.at("data").exists());
+    }
 }
 
 #[test]

@@ -27,11 +27,12 @@ pub fn analyse_with_graph(request: &Request<'_>, loader: &dyn Loader, host: Opti
     let checker = Checker { analysis: &analysis, graph: &graph };
     checker.order(&mut findings);
     checker.claims(&mut findings);
+    let mut tools = host.map(|host| Tools { host, known: HashMap::new() });
     for node in &graph.nodes {
         if let (Some(role), Some(instance)) = (&node.role, checker.instance(node)) {
             findings.extend(role.check().into_iter().map(|finding| diagnostic(instance, finding)));
-            if let Some(host) = host {
-                missing_tools(&**role, instance, host, &mut findings);
+            if let Some(tools) = &mut tools {
+                tools.missing(&**role, instance, &mut findings);
             }
         }
     }
@@ -133,11 +134,21 @@ pub fn runs_commands(node: &Node) -> bool {
     declared || stored::runs_secret_command(&node.params.json)
 }
 
-fn missing_tools(role: &dyn Role, instance: &RoleInstance, host: &dyn Host, findings: &mut Vec<Diagnostic>) {
-    for tool in role.tools() {
-        if host.find_program(tool.program).is_none() {
-            let message = format!("`{}` needs the program {}, which this host does not have", instance.name, tool.program);
-            findings.push(Diagnostic::warning(Code::MissingTool, instance.name_span, message).help(tool.hint()));
+/// Which programs a host has; each is looked for once.
+struct Tools<'a> {
+    host: &'a dyn Host,
+    known: HashMap<&'static str, bool>,
+}
+
+impl Tools<'_> {
+    /// The programs that a role needs and this host does not have.
+    fn missing(&mut self, role: &dyn Role, instance: &RoleInstance, findings: &mut Vec<Diagnostic>) {
+        for tool in role.tools() {
+            let host = self.host;
+            if !*self.known.entry(tool.program).or_insert_with(|| host.find_program(tool.program).is_some()) {
+                let message = format!("`{}` needs the program {}, which this host does not have", instance.name, tool.program);
+                findings.push(Diagnostic::warning(Code::MissingTool, instance.name_span, message).help(tool.hint()));
+            }
         }
     }
 }

@@ -42,6 +42,9 @@ pub(super) struct LoopbackDevice {
     sector_size: Option<u32>,
 }
 
+/// What is said, as by the kernel, of a file that was removed while a device shows it: what was in it is still there.
+const DELETED: &str = " (deleted)";
+
 impl LoopbackDevice {
     fn offset(&self) -> u64 {
         self.offset.map_or(0, |offset| offset.0)
@@ -59,10 +62,9 @@ impl LoopbackDevice {
             return Ok(None);
         }
         let file = resolved(host, file);
-        let mut attached = loops.iter().filter(|device| !device.deleted && device.backing == file);
-        let first = attached.next();
-        let exact = first.filter(|device| device.offset == self.offset());
-        Ok(exact.or_else(|| attached.find(|device| device.offset == self.offset())).or(first).cloned())
+        let attached = loops.iter().filter(|device| device.backing == file);
+        // One whose file was removed under it still holds what was in that file: it is a poor match, but it is this role's.
+        Ok(attached.min_by_key(|device| (device.deleted, device.offset != self.offset())).cloned())
     }
 
     /// How large it will be: the file from the offset on.
@@ -129,7 +131,7 @@ impl Role for LoopbackDevice {
         let Some(device) = self.find(host)? else { return Ok(Observation::Absent) };
         let attrs = Attrs::new()
             .with("device", device.device.display().to_string())
-            .with("backing", self.backing.key())
+            .with("backing", if device.deleted { self.backing.key() + DELETED } else { self.backing.key() })
             .with("size", Size(device.size).to_string())
             .with("offset", Size(device.offset).to_string())
             .with("read_only", device.read_only)
@@ -146,6 +148,7 @@ impl Role for LoopbackDevice {
             (None, None) => None,
         };
         Ok(Attrs::new()
+            .with("backing", self.backing.key())
             .with_some("size", size.map(|size| Size(size - size % SECTOR).to_string()))
             .with("offset", Size(self.offset()).to_string())
             .with("read_only", self.read_only)
@@ -191,11 +194,12 @@ impl Role for LoopbackDevice {
 
     fn outputs(&self, seen: Option<&Attrs>) -> Outputs {
         let behind = self.backing.bytes.as_ref();
+        let keeps_deleted = seen.and_then(|attrs| attrs.text("backing")).is_some_and(|backing| backing.ends_with(DELETED));
         let bytes = Extent {
             file: behind.map_or_else(|| self.backing.path.clone(), |bytes| bytes.file.clone()),
             offset: self.offset() + behind.map_or(0, |bytes| bytes.offset),
             len: self.foreseen().map(|len| len - len % SECTOR),
-            fresh: behind.is_some_and(|bytes| bytes.fresh),
+            fresh: !keeps_deleted && behind.is_some_and(|bytes| bytes.fresh),
         };
         let path = seen.and_then(|attrs| attrs.text("device")).map(PathBuf::from);
         let output = Output::Block(BlockRef { of: None, path, bytes: Some(bytes) });

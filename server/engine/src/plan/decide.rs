@@ -76,14 +76,14 @@ impl Known<'_> {
         let Some(field) = replace else {
             return Verdict { changes, ..Verdict::plain(Action::Change) };
         };
-        let loses = self.loses(role, seen);
-        if self.owned.get().is_none() && loses.is_some() && !role.may_overwrite() {
+        if self.owned.get().is_none() && !role.may_overwrite() {
             let reason = format!(
                 "was not made by Seed and differs in {field}, which can only be mended by destroying it; remove it, or change the spec"
             );
             return Verdict { changes, ..Verdict::refused(reason) };
         }
         let reason = format!("{field} cannot be changed in place");
+        let loses = self.loses(role, seen);
         Verdict { changes, loses, ..Verdict::because(Action::Replace, reason) }
     }
 

@@ -4,7 +4,8 @@ use std::collections::VecDeque;
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
-use seed_spec::Analysis;
+use seed_engine::node::Graph;
+use seed_role::host::RealHost;
 use seed_spec::analysis::Request;
 use tower_lsp::ls_types::Uri;
 
@@ -84,6 +85,7 @@ pub fn start(state: Arc<State>) -> std::io::Result<()> {
 fn run(state: &Arc<State>, publisher: &Publisher) {
     let mut board = Board::default();
     let files = Files::default();
+    let host = RealHost::new();
     let mut number = 0;
     while let Some((uri, why)) = state.queue.next() {
         // It was taken up already, between the edit and the note of it.
@@ -91,15 +93,24 @@ fn run(state: &Arc<State>, publisher: &Publisher) {
             continue;
         }
         number += 1;
-        match analyse(state, publisher, &files, &uri, number) {
-            Some(analysed) => board.put(state, publisher, &uri, &analysed),
+        match analyse(state, publisher, &files, &host, &uri, number) {
+            Some(found) => board.put(state, publisher, &uri, &found.analysed),
             None => board.remove(state, publisher, &uri),
         }
     }
 }
 
-/// Analyses the newest state of a text and gives it to those who wait. None if it is not open any more.
-fn analyse(state: &Arc<State>, publisher: &Publisher, files: &Files, uri: &Uri, number: u64) -> Option<Arc<Analysed>> {
+/// What became known of a text, and what is of no use any more. To give back the memory of a long text takes longer than to
+/// tell of its mistakes, which is therefore done first.
+struct Found {
+    analysed: Arc<Analysed>,
+    _graph: Graph,
+    _before: Option<Arc<Analysed>>,
+}
+
+/// Analyses the newest state of a text and gives it to those who wait. None if it is not open any more. The host is asked
+/// which programs it has; nothing is run.
+fn analyse(state: &Arc<State>, publisher: &Publisher, files: &Files, host: &RealHost, uri: &Uri, number: u64) -> Option<Found> {
     let (source, version, number_of_state, edited_line) = {
         let documents = state.documents();
         let document = documents.get(uri)?;
@@ -107,11 +118,12 @@ fn analyse(state: &Arc<State>, publisher: &Publisher, files: &Files, uri: &Uri, 
     };
     let loader = files.loader(state);
     let request = Request { path: source.path(), text: source.text(), edited_line };
-    let outcome = std::panic::catch_unwind(AssertUnwindSafe(|| seed_engine::check::analyse(&request, &loader, None)));
-    let analysis = outcome.unwrap_or_else(|_| {
+    let outcome =
+        std::panic::catch_unwind(AssertUnwindSafe(|| seed_engine::check::analyse_with_graph(&request, &loader, Some(host))));
+    let (analysis, graph) = outcome.unwrap_or_else(|_| {
         let path = source.path().display();
         publisher.broken(format!("Seed could not analyse {path}: a mistake in Seed itself; the server's log says where."));
-        Analysis::default()
+        Default::default()
     });
     let analysed = Arc::new(Analysed {
         source,
@@ -123,6 +135,6 @@ fn analyse(state: &Arc<State>, publisher: &Publisher, files: &Files, uri: &Uri, 
     });
     let documents = state.documents();
     let document = documents.get(uri)?;
-    document.analysed.send_replace(Some(analysed.clone()));
-    Some(analysed)
+    let before = document.analysed.send_replace(Some(analysed.clone()));
+    Some(Found { analysed, _graph: graph, _before: before })
 }
