@@ -81,6 +81,20 @@ fn an_editor_that_asks_is_answered_and_not_told() {
 }
 
 #[test]
+fn commands_that_are_not_trusted_are_told_before_they_are_asked_for() {
+    let mut client = Client::start();
+    let text = "seed: 1\nname: a\nroles:\n  run:\n    is: task.command\n    present: [/bin/true]\n    absent: [/bin/true]\n    info: [/bin/true]\n";
+    let uri = client.open("a.seed.yaml", text);
+    let told = client.diagnostics(&uri, 1);
+    assert_eq!((&told[0]["code"], &told[0]["severity"], told.len()), (&json!("untrusted"), &json!(2), 1), "{told:?}");
+    let folder = client.folder.path();
+    let mut trust = std::process::Command::new(env!("CARGO_BIN_EXE_seed"));
+    assert!(trust.arg("trust").arg(folder).env("SEED_STATE_DIR", folder.join("state")).output().unwrap().status.success());
+    client.change_all(&uri, 2, text);
+    assert_eq!(client.diagnostics(&uri, 2), Vec::<Json>::new());
+}
+
+#[test]
 fn mistakes_of_included_files_show_in_these() {
     let mut client = Client::start();
     let included = client.write("part.seed.yaml", "seed: 1\nname: part\nroles:\n  d: {is: file.directry, path: ./d}\n");
