@@ -56,6 +56,8 @@ pub struct Step {
     pub undo_when_interrupted: bool,
     /// Paths whose file systems must be synced before the step counts as done.
     pub durable: Vec<PathBuf>,
+    /// Folders that something was removed from, and no more: that must be durable before the step counts as done.
+    pub thinned: Vec<PathBuf>,
     /// Does it.
     pub run: Run,
 }
@@ -74,6 +76,7 @@ impl Step {
             litter: Vec::new(),
             undo_when_interrupted: false,
             durable: Vec::new(),
+            thinned: Vec::new(),
             run: Box::new(run),
         }
     }
@@ -103,6 +106,13 @@ impl Step {
     #[must_use]
     pub fn durable(mut self, path: impl Into<PathBuf>) -> Self {
         self.durable.push(path.into());
+        self
+    }
+
+    /// Adds a folder that something is removed from, and no more.
+    #[must_use]
+    pub fn thins(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.thinned.push(folder.into());
         self
     }
 }

@@ -236,5 +236,5 @@ fn remove(path: &Path) -> Step {
         metadata_of(host, &path, FileKind::File)?;
         host.remove_file(&path)
     };
-    Step::new("remove the file", run).durable(folder)
+    Step::new("remove the file", run).thins(folder)
 }

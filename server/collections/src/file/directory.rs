@@ -109,9 +109,9 @@ impl Directory {
         Ok(match keep {
             Some(keep) if !empty => aside::put(&path, keep, format!("the folder {} and all in it", path.display())),
             // What comes into it from here on was not spoken of: then this fails.
-            None if !empty => Step::new("remove the folder and all in it", move |host| host.remove_tree(&path)).durable(folder),
+            None if !empty => Step::new("remove the folder and all in it", move |host| host.remove_tree(&path)).thins(folder),
             // What comes into it from here on was not spoken of: then this fails.
-            _ => Step::new("remove the folder", move |host| host.remove_folder(&path)).durable(folder),
+            _ => Step::new("remove the folder", move |host| host.remove_folder(&path)).thins(folder),
         })
     }
 }

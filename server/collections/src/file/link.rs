@@ -86,7 +86,7 @@ impl Role for Link {
                     metadata_of(host, &path, FileKind::Link)?;
                     host.remove_file(&path)
                 };
-                return Ok(vec![Step::new("remove the link", run).durable(folder)]);
+                return Ok(vec![Step::new("remove the link", run).thins(folder)]);
             }
             Goal::Attrs(goal) => goal,
         };

@@ -165,7 +165,7 @@ impl FileBlockImage {
             refuse_if_attached(host, &path)?;
             host.remove_file(&path)
         };
-        vec![Step::new("remove the image file", remove).durable(folder_of(&self.path))]
+        vec![Step::new("remove the image file", remove).thins(folder_of(&self.path))]
     }
 }
 

@@ -18,7 +18,7 @@ use crate::journal::ledger::PutAside;
 use crate::journal::{Journal, Record, now};
 use crate::node::Graph;
 use crate::plan::{Action, Plan, PlannedRole};
-use role::Prepared;
+use role::{Durable, Prepared};
 use tasks::{Half, Status, Tasks};
 
 /// What happens while a plan is applied.
@@ -322,19 +322,18 @@ impl Apply<'_> {
                 Err(trouble) => ended.push((id, role::End::failed(&trouble))),
             }
         }
+        let ahead = prepared.iter().any(|(_, ready)| ready.ahead);
         let records: Vec<Record> = prepared.iter_mut().flat_map(|(_, ready)| std::mem::take(&mut ready.records)).collect();
         if !records.is_empty()
-            && let Err(trouble) = self.journal.write(&records, true)
+            && let Err(trouble) = self.journal.write(&records, ahead)
         {
             return self.break_off(shared, trouble);
         }
-        let mut durable: Vec<PathBuf> = Vec::new();
+        let mut durable = Durable::default();
         for (id, ready) in prepared {
             ended.push((id, self.carry_out(ready, &mut durable)));
         }
-        if !durable.is_empty()
-            && let Err(trouble) = self.host.sync(&durable)
-        {
+        if let Err(trouble) = durable.sync(self.host) {
             ended.iter_mut().for_each(|(_, end)| end.fail(&trouble));
         }
         let records: Vec<Record> = ended.iter().flat_map(|(_, end)| end.records.clone()).collect();

@@ -28,6 +28,33 @@ pub(super) struct Prepared<'a> {
     /// Folders that the first step needs and that are missing; those of later steps are looked for then.
     made: Vec<PathBuf>,
     pub records: Vec<Record>,
+    /// Whether the records must be durable before it runs. Of a thing that is ours and goes for good they need not: the
+    /// ledger knows it already, and what is left of it after a power failure is seen, and taken away by the same command.
+    pub ahead: bool,
+}
+
+/// What must be durable before a batch counts as done.
+#[derive(Default)]
+pub(super) struct Durable {
+    /// Paths whose file systems were written to.
+    data: Vec<PathBuf>,
+    /// Folders that something was removed from, and no more.
+    names: Vec<PathBuf>,
+}
+
+impl Durable {
+    /// Above this many folders one sync of the whole file system is cheaper.
+    const MOST_FOLDERS: usize = 4;
+
+    pub fn sync(mut self, host: &dyn Host) -> Result<()> {
+        self.names.sort();
+        self.names.dedup();
+        if self.data.is_empty() && self.names.len() <= Self::MOST_FOLDERS {
+            return if self.names.is_empty() { Ok(()) } else { host.sync_names(&self.names) };
+        }
+        self.data.append(&mut self.names);
+        host.sync(&self.data)
+    }
 }
 
 /// How a half ended.
@@ -72,7 +99,8 @@ impl Apply<'_> {
             _ => (None, None),
         };
         if self.same(&planned.wish, half, &seen, goal_attrs.as_ref()) {
-            return Ok(Prepared { planned, half, role, steps: Vec::new(), made: Vec::new(), records });
+            let ahead = !records.is_empty();
+            return Ok(Prepared { planned, half, role, steps: Vec::new(), made: Vec::new(), records, ahead });
         }
         self.confirm_unchanged(planned, half, &known, &*role, &seen)?;
         let goal = goal_attrs.as_ref().map_or(Goal::Absent, Goal::Attrs);
@@ -87,13 +115,17 @@ impl Apply<'_> {
             after: node.after.iter().map(|before| self.graph.nodes[*before].name.to_string()).collect(),
             action: planned.action.word().to_string(),
         });
+        let goes_for_good = matches!(goal, Goal::Absent)
+            && matches!(planned.wish, Wish::Back { .. })
+            && ownership.get().is_some()
+            && steps.iter().all(|step| !step.undo_when_interrupted && step.folders.is_empty() && step.litter.is_empty());
         let mut made = Vec::new();
         // The first step's intent becomes durable together with this; later ones follow as they come.
         if let Some(first) = steps.first() {
             made = missing(self.host, &first.folders)?;
             records.push(intent(&node.name, first, &made));
         }
-        Ok(Prepared { planned, half, role, steps, made, records })
+        Ok(Prepared { planned, half, role, steps, made, records, ahead: !goes_for_good })
     }
 
     /// Whether nothing is left to do.
@@ -151,7 +183,7 @@ impl Apply<'_> {
     }
 
     /// Runs the steps, and looks whether they led where they should.
-    pub(super) fn carry_out(&self, ready: Prepared<'_>, durable: &mut Vec<PathBuf>) -> End {
+    pub(super) fn carry_out(&self, ready: Prepared<'_>, durable: &mut Durable) -> End {
         let Prepared { planned, half, role, steps, made, .. } = ready;
         let name = planned.role.to_string();
         let changed = !steps.is_empty();
@@ -178,7 +210,7 @@ impl Apply<'_> {
         }
     }
 
-    fn run_steps(&self, planned: &PlannedRole, steps: Vec<Step>, made: Vec<PathBuf>, durable: &mut Vec<PathBuf>) -> Result<()> {
+    fn run_steps(&self, planned: &PlannedRole, steps: Vec<Step>, made: Vec<PathBuf>, durable: &mut Durable) -> Result<()> {
         let mut first = Some(made);
         for step in steps {
             if self.stop.load(Ordering::Relaxed) {
@@ -199,7 +231,8 @@ impl Apply<'_> {
             for folder in &made {
                 self.host.make_folder(folder, FOLDER_MODE)?;
             }
-            durable.extend(step.durable.iter().cloned());
+            durable.data.extend(step.durable.iter().cloned());
+            durable.names.extend(step.thinned.iter().cloned());
             let (undo, step_name) = (step.undo_when_interrupted, step.name.clone());
             let kept = (step.run)(self.host)?;
             let mut records = Vec::new();

@@ -23,12 +23,20 @@ pub fn private_folder(folder: &Path) -> io::Result<()> {
 ///
 /// As the system gives them; the file that was there is then untouched.
 pub fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
-    let folder = path.parent().unwrap_or(Path::new("."));
-    private_folder(folder)?;
+    replace_soon(path, content)?;
+    File::open(path.parent().unwrap_or(Path::new(".")))?.sync_all()
+}
+
+/// The same, for what can be made anew: after a power failure the old file may be there again, whole.
+///
+/// # Errors
+///
+/// As the system gives them; the file that was there is then untouched.
+pub fn replace_soon(path: &Path, content: &[u8]) -> io::Result<()> {
+    private_folder(path.parent().unwrap_or(Path::new(".")))?;
     let temporary = seed_role::host::temporary_of(path);
     let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&temporary)?;
     file.write_all(content)?;
     file.sync_all()?;
-    fs::rename(&temporary, path)?;
-    File::open(folder)?.sync_all()
+    fs::rename(&temporary, path)
 }

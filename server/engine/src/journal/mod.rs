@@ -252,7 +252,8 @@ impl Journal {
             inner.file = OpenOptions::new().append(true).read(true).open(self.folder.join("journal")).map_err(io)?;
         }
         let snapshot = inner.ledger.snapshot(length);
-        file::replace(&self.folder.join("ledger"), snapshot.as_bytes()).map_err(io)
+        // An older one covers less of the journal, and the rest is replayed.
+        file::replace_soon(&self.folder.join("ledger"), snapshot.as_bytes()).map_err(io)
     }
 
     /// An observation as the journal keeps it: long texts go to blobs, which are durable when this returns.

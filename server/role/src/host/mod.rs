@@ -150,6 +150,8 @@ pub trait Host: Send + Sync {
     fn remove_tree(&self, path: &Path) -> Result<()>;
     /// Makes durable what was written to the file systems that these paths are on (syncfs(2), once each).
     fn sync(&self, paths: &[PathBuf]) -> Result<()>;
+    /// Makes durable which names are in these folders, and not what those name (fsync(2) of each).
+    fn sync_names(&self, folders: &[PathBuf]) -> Result<()>;
 
     // Block devices.
 

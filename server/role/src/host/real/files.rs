@@ -402,6 +402,17 @@ impl RealHost {
         Ok(())
     }
 
+    /// What a folder that is gone itself held is as durable as that it is gone: the one above is synced.
+    pub(super) fn sync_folders(&self, folders: &[PathBuf]) -> Result<()> {
+        for folder in folders {
+            if let Some((opened, _)) = self.nearest_folder(folder)? {
+                // A descriptor that only names the folder cannot be synced; this one is open for reading.
+                nix::unistd::fsync(&opened).told(|| format!("write to disk what is in {}", folder.display()))?;
+            }
+        }
+        Ok(())
+    }
+
     /// A folder on the file system that holds a path: itself, or the one above that is there.
     fn nearest_folder(&self, path: &Path) -> Result<Option<(OwnedFd, u64)>> {
         let attempted = || format!("open {}", path.display());

@@ -135,6 +135,9 @@ impl Host for RealHost {
     fn sync(&self, paths: &[PathBuf]) -> Result<()> {
         self.sync_file_systems(paths)
     }
+    fn sync_names(&self, folders: &[PathBuf]) -> Result<()> {
+        self.sync_folders(folders)
+    }
 
     fn size_of(&self, path: &Path) -> Result<Option<u64>> {
         self.bytes_of(path)

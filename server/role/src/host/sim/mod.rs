@@ -293,6 +293,9 @@ impl Host for SimHost {
         let paths: Vec<&Path> = paths.iter().map(PathBuf::as_path).collect();
         self.change("sync", &paths, || "write to disk".to_string(), Machine::sync)
     }
+    fn sync_names(&self, folders: &[PathBuf]) -> Result<()> {
+        self.sync(folders)
+    }
 
     fn size_of(&self, path: &Path) -> Result<Option<u64>> {
         self.look("size_of", &[path], on("find the size of", path), |machine| machine.size_of(path))
