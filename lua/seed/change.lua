@@ -20,18 +20,15 @@ local function fail(front, words, code)
   front:finish(code, page)
 end
 
---- Runs a subcommand that only looks, and takes its answer.
----@param verb string
----@param opts seed.Options
----@param take fun(answer: table, code: integer)
-function M.look(front, verb, opts, take)
-  local argv, stdin = cli.argv(verb, opts)
-  if not argv then
-    return fail(front, stdin, 1)
-  end
+--- Starts what only looks, and takes its answer.
+---@param refused? fun(result: seed.Result): boolean whether the program was not even started, and something else is tried
+local function start_look(front, verb, argv, stdin, take, refused)
   local process, err = cli.spawn(argv, stdin, {
     exit = function(result)
       local answer, words = cli.answer(verb, result)
+      if not answer and refused and refused(result) then
+        return
+      end
       if answer then
         take(answer, result.code)
       else
@@ -43,6 +40,18 @@ function M.look(front, verb, opts, take)
   if not process then
     fail(front, err, 1)
   end
+end
+
+--- Runs a subcommand that only looks, and takes its answer.
+---@param verb string
+---@param opts seed.Options
+---@param take fun(answer: table, code: integer)
+function M.look(front, verb, opts, take)
+  local argv, stdin = cli.argv(verb, opts)
+  if not argv then
+    return fail(front, stdin, 1)
+  end
+  start_look(front, verb, argv, stdin, take)
 end
 
 local function spec_of(opts)
@@ -108,10 +117,12 @@ local function execute(front, job, argv, stdin, refused)
   front:started(process)
 end
 
---- Runs it as root: without a password if sudo lets us, and otherwise with one, which is passed on and not kept.
----@param job seed.Job
-local function execute_as_root(front, job)
-  if job.stdin then
+--- Starts something as root: without a password if sudo lets us, and otherwise with one, which is passed on and not kept.
+---@param argv string[]
+---@param unwritten? string the text of a buffer that is not what the disk holds
+---@param start fun(argv: string[], stdin: string?, refused: fun(result: seed.Result): boolean)
+local function as_root(front, argv, unwritten, start)
+  if unwritten then
     return fail(front, "write the buffer first: what needs root is read from the file", REFUSED)
   end
   local sudo = require("seed.config").get().sudo
@@ -131,11 +142,28 @@ local function execute_as_root(front, job)
         return fail(front, vim.trim(refusal.stderr) .. "\nnothing was changed", REFUSED)
       end
       tries = tries + 1
-      execute(front, job, vim.list_extend({ sudo, "-S", "-p", "", "--" }, job.argv), password .. "\n", ask)
+      start(vim.list_extend({ sudo, "-S", "-p", "", "--" }, argv), password .. "\n", ask)
     end)
     return true
   end
-  execute(front, job, vim.list_extend({ sudo, "-n", "--" }, job.argv), nil, ask)
+  start(vim.list_extend({ sudo, "-n", "--" }, argv), nil, ask)
+end
+
+--- Plans: as root where root has applied the spec before, since only root's journal tells what was made for it.
+---@param opts seed.Options
+---@param take fun(plan: table, code: integer, by_root: boolean)
+function M.plan(front, opts, take)
+  M.look(front, "plan", opts, function(plan, code)
+    if not plan.kept_by_root or vim.uv.getuid() == 0 then
+      return take(plan, code, false)
+    end
+    local argv, stdin = cli.argv("plan", opts)
+    as_root(front, argv or {}, stdin, function(rooted, password, refused)
+      start_look(front, "plan", rooted, password, function(seen, status)
+        take(seen, status, true)
+      end, refused)
+    end)
+  end)
 end
 
 --- What is asked before it is done.
@@ -160,15 +188,13 @@ function M.run(front, verb, opts)
   if running[spec] then
     return fail(front, ("%s is being changed already"):format(spec), REFUSED)
   end
-  local repair = verb == "repair"
   local looking = vim.tbl_extend("force", {}, opts)
   looking.yes, looking.destroy_data = nil, nil
-  if repair then
+  if verb == "repair" then
     looking.prune, looking.state = nil, nil
   end
-  M.look(front, repair and "info" or "plan", looking, function(preview)
-    local page = repair and page_of.info(preview, true) or page_of.plan(preview)
-    front:show(repair and "info" or "plan", spec, page)
+  M.plan(front, looking, function(preview, _, by_root)
+    front:show("plan", spec, page_of.plan(preview))
     local function go(chosen)
       local doing = vim.tbl_extend("force", opts, chosen, { yes = true, digest = preview.digest })
       local argv, stdin = cli.argv(verb, doing)
@@ -176,14 +202,16 @@ function M.run(front, verb, opts)
         return fail(front, stdin, 1)
       end
       local job = { verb = verb, argv = argv, stdin = stdin, spec = spec }
-      if preview.needs_root and vim.uv.getuid() ~= 0 then
-        execute_as_root(front, job)
+      if by_root or (preview.needs_root and vim.uv.getuid() ~= 0) then
+        as_root(front, argv, stdin, function(rooted, password, refused)
+          execute(front, job, rooted, password, refused)
+        end)
       else
         execute(front, job, argv, stdin)
       end
     end
     -- A plan that does nothing is run, too: it may close what an interruption left open in the journal.
-    if opts.yes or (not repair and page_of.is_idle(preview)) then
+    if opts.yes or page_of.is_idle(preview) then
       return go({})
     end
     front:ask(question(verb, preview), function(chosen, otherwise)

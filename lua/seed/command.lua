@@ -51,12 +51,17 @@ end
 --- Shows the answer of a subcommand that only looks.
 local function look(speaker, verb, opts)
   local page_of = require("seed.page")
-  require("seed.change").look(speaker, verb, opts, function(answer, code)
+  local change = require("seed.change")
+  local function show(answer, code)
     local page = verb == "plan" and page_of.plan(answer) or page_of.info(answer)
     speaker:show(verb, vim.api.nvim_buf_get_name(opts.buf), page)
     -- 2 says that there is something to do; 1 that a part of it cannot be done.
     speaker.code = code == 2 and 0 or code
-  end)
+  end
+  if opts.state == "absent" then
+    return change.plan(speaker, opts, show)
+  end
+  change.look(speaker, verb, opts, show)
 end
 
 --- Shows what a subcommand says as text.

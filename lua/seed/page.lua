@@ -210,9 +210,8 @@ end
 
 --- What was seen, as `seed info --json` gives it.
 ---@param info table
----@param drifted_only? boolean
 ---@return seed.Page
-function M.info(info, drifted_only)
+function M.info(info)
   local page, counts = M.new(), {}
   for _, role in ipairs(info.roles) do
     counts[role.state] = (counts[role.state] or 0) + 1
@@ -225,20 +224,18 @@ function M.info(info, drifted_only)
   end
   page:add({ #words > 0 and table.concat(words, ", ") or "no roles", "SeedTitle" })
   for _, role in ipairs(info.roles) do
-    if not drifted_only or role.state == "drifted" then
-      page:add("")
-      heading(page, role.role, STATES[role.state] or STATES.unknown, role)
-      local differs = {}
-      for _, one in ipairs(role.drift or {}) do
-        differs[one.field] = true
-        change(page, one.field, one.have, one.want)
-      end
-      for field, value in vim.spairs(not drifted_only and role.observed or {}) do
-        if not differs[field] then
-          local text = worded(value)
-          local first = text:match("^[^\n]*")
-          page:add({ "      " .. field .. ": ", "SeedField" }, first, first ~= text and { " …", "SeedReason" } or "")
-        end
+    page:add("")
+    heading(page, role.role, STATES[role.state] or STATES.unknown, role)
+    local differs = {}
+    for _, one in ipairs(role.drift or {}) do
+      differs[one.field] = true
+      change(page, one.field, one.have, one.want)
+    end
+    for field, value in vim.spairs(role.observed or {}) do
+      if not differs[field] then
+        local text = worded(value)
+        local first = text:match("^[^\n]*")
+        page:add({ "      " .. field .. ": ", "SeedField" }, first, first ~= text and { " …", "SeedReason" } or "")
       end
     end
   end

@@ -84,7 +84,7 @@ return {
       neovim.write(folder, "greeting", "edited\n")
       local done = neovim.headless(folder, { spec, "+SeedRepair!", "+qa" })
       neovim.same({ done.code, neovim.read(folder .. "/greeting") }, { 0, "hello\n" })
-      neovim.has(done.stdout, "1 drifted")
+      neovim.has(done.stdout, "1 to change")
       neovim.has(neovim.headless(folder, { spec, "+SeedGraph dot", "+qa" }).stdout, "digraph")
       local log = neovim.headless(folder, { spec, "+SeedLog", "+qa" })
       neovim.same(log.code, 0)

@@ -1,7 +1,9 @@
 local neovim = require("neovim")
 
 --- A stand-in for sudo that knows one password, and a `seed` whose plans say that they need root.
-local function open()
+---@param marked? string the field of a plan that is set when it is not made as root
+local function open(marked)
+  marked = marked or "needs_root"
   local folder = neovim.folder()
   local sudo = neovim.write(
     folder,
@@ -12,8 +14,8 @@ case "$1" in
 -S) read -r given
     [ "$given" = "let me in" ] || { echo "sudo: 1 incorrect password attempt" >&2; exit 1; }
     shift 4
-    echo "$@" > %s/as-root
-    exec "$@" ;;
+    echo "$@" >> %s/as-root
+    AS_ROOT=1 exec "$@" ;;
 esac
 ]]):format(folder),
     493
@@ -22,13 +24,13 @@ esac
     folder,
     "seed",
     ([[#!/bin/sh
-if [ "$1" = plan ]; then
+if [ "$1" = plan ] && [ -z "$AS_ROOT" ]; then
   answer=$("%s" "$@"); status=$?
-  echo "$answer" | sed 's/"needs_root":false/"needs_root":true/'
+  echo "$answer" | sed 's/"%s":false/"%s":true/'
   exit $status
 fi
 exec "%s" "$@"
-]]):format(neovim.seed, neovim.seed),
+]]):format(neovim.seed, marked, marked, neovim.seed),
     493
   )
   local child = neovim.start(
@@ -65,6 +67,20 @@ return {
         "return vim.fn.execute('messages') .. vim.inspect(vim.fn.getreginfo()) .. vim.fn.execute('history all')"
       )
       assert(not kept:find("let me in", 1, true), kept)
+    end,
+  },
+  {
+    "what root has made is planned by root, too",
+    function()
+      local child, folder = open("kept_by_root")
+      child:lua("vim.schedule(function() vim.cmd('SeedApply! absent') end)")
+      at_prompt(child)
+      child:type("let me in<CR>")
+      at_prompt(child)
+      neovim.has(neovim.read(folder .. "/as-root"), "plan")
+      child:type("let me in<CR>")
+      child:expect("seed://plan/", "0 changed, 2 unchanged")
+      neovim.has(neovim.read(folder .. "/as-root"), "apply")
     end,
   },
   {

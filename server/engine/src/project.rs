@@ -181,7 +181,8 @@ impl Project {
     /// As [`plan::plan`].
     pub fn plan(&self, host: &dyn Host, ledger: &Ledger, options: &plan::Options) -> Result<Plan> {
         let world = World { host, ledger, folder: &self.folder };
-        plan::plan(&self.graph, &world, &self.path.display().to_string(), options)
+        let plan = plan::plan(&self.graph, &world, &self.path.display().to_string(), options)?;
+        Ok(Plan { kept_by_root: journal::is_kept_by_root(&self.path), ..plan })
     }
 }
 

@@ -16,6 +16,7 @@ impl Plan {
             "state": self.state,
             "digest": self.digest,
             "needs_root": self.needs_root,
+            "kept_by_root": self.kept_by_root,
             "actions": actions,
             "summary": {
                 "create": count(Action::Create), "change": count(Action::Change), "replace": count(Action::Replace),
