@@ -256,6 +256,10 @@ fn log_tells_what_was_done() {
     assert_eq!((&runs[0]["command"], &runs[0]["status"]), (&json!("apply present"), &json!("done")));
     assert_eq!(list(&runs[0], "roles").len(), 3);
     sandbox.seed(&["log", spec]).exits(0).says("apply present").says("note");
+    sandbox.write("tree/note", "edited");
+    sandbox.seed(&["repair", "--yes", spec]).exits(0);
+    sandbox.seed(&["log", "--last", "1", spec]).exits(0).says("repair").never_says("apply present").says("and 1 earlier");
+    sandbox.seed(&["log", "--last", "0", spec]).exits(0).says("apply present").never_says("earlier");
 }
 
 #[test]

@@ -135,6 +135,8 @@ pub struct Plan {
     pub needs_root: bool,
     /// Whether root has applied the spec, and this user has not: what was made for it is not known here.
     pub kept_by_root: bool,
+    /// The run that it takes back, if it does.
+    pub undoes: Option<u64>,
     /// Entries of the ledger that go by another name now: from, to.
     pub renamed: Vec<(String, String)>,
 }
@@ -221,7 +223,7 @@ pub fn plan(graph: &Graph, world: &World<'_>, spec: &str, options: &Options) -> 
     spare_folders_of_ours(graph, world.host, &mut roles);
     let needs_root = needs_root(graph, world.host, &roles);
     let digest = json::digest(&roles, options.state);
-    Ok(Plan { spec: spec.to_string(), state: options.state, digest, roles, now, renamed, needs_root, kept_by_root: false })
+    Ok(Plan { spec: spec.to_string(), state: options.state, digest, roles, now, renamed, needs_root, kept_by_root: false, undoes: None })
 }
 
 /// What is taken down comes after those that came after it.

@@ -119,7 +119,7 @@ pub fn plan_undo(project: &Project, host: &dyn Host, ledger: &Ledger) -> Result<
     let options = Options { state: State::Present, wishes: Some(wishes), ..Options::default() };
     let world = World { host, ledger, folder: &project.folder };
     let plan = plan::plan(&graph, &world, &project.path.display().to_string(), &options)?;
-    Ok(Undo { run: run.id, graph, plan })
+    Ok(Undo { run: run.id, graph, plan: Plan { undoes: Some(run.id), ..plan } })
 }
 
 /// What a run began, by role, and the ledger as it was before.

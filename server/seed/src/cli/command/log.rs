@@ -14,13 +14,18 @@ use crate::cli::{spec_file, style};
 pub struct Args {
     #[command(flatten)]
     spec: SpecArg,
+    /// Show so many of the last runs; 0 shows all
+    #[arg(long, short = 'n', value_name = "N", default_value_t = 20)]
+    last: usize,
 }
 
 /// Runs it.
 pub fn run(args: &Args, global: &Global) -> Result {
     let spec = spec_file::read(&args.spec)?;
     let folder = journal::folder_of(&journal::state_folder(), &spec.path);
-    let runs = undo::runs(&journal::records(&folder)?);
+    let mut runs = undo::runs(&journal::records(&folder)?);
+    let earlier = if args.last == 0 { 0 } else { runs.len().saturating_sub(args.last) };
+    runs.drain(..earlier);
     let mut out = anstream::stdout().lock();
     if global.json {
         writeln!(out, "{}", json!({ "runs": runs }))?;
@@ -49,6 +54,9 @@ pub fn run(args: &Args, global: &Global) -> Result {
                 None => writeln!(out, "  {}{}{:#}", style::WARN, role.status, style::WARN)?,
             }
         }
+    }
+    if earlier > 0 {
+        writeln!(out, "{}and {earlier} earlier: --last 0 shows all{:#}", style::DIM, style::DIM)?;
     }
     Ok(Exit::Ok)
 }

@@ -12,9 +12,13 @@ use crate::cli::style;
 
 /// Writes the plan.
 pub fn write(out: &mut impl Write, plan: &Plan, verbose: bool) -> std::io::Result<()> {
-    let state = if plan.state == State::Absent { "absent" } else { "present" };
+    let goal = match (plan.undoes, plan.state) {
+        (Some(run), _) => format!("before run {run}"),
+        (None, State::Absent) => "absent".to_string(),
+        (None, State::Present | State::Info) => "present".to_string(),
+    };
     let path = shown_path(std::path::Path::new(&plan.spec));
-    writeln!(out, "{}{path}{:#} → {state}\n", style::NAME, style::NAME)?;
+    writeln!(out, "{}{path}{:#} → {goal}\n", style::NAME, style::NAME)?;
     let width = plan.roles.iter().map(|planned| planned.role.chars().count()).max().unwrap_or(0).min(32);
     let shown = |planned: &&PlannedRole| verbose || planned.action != Action::None || planned.reason.is_some();
     let mut any = false;
