@@ -223,7 +223,17 @@ pub fn plan(graph: &Graph, world: &World<'_>, spec: &str, options: &Options) -> 
     spare_folders_of_ours(graph, world.host, &mut roles);
     let needs_root = needs_root(graph, world.host, &roles);
     let digest = json::digest(&roles, options.state);
-    Ok(Plan { spec: spec.to_string(), state: options.state, digest, roles, now, renamed, needs_root, kept_by_root: false, undoes: None })
+    Ok(Plan {
+        spec: spec.to_string(),
+        state: options.state,
+        digest,
+        roles,
+        now,
+        renamed,
+        needs_root,
+        kept_by_root: false,
+        undoes: None,
+    })
 }
 
 /// What is taken down comes after those that came after it.

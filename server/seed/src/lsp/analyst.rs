@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::time::Duration;
 
 use seed_engine::node::Graph;
 use seed_role::host::RealHost;
@@ -12,7 +13,11 @@ use tower_lsp::ls_types::Uri;
 use super::diagnostics::{Board, Publisher};
 use super::documents::{Analysed, Document};
 use super::files::Files;
+use super::memory;
 use super::state::State;
+
+/// A pause in typing.
+const REST: Duration = Duration::from_secs(1);
 
 /// Why a text is to be analysed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -55,8 +60,9 @@ impl Queue {
         self.changed.notify_all();
     }
 
-    /// Waits for the next; none when there will be no more.
-    fn next(&self) -> Option<(Uri, Why)> {
+    /// Waits for the next; none when there will be no more. When nothing comes for a while, `rest` is called once.
+    fn next(&self, rest: impl FnOnce()) -> Option<(Uri, Why)> {
+        let mut rest = Some(rest);
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         loop {
             if waiting.closed {
@@ -65,7 +71,20 @@ impl Queue {
             if let Some(next) = waiting.texts.pop_front() {
                 return Some(next);
             }
-            waiting = self.changed.wait(waiting).unwrap_or_else(PoisonError::into_inner);
+            if rest.is_none() {
+                waiting = self.changed.wait(waiting).unwrap_or_else(PoisonError::into_inner);
+                continue;
+            }
+            let (woken, waited) = self.changed.wait_timeout(waiting, REST).unwrap_or_else(PoisonError::into_inner);
+            waiting = woken;
+            if waited.timed_out()
+                && waiting.texts.is_empty()
+                && let Some(rest) = rest.take()
+            {
+                drop(waiting);
+                rest();
+                waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+            }
         }
     }
 }
@@ -87,7 +106,7 @@ fn run(state: &Arc<State>, publisher: &Publisher) {
     let files = Files::default();
     let host = RealHost::new();
     let mut number = 0;
-    while let Some((uri, why)) = state.queue.next() {
+    while let Some((uri, why)) = state.queue.next(memory::give_back) {
         // It was taken up already, between the edit and the note of it.
         if why == Why::Text && state.documents().get(&uri).is_some_and(Document::is_analysed) {
             continue;
