@@ -11,6 +11,7 @@ use crate::trouble::Result;
 
 pub mod block;
 pub mod btrfs;
+pub mod btrfs_format;
 pub mod gpt;
 pub mod mount;
 pub(crate) mod options;

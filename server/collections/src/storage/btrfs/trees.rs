@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
 use seed_role::Result;
-use seed_role::host::{BtrfsFileSystem, Host, Subvolume};
+use seed_role::host::{BtrfsFileSystem, Host, Subvolume, btrfs_format as format};
 use uuid::Uuid;
 
 use crate::storage::device::Window;
@@ -19,31 +19,6 @@ const MOST_NODES: usize = 2048;
 const HEADER: usize = 101;
 const LEAF_ITEM: usize = 25;
 const NODE_ITEM: usize = 33;
-
-const FS_TREE: u64 = 5;
-const QUOTA_TREE: u64 = 8;
-const FIRST_FREE: u64 = 256;
-const LAST_FREE: u64 = u64::MAX - 255;
-
-const INODE_ITEM: u8 = 1;
-const INODE_REF: u8 = 12;
-const ROOT_ITEM: u8 = 132;
-const ROOT_BACKREF: u8 = 144;
-const CHUNK_ITEM: u8 = 228;
-const QGROUP_LIMIT: u8 = 244;
-
-const DATA: u64 = 1;
-const METADATA: u64 = 4;
-const PROFILES: &[(u64, &str)] = &[
-    (1 << 3, "raid0"),
-    (1 << 4, "raid1"),
-    (1 << 5, "dup"),
-    (1 << 6, "raid10"),
-    (1 << 7, "raid5"),
-    (1 << 8, "raid6"),
-    (1 << 9, "raid1c3"),
-    (1 << 10, "raid1c4"),
-];
 
 type Key = (u64, u8, u64);
 
@@ -117,7 +92,7 @@ impl Chunk {
     }
 
     fn profile(&self) -> &'static str {
-        PROFILES.iter().find(|(flag, _)| self.kind & flag != 0).map_or("single", |(_, name)| name)
+        format::profile(self.kind)
     }
 
     /// Where on which devices the bytes at an offset in the chunk stand; none where that takes parity to tell.
@@ -287,10 +262,10 @@ impl<'a> Reader<'a> {
     fn read_all(&mut self) -> Read<Unmounted> {
         self.read_chunks()?;
         let (mut roots, mut names) = (BTreeMap::new(), BTreeMap::new());
-        self.search(self.root_tree, (0, 0, 0), (LAST_FREE, u8::MAX, u64::MAX), |(id, kind, offset), item| {
+        self.search(self.root_tree, (0, 0, 0), (format::LAST_FREE_OBJECT, u8::MAX, u64::MAX), |(id, kind, offset), item| {
             match kind {
-                ROOT_ITEM => drop(Root::parse(item).map(|root| roots.insert(id, root))),
-                ROOT_BACKREF => {
+                format::ROOT_ITEM => drop(Root::parse(item).map(|root| roots.insert(id, root))),
+                format::ROOT_BACKREF => {
                     let name_len = le16(item, 16).map_or(0, usize::from);
                     let folder = le64(item, 0).unwrap_or(0);
                     names.insert(id, (offset, folder, text(item, 18, name_len)));
@@ -302,9 +277,9 @@ impl<'a> Reader<'a> {
         let limits = self.limits(&roots)?;
         let mut subvolumes = Vec::new();
         let mut holds_files = false;
-        for (id, root) in roots.iter().filter(|(id, _)| **id == FS_TREE || **id >= FIRST_FREE) {
+        for (id, root) in roots.iter().filter(|(id, _)| **id == format::FS_TREE || **id >= format::FIRST_FREE_OBJECT) {
             holds_files = holds_files || self.holds_files(root)?;
-            if *id == FS_TREE {
+            if *id == format::FS_TREE {
                 continue;
             }
             subvolumes.push(Subvolume {
@@ -320,8 +295,8 @@ impl<'a> Reader<'a> {
             uuid: Uuid::from_bytes(self.file_system).to_string(),
             label: self.label.clone(),
             devices: Vec::new(),
-            data: self.profiles(DATA),
-            metadata: self.profiles(METADATA),
+            data: self.profiles(format::BLOCK_GROUP_DATA),
+            metadata: self.profiles(format::BLOCK_GROUP_METADATA),
             quota: limits.is_some(),
         };
         Ok(Unmounted { file_system, subvolumes, holds_files })
@@ -331,8 +306,8 @@ impl<'a> Reader<'a> {
         let mut found = Vec::new();
         self.search(
             self.chunk_tree,
-            (FIRST_FREE, CHUNK_ITEM, 0),
-            (FIRST_FREE, CHUNK_ITEM, u64::MAX),
+            (format::FIRST_FREE_OBJECT, format::CHUNK_ITEM, 0),
+            (format::FIRST_FREE_OBJECT, format::CHUNK_ITEM, u64::MAX),
             |(_, _, logical), item| {
                 found.push(Chunk::parse(item).map(|chunk| (logical, chunk)));
                 ControlFlow::Continue(())
@@ -355,25 +330,30 @@ impl<'a> Reader<'a> {
     /// The limits of subvolumes; none at all if quotas are off.
     fn limits(&mut self, roots: &BTreeMap<u64, Root>) -> Read<Option<BTreeMap<u64, u64>>> {
         const MAX_REFERENCED: u64 = 1;
-        let Some(root) = roots.get(&QUOTA_TREE) else { return Ok(None) };
+        let Some(root) = roots.get(&format::QUOTA_TREE) else { return Ok(None) };
         let mut limits = BTreeMap::new();
-        self.search((root.node, root.level), (0, QGROUP_LIMIT, 0), (0, QGROUP_LIMIT, u64::MAX), |(_, _, group), item| {
-            if let (Some(flags), Some(most)) = (le64(item, 0), le64(item, 8))
-                && flags & MAX_REFERENCED != 0
-            {
-                limits.insert(group, most);
-            }
-            ControlFlow::Continue(())
-        })?;
+        self.search(
+            (root.node, root.level),
+            (0, format::QGROUP_LIMIT, 0),
+            (0, format::QGROUP_LIMIT, u64::MAX),
+            |(_, _, group), item| {
+                if let (Some(flags), Some(most)) = (le64(item, 0), le64(item, 8))
+                    && flags & MAX_REFERENCED != 0
+                {
+                    limits.insert(group, most);
+                }
+                ControlFlow::Continue(())
+            },
+        )?;
         Ok(Some(limits))
     }
 
     /// Whether there is an inode beside that of the top folder.
     fn holds_files(&mut self, root: &Root) -> Read<bool> {
         let mut holds = false;
-        let (from, to) = ((FIRST_FREE, INODE_ITEM, 0), (LAST_FREE, u8::MAX, u64::MAX));
+        let (from, to) = ((format::FIRST_FREE_OBJECT, format::INODE_ITEM, 0), (format::LAST_FREE_OBJECT, u8::MAX, u64::MAX));
         self.search((root.node, root.level), from, to, |(inode, kind, _), _| {
-            holds = kind == INODE_ITEM && inode > FIRST_FREE;
+            holds = kind == format::INODE_ITEM && inode > format::FIRST_FREE_OBJECT;
             if holds { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         })?;
         Ok(holds)
@@ -383,19 +363,24 @@ impl<'a> Reader<'a> {
     fn path_of(&mut self, id: u64, roots: &BTreeMap<u64, Root>, names: &BTreeMap<u64, (u64, u64, String)>) -> Read<String> {
         let mut parts = Vec::new();
         let mut at = id;
-        while at != FS_TREE {
+        while at != format::FS_TREE {
             // A path is never deeper than it has bytes.
             seen((parts.len() < 4096).then_some(()))?;
             let (parent, mut folder, name) = seen(names.get(&at).cloned())?;
             parts.push(name);
             let tree = seen(roots.get(&parent).map(|root| (root.node, root.level)))?;
-            while folder != FIRST_FREE {
+            while folder != format::FIRST_FREE_OBJECT {
                 seen((parts.len() < 4096).then_some(()))?;
                 let mut found = None;
-                self.search(tree, (folder, INODE_REF, 0), (folder, INODE_REF, u64::MAX), |(_, _, above), item| {
-                    found = le16(item, 8).map(|len| (above, text(item, 10, usize::from(len))));
-                    ControlFlow::Break(())
-                })?;
+                self.search(
+                    tree,
+                    (folder, format::INODE_REF, 0),
+                    (folder, format::INODE_REF, u64::MAX),
+                    |(_, _, above), item| {
+                        found = le16(item, 8).map(|len| (above, text(item, 10, usize::from(len))));
+                        ControlFlow::Break(())
+                    },
+                )?;
                 let (above, name) = seen(found)?;
                 parts.push(name);
                 folder = above;

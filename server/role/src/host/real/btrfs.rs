@@ -11,6 +11,7 @@ use nix::fcntl::OFlag;
 use super::RealHost;
 use super::btrfs_ioctl as ioctl;
 use super::btrfs_tree::{quota_is_on, read_subvolumes};
+use crate::host::btrfs_format as format;
 use crate::host::refusal::{Told, nothing_there};
 use crate::host::{BtrfsDevice, BtrfsFileSystem, Subvolume};
 use crate::trouble::{Kind, Result, Trouble};
@@ -88,7 +89,7 @@ fn profiles(spaces: &[ioctl::SpaceInfo], kind: u64) -> String {
         if space.flags & kind == 0 || space.flags & ioctl::SPACE_INFO_GLOBAL_RESERVE != 0 {
             continue;
         }
-        let name = ioctl::PROFILES.iter().find(|(flag, _)| space.flags & flag != 0).map_or("single", |(_, name)| name);
+        let name = format::profile(space.flags);
         if !names.contains(&name) {
             names.push(name);
         }
@@ -290,8 +291,8 @@ fn read_file_system(fd: BorrowedFd<'_>) -> nix::Result<BtrfsFileSystem> {
         uuid: uuid_text(&info.fsid),
         label: String::from_utf8_lossy(until_zero(&label)).into_owned(),
         devices,
-        data: profiles(spaces, ioctl::BLOCK_GROUP_DATA),
-        metadata: profiles(spaces, ioctl::BLOCK_GROUP_METADATA),
+        data: profiles(spaces, format::BLOCK_GROUP_DATA),
+        metadata: profiles(spaces, format::BLOCK_GROUP_METADATA),
         quota: quota_is_on(fd)?,
     })
 }

@@ -1,4 +1,4 @@
-//! The structures and requests of `linux/btrfs.h`, and the items of `linux/btrfs_tree.h` that are read here.
+//! The structures and requests of `linux/btrfs.h`.
 
 use nix::{ioctl_read, ioctl_readwrite, ioctl_write_ptr};
 
@@ -15,29 +15,6 @@ pub const QUOTA_CTL_ENABLE: u64 = 1;
 pub const QGROUP_LIMIT_MAX_RFER: u64 = 1 << 0;
 pub const QGROUP_STATUS_FLAG_ON: u64 = 1 << 0;
 
-pub const ROOT_TREE: u64 = 1;
-pub const FS_TREE: u64 = 5;
-pub const QUOTA_TREE: u64 = 8;
-pub const FIRST_FREE_OBJECT: u64 = 256;
-pub const LAST_FREE_OBJECT: u64 = -256_i64 as u64;
-pub const ROOT_ITEM_KEY: u32 = 132;
-pub const ROOT_BACKREF_KEY: u32 = 144;
-pub const QGROUP_STATUS_KEY: u32 = 240;
-pub const QGROUP_LIMIT_KEY: u32 = 244;
-
-pub const BLOCK_GROUP_DATA: u64 = 1 << 0;
-pub const BLOCK_GROUP_METADATA: u64 = 1 << 2;
-/// The profiles of chunks, by flag.
-pub const PROFILES: [(u64, &str); 8] = [
-    (1 << 3, "raid0"),
-    (1 << 4, "raid1"),
-    (1 << 5, "dup"),
-    (1 << 6, "raid10"),
-    (1 << 7, "raid5"),
-    (1 << 8, "raid6"),
-    (1 << 9, "raid1c3"),
-    (1 << 10, "raid1c4"),
-];
 /// `BTRFS_SPACE_INFO_GLOBAL_RSV`: no chunks, but room that is kept free.
 pub const SPACE_INFO_GLOBAL_RESERVE: u64 = 1 << 49;
 

@@ -11,12 +11,13 @@ use nix::errno::Errno;
 use super::btrfs::{until_zero, uuid_text};
 use super::btrfs_ioctl as ioctl;
 use crate::host::Subvolume;
+use crate::host::btrfs_format as format;
 
 /// An item that a search found.
 struct Item<'a> {
     objectid: u64,
     offset: u64,
-    kind: u32,
+    kind: u8,
     data: &'a [u8],
 }
 
@@ -32,8 +33,8 @@ fn uuid_at(bytes: &[u8], at: usize) -> Option<[u8; 16]> {
 fn search(
     fd: BorrowedFd<'_>,
     tree: u64,
-    from: (u64, u32, u64),
-    to: (u64, u32, u64),
+    from: (u64, u8, u64),
+    to: (u64, u8, u64),
     mut found: impl FnMut(Item<'_>),
 ) -> nix::Result<()> {
     // SAFETY: the structure is plain numbers, for which all zeros are valid.
@@ -41,10 +42,10 @@ fn search(
     let mut key = ioctl::SearchKey {
         tree_id: tree,
         min_objectid: from.0,
-        min_type: from.1,
+        min_type: u32::from(from.1),
         min_offset: from.2,
         max_objectid: to.0,
-        max_type: to.1,
+        max_type: u32::from(to.1),
         max_offset: to.2,
         max_transid: u64::MAX,
         ..ioctl::SearchKey::default()
@@ -69,7 +70,7 @@ fn search(
             };
             let end = ioctl::SEARCH_HEADER + len as usize;
             let data = rest.get(ioctl::SEARCH_HEADER..end).ok_or(Errno::EIO)?;
-            found(Item { objectid, offset, kind, data });
+            found(Item { objectid, offset, kind: u8::try_from(kind).map_err(|_| Errno::EIO)?, data });
             last = (objectid, kind, offset);
             rest = &rest[end..];
         }
@@ -83,7 +84,7 @@ fn search(
                 None => return Ok(()),
             },
         };
-        if (key.min_objectid, key.min_type, key.min_offset) > to {
+        if (key.min_objectid, key.min_type, key.min_offset) > (to.0, u32::from(to.1), to.2) {
             return Ok(());
         }
     }
@@ -109,17 +110,17 @@ const ROOT_REF_NAME: usize = 18;
 
 fn roots(fd: BorrowedFd<'_>) -> nix::Result<HashMap<u64, Root>> {
     let mut roots: HashMap<u64, Root> = HashMap::new();
-    let from = (ioctl::FIRST_FREE_OBJECT, ioctl::ROOT_ITEM_KEY, 0);
-    let to = (ioctl::LAST_FREE_OBJECT, ioctl::ROOT_BACKREF_KEY, u64::MAX);
-    search(fd, ioctl::ROOT_TREE, from, to, |item| match item.kind {
-        ioctl::ROOT_ITEM_KEY => {
+    let from = (format::FIRST_FREE_OBJECT, format::ROOT_ITEM, 0);
+    let to = (format::LAST_FREE_OBJECT, format::ROOT_BACKREF, u64::MAX);
+    search(fd, format::ROOT_TREE, from, to, |item| match item.kind {
+        format::ROOT_ITEM => {
             let root = roots.entry(item.objectid).or_default();
             root.flags = u64_at(item.data, ROOT_ITEM_FLAGS).unwrap_or(0);
             // Not there on file systems made before Linux 3.6.
             root.uuid = uuid_at(item.data, ROOT_ITEM_UUID).unwrap_or_default();
             root.parent_uuid = uuid_at(item.data, ROOT_ITEM_PARENT_UUID).unwrap_or_default();
         }
-        ioctl::ROOT_BACKREF_KEY => {
+        format::ROOT_BACKREF => {
             let len = item.data.get(ROOT_REF_NAME_LEN..ROOT_REF_NAME).and_then(|len| len.try_into().ok());
             let len = usize::from(u16::from_le_bytes(len.unwrap_or_default()));
             let name = item.data.get(ROOT_REF_NAME..ROOT_REF_NAME + len);
@@ -136,10 +137,10 @@ fn roots(fd: BorrowedFd<'_>) -> nix::Result<HashMap<u64, Root>> {
 /// The limits of subvolumes, by number; none at all if quotas are off.
 fn limits(fd: BorrowedFd<'_>) -> nix::Result<HashMap<u64, u64>> {
     let mut limits = HashMap::new();
-    let from = (0, ioctl::QGROUP_LIMIT_KEY, 0);
-    let to = (0, ioctl::QGROUP_LIMIT_KEY, u64::MAX);
-    let found = search(fd, ioctl::QUOTA_TREE, from, to, |item| {
-        if item.kind == ioctl::QGROUP_LIMIT_KEY
+    let from = (0, format::QGROUP_LIMIT, 0);
+    let to = (0, format::QGROUP_LIMIT, u64::MAX);
+    let found = search(fd, format::QUOTA_TREE, from, to, |item| {
+        if item.kind == format::QGROUP_LIMIT
             && let (Some(flags), Some(bytes)) = (u64_at(item.data, 0), u64_at(item.data, 8))
             && flags & ioctl::QGROUP_LIMIT_MAX_RFER != 0
         {
@@ -155,9 +156,9 @@ fn limits(fd: BorrowedFd<'_>) -> nix::Result<HashMap<u64, u64>> {
 /// Whether quotas are on.
 pub fn quota_is_on(fd: BorrowedFd<'_>) -> nix::Result<bool> {
     let mut on = false;
-    let key = (0, ioctl::QGROUP_STATUS_KEY, 0);
+    let key = (0, format::QGROUP_STATUS, 0);
     // `struct btrfs_qgroup_status_item`: version, generation, flags.
-    let found = search(fd, ioctl::QUOTA_TREE, key, key, |item| {
+    let found = search(fd, format::QUOTA_TREE, key, key, |item| {
         on |= u64_at(item.data, 16).unwrap_or(0) & ioctl::QGROUP_STATUS_FLAG_ON != 0;
     });
     match found {
@@ -179,10 +180,10 @@ fn folder_path(fd: BorrowedFd<'_>, subvolume: u64, folder: u64) -> nix::Result<P
 fn path_of(fd: BorrowedFd<'_>, roots: &HashMap<u64, Root>, id: u64) -> nix::Result<Option<PathBuf>> {
     let mut parts = Vec::new();
     let mut at = id;
-    while at != ioctl::FS_TREE {
+    while at != format::FS_TREE {
         let Some((above, folder, name)) = roots.get(&at).and_then(|root| root.at.as_ref()) else { return Ok(None) };
         parts.push(PathBuf::from(name));
-        if *folder != ioctl::FIRST_FREE_OBJECT {
+        if *folder != format::FIRST_FREE_OBJECT {
             match folder_path(fd, *above, *folder) {
                 Ok(path) => parts.push(path),
                 Err(Errno::ENOENT) => return Ok(None),
