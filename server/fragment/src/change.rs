@@ -1,0 +1,313 @@
+//! Changes to the fragments of a project on the disk, each in one transaction.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use seed_role::Trouble;
+use seed_role::trouble::{Kind, Result};
+
+use crate::embed::{self, Comment};
+use crate::item::{Action, Item, Sides, State};
+use crate::judge::{Judgement, Take, Wishes, judge};
+use crate::marker::Key;
+use crate::place;
+use crate::project::{Project, Report, Target, Text, keys_of};
+use crate::store::{PENDING, hash, pending_of};
+use crate::transaction::{Change, Writer};
+use crate::tree;
+
+/// A project that this process has the right to change.
+struct Work {
+    project: Project,
+    writer: Writer,
+    report: Report,
+}
+
+impl Work {
+    fn begin(root: &Path) -> Result<Work> {
+        let root =
+            root.canonicalize().map_err(|error| Trouble::from_io(format!("open the project {}", root.display()), &error))?;
+        let (writer, words) = Writer::take(&root)?;
+        // Only now is what it remembers sure to stay as it is.
+        let report = Report { notes: words.into_iter().collect(), ..Report::default() };
+        Ok(Work { project: Project::open(&root)?, writer, report })
+    }
+
+    /// Writes what came of texts, keeps the clashes, and tells.
+    fn finish(mut self, judged: Vec<(&Text, Judgement)>, forget: &[Key]) -> Result<Report> {
+        let mut changes = Vec::new();
+        let mut clashes: Vec<(Key, PathBuf, Sides)> = Vec::new();
+        let mut settled: Vec<Key> = forget.to_vec();
+        for (text, mut judgement) in judged {
+            let is_new = judgement.text != text.text;
+            if !judgement.is_held && (is_new || !judgement.records.is_empty()) {
+                let to = is_new.then_some(judgement.text);
+                if is_new {
+                    self.report.written.push(text.file.clone());
+                }
+                changes.push(Change {
+                    file: text.file.clone(),
+                    from: hash(text.text.as_bytes()),
+                    to,
+                    records: judgement.records,
+                });
+            }
+            for item in &mut judgement.items {
+                after_update(item, judgement.is_held, is_new);
+                if !matches!(item.state, State::Clash | State::Error) {
+                    settled.extend(Key::parse(&format!("{}#{}", item.fragment, item.instance)));
+                }
+            }
+            clashes.extend(judgement.clashes.into_iter().map(|(key, sides)| (key, text.file.clone(), sides)));
+            self.report.items.extend(judgement.items);
+        }
+        if !changes.is_empty() || !forget.is_empty() {
+            self.writer.commit(changes, forget)?;
+        }
+        keep_clashes(&self.project.root, &clashes, &settled)?;
+        self.report.sort();
+        Ok(self.report)
+    }
+}
+
+/// How an item stands once its text was written, or held back.
+fn after_update(item: &mut Item, is_held: bool, is_new: bool) {
+    if item.state != State::Outdated {
+        return;
+    }
+    if is_held || !is_new {
+        item.message.push_str("; waits until the rest of the file is settled");
+        return;
+    }
+    item.state = State::Current;
+    item.actions = vec![Action::Detach];
+    item.message = format!("updated ({})", item.message);
+}
+
+/// Keeps the sides of clashes under `.seed/pending/`, and takes those away that are settled.
+fn keep_clashes(root: &Path, clashes: &[(Key, PathBuf, Sides)], settled: &[Key]) -> Result<()> {
+    let io =
+        |path: &Path, error: std::io::Error| Trouble::from_io(format!("keep the sides of a clash in {}", path.display()), &error);
+    for key in settled {
+        let folder = root.join(pending_of(key));
+        if folder.exists() {
+            fs::remove_dir_all(&folder).map_err(|error| io(&folder, error))?;
+        }
+    }
+    for (key, file, sides) in clashes {
+        let folder = root.join(pending_of(key));
+        let about = format!("{}\n", file.display());
+        let texts =
+            [("file", Some(&about)), ("base", sides.base.as_ref()), ("mine", Some(&sides.mine)), ("theirs", Some(&sides.theirs))];
+        fs::create_dir_all(&folder).map_err(|error| io(&folder, error))?;
+        for (name, text) in texts {
+            let path = folder.join(name);
+            match text {
+                Some(text) if fs::read(&path).is_ok_and(|there| there == text.as_bytes()) => {}
+                Some(text) => fs::write(&path, text).map_err(|error| io(&path, error))?,
+                None if path.exists() => fs::remove_file(&path).map_err(|error| io(&path, error))?,
+                None => {}
+            }
+        }
+    }
+    // Empty, it goes; with a clash in it, it stays.
+    let _ = fs::remove_dir(root.join(PENDING));
+    Ok(())
+}
+
+/// Renders again below these paths, in the whole project where none is given, and merges.
+///
+/// A file with a clash or a mistake in it stays as it is.
+///
+/// # Errors
+///
+/// When a path leads out of the project, a file was changed meanwhile, or what the system says; then no file was written.
+pub fn update(root: &Path, paths: &[PathBuf]) -> Result<Report> {
+    let work = Work::begin(root)?;
+    let scan = work.project.scan(paths)?;
+    let copies = work.project.copies(&scan.texts);
+    let judged = work.project.judge_all(&scan.texts, &copies, |_| Wishes::default());
+    // Entries whose blocks are gone go with them, as soon as all of the project was seen and could be read.
+    let is_whole = paths.is_empty() && scan.wrong.is_empty() && judged.iter().all(|(_, judgement)| !judgement.is_held);
+    let forget: Vec<Key> = if is_whole {
+        let there: HashSet<Key> = judged.iter().flat_map(|(_, judgement)| keys_of(&judgement.text)).collect();
+        work.project.store.lock.keys().filter(|key| !there.contains(key)).cloned().collect()
+    } else {
+        Vec::new()
+    };
+    let mut report = work.finish(judged, &forget)?;
+    report.items.extend(scan.wrong);
+    report.sort();
+    Ok(report)
+}
+
+/// What is done to the blocks that are named.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Resolution {
+    /// Settles a clash.
+    Take(Take),
+    /// Gives copies an instance of their own.
+    NewInstance,
+    /// Takes the markers away.
+    Detach,
+}
+
+/// Settles the clashes (or copies) of these targets, or detaches blocks.
+///
+/// # Errors
+///
+/// As [`update`].
+pub fn resolve(root: &Path, targets: &[Target], resolution: Resolution) -> Result<Report> {
+    let mut work = Work::begin(root)?;
+    let keys: HashSet<Key> =
+        targets.iter().filter_map(|target| if let Target::Key(key) = target { Some(key.clone()) } else { None }).collect();
+    let mut paths = Vec::new();
+    for target in targets {
+        if let Target::Path(path) = target {
+            paths.push(place::inside(&work.project.root, path)?);
+        }
+    }
+    let scan = work.project.scan(&[])?;
+    let copies = work.project.copies(&scan.texts);
+    let is_meant = |file: &Path| paths.iter().any(|path| path.as_os_str().is_empty() || file.starts_with(path));
+    let found: HashSet<Key> = scan.texts.iter().flat_map(|text| keys_of(&text.text)).collect();
+    for key in keys.iter().filter(|key| !found.contains(key)) {
+        work.report.notes.push(format!("there is no block `{key}` in the project: nothing to do for it"));
+    }
+    let mut taken: BTreeSet<Key> = found.iter().chain(work.project.store.lock.keys()).cloned().collect();
+    let mut judged = Vec::new();
+    let mut forget = Vec::new();
+    for text in &scan.texts {
+        let blocks = tree::parse(&text.text);
+        let meant: Vec<(Key, usize)> = tree::all_blocks(&blocks.0)
+            .into_iter()
+            .filter(|block| is_meant(&text.file) || keys.contains(&block.key))
+            .map(|block| (block.key.clone(), block.line))
+            .collect();
+        if meant.is_empty() {
+            continue;
+        }
+        let only = Some(HashSet::new());
+        let is_copy = |line: usize| copies.get(&(text.file.clone(), line)).is_some_and(|copy| !copy.is_original);
+        let wishes = match resolution {
+            Resolution::Take(take) => Wishes {
+                take: keys.iter().map(|key| (key.clone(), take)).collect(),
+                take_all: is_meant(&text.file).then_some(take),
+                only,
+                ..Wishes::default()
+            },
+            Resolution::NewInstance => {
+                let mut renew = HashMap::new();
+                for (key, line) in meant.iter().filter(|(_, line)| is_copy(*line)) {
+                    let instance = embed::free_instance(&key.fragment, taken.iter());
+                    taken.insert(Key { instance: instance.clone(), ..key.clone() });
+                    renew.insert(*line, instance);
+                }
+                Wishes { renew, only, ..Wishes::default() }
+            }
+            Resolution::Detach => Wishes { only, ..Wishes::default() },
+        };
+        let why = |line: usize| copies.get(&(text.file.clone(), line)).map(|copy| copy.message.clone());
+        let wishes = Wishes { copies: Some(&why), ..wishes };
+        let mut judgement = judge(&text.file, &text.text, &work.project.library, &work.project.store, &wishes);
+        let lines: HashSet<usize> = meant.iter().map(|(_, line)| *line).collect();
+        judgement.items.retain(|item| lines.contains(&item.line));
+        judgement.clashes.retain(|(key, _)| meant.iter().any(|(other, _)| other == key));
+        if resolution == Resolution::Detach && blocks.1.is_empty() {
+            let keys: Vec<Key> = meant.iter().map(|(key, _)| key.clone()).collect();
+            judgement = Judgement { text: embed::detach(&text.text, &keys), ..Judgement::default() };
+            work.report
+                .notes
+                .extend(keys.iter().map(|key| format!("detached `{key}` in {}: its text is yours now", text.file.display())));
+            // What the lock knows of a copy's name is the original's.
+            forget.extend(meant.into_iter().filter(|(_, line)| !is_copy(*line)).map(|(key, _)| key));
+        }
+        judged.push((text, judgement));
+    }
+    work.finish(judged, &forget)
+}
+
+/// Embeds a fragment in a file, before a line counted from 1 (at the end where none is given), and renders it.
+///
+/// # Errors
+///
+/// When there is no such fragment, its parameters are wrong, or the instance is taken; and as [`update`].
+pub fn add(root: &Path, path: &Path, place: &Embedding) -> Result<Report> {
+    let work = Work::begin(root)?;
+    let file = place::inside(&work.project.root, path)?;
+    let attempted = || format!("embed `{}` in {}", place.fragment, file.display());
+    if place::is_apart(&file) {
+        return Err(Trouble::new(attempted(), "this file is a fragment itself, or Seed's own"));
+    }
+    let bytes = fs::read(work.project.root.join(&file)).map_err(|error| Trouble::from_io(attempted(), &error))?;
+    let text = String::from_utf8(bytes).ok().filter(|text| !text.contains('\0'));
+    let text = text.ok_or_else(|| Trouble::new(attempted(), "it is not UTF-8 text"))?;
+    let text = Text { file: file.clone(), text };
+    let instance = match &place.instance {
+        Some(instance) => instance.clone(),
+        None => work.project.free_instance(&place.fragment, &text.text)?,
+    };
+    let key = Key::parse(&format!("{}#{instance}", place.fragment)).ok_or_else(|| {
+        Trouble::new(attempted(), format!("`{}#{instance}` is not NAME#INSTANCE", place.fragment))
+            .hint("names are made of letters, digits, `.`, `_` and `-`")
+    })?;
+    let known = work.project.store.lock.contains_key(&key)
+        || work.project.scan(&[])?.texts.iter().any(|text| keys_of(&text.text).contains(&key));
+    if known {
+        return Err(Trouble::new(attempted(), format!("`{key}` is in the project already"))
+            .hint("leave the instance out, and a free one is chosen"));
+    }
+    // Mistakes in the name or the parameters are told before anything is written.
+    work.project.rendered(&key, &place.params)?;
+    let comment = place.comment.clone().unwrap_or_else(|| Comment::of(&text.file));
+    let inserted = embed::insert(&text.text, place.line.unwrap_or(usize::MAX), &key, &place.params, &comment);
+    let only = Some(HashSet::from([key.clone()]));
+    let mut judgement = work.project.judge_text(&text.file, &inserted, Wishes { only, ..Wishes::default() });
+    if judgement.is_held {
+        let told = judgement
+            .items
+            .iter()
+            .find(|item| item.state == State::Error)
+            .map(|item| format!("line {}: {}", item.line, item.message));
+        return Err(Trouble::new(attempted(), told.unwrap_or_default()));
+    }
+    let mine = |item: &Item| item.fragment == key.fragment && item.instance == key.instance;
+    if let Some(item) = judgement.items.iter().find(|item| mine(item) && item.state == State::Error) {
+        return Err(Trouble::new(attempted(), item.message.clone()));
+    }
+    judgement.items.retain(mine);
+    work.finish(vec![(&text, judgement)], &[])
+}
+
+/// What is embedded, and where in a file.
+#[derive(Clone, Debug, Default)]
+pub struct Embedding {
+    /// The fragment.
+    pub fragment: String,
+    /// The instance; none for the lowest number that is free.
+    pub instance: Option<String>,
+    /// The parameters.
+    pub params: Vec<(String, String)>,
+    /// The line, counted from 1, that it comes before; none for the end.
+    pub line: Option<usize>,
+    /// How its markers become comments; none for what the file's name tells.
+    pub comment: Option<Comment>,
+}
+
+/// Notes what was done to an open text that is on the disk now: an editor calls it when the text was saved.
+///
+/// # Errors
+///
+/// As [`update`]; and when the file is not `text`.
+pub fn record(root: &Path, file: &Path, text: &str, judgement: &Judgement) -> Result<()> {
+    let mut work = Work::begin(root)?;
+    let path = place::resolve(&work.project.root, file)?;
+    let now = fs::read(&path).map_err(|error| Trouble::from_io(format!("read {}", path.display()), &error))?;
+    if now != text.as_bytes() {
+        let attempted = format!("note the fragments of {}", file.display());
+        return Err(Trouble::new(attempted, "it holds something else by now").kind(Kind::Busy));
+    }
+    let change = Change { file: file.to_path_buf(), from: hash(text.as_bytes()), to: None, records: judgement.records.clone() };
+    work.writer.commit(vec![change], &[])
+}

@@ -1,0 +1,29 @@
+//! Fragments: named snippets kept alike in many files, with what people make of them preserved.
+//!
+//! A file embeds a fragment between two markers in its own comment style (see [`marker`]). [`update`] renders the fragment again
+//! and merges three ways: what was rendered last (the base, kept in the project's `.seed/`), the new rendering, and what stands in
+//! the file. What clashes is told and kept, and changes nothing. [`Project::status`] only looks; [`buffer`] does the same for
+//! the open texts of an editor.
+
+pub mod buffer;
+mod change;
+pub mod embed;
+pub mod item;
+pub mod judge;
+pub mod library;
+pub mod marker;
+pub mod merge;
+mod normal;
+mod place;
+mod project;
+pub mod store;
+pub mod template;
+mod transaction;
+pub mod tree;
+
+pub use change::{Embedding, Resolution, add, record, resolve, update};
+pub use item::{Action, Item, Sides, State, Summary};
+pub use judge::{Judgement, Take, Wishes};
+pub use marker::Key;
+pub use place::root_of;
+pub use project::{Project, Report, Target};

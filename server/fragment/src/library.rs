@@ -1,0 +1,127 @@
+//! Where fragments come from: the project's `fragments/`, those of its roles, and those of its collections.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use seed_role::Trouble;
+use seed_role::trouble::Result;
+
+use crate::template::Fragment;
+
+/// The greatest fragment, in bytes.
+const LARGEST: u64 = 1 << 20;
+
+/// A folder of fragments.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shelf {
+    /// The role or collection that it belongs to; none for the project's own.
+    pub owner: Option<String>,
+    /// The folder.
+    pub folder: PathBuf,
+}
+
+/// The fragments of a project. Each is read once.
+#[derive(Debug, Default)]
+pub struct Library {
+    shelves: Vec<Shelf>,
+    read: Mutex<HashMap<String, Found>>,
+}
+
+type Found = Result<Option<Arc<Fragment>>>;
+
+impl Library {
+    /// Those of the project at a folder: `fragments/`, and as `OWNER/NAME` those in `roles/OWNER/fragments/` and
+    /// `collections/OWNER/fragments/`.
+    pub fn of(root: &Path) -> Library {
+        let mut shelves = vec![Shelf { owner: None, folder: root.join("fragments") }];
+        for kind in ["roles", "collections"] {
+            let mut owners: Vec<PathBuf> =
+                std::fs::read_dir(root.join(kind)).into_iter().flatten().flatten().map(|entry| entry.path()).collect();
+            owners.sort();
+            for owner in owners {
+                let name = owner.file_name().map(|name| name.to_string_lossy().into_owned());
+                shelves.push(Shelf { owner: name, folder: owner.join("fragments") });
+            }
+        }
+        Library::new(shelves)
+    }
+
+    /// Those in these folders.
+    pub fn new(shelves: Vec<Shelf>) -> Library {
+        Library { shelves, read: Mutex::default() }
+    }
+
+    /// The names of all fragments, sorted.
+    pub fn names(&self) -> Vec<String> {
+        let mut names = Vec::new();
+        for shelf in &self.shelves {
+            for entry in std::fs::read_dir(&shelf.folder).into_iter().flatten().flatten() {
+                let file = entry.file_name().to_string_lossy().into_owned();
+                let name = file.split('.').next().filter(|stem| !stem.is_empty()).unwrap_or(&file).to_string();
+                if entry.path().is_file() && crate::marker::is_name(&name) {
+                    names.push(match &shelf.owner {
+                        Some(owner) => format!("{owner}/{name}"),
+                        None => name,
+                    });
+                }
+            }
+        }
+        names.sort();
+        names.dedup();
+        names
+    }
+
+    /// The fragment of that name; none if there is none.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be read, is no fragment, or two files are meant by the name.
+    pub fn get(&self, name: &str) -> Found {
+        let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(found) = read.get(name) {
+            return found.clone();
+        }
+        let found = self.find(name);
+        read.insert(name.to_string(), found.clone());
+        found
+    }
+
+    fn find(&self, name: &str) -> Found {
+        let (owner, file) = match name.split_once('/') {
+            Some((owner, file)) => (Some(owner), file),
+            None => (None, name),
+        };
+        let mut files = Vec::new();
+        for shelf in self.shelves.iter().filter(|shelf| shelf.owner.as_deref() == owner) {
+            let exact = shelf.folder.join(file);
+            if exact.is_file() {
+                files = vec![exact];
+                break;
+            }
+            // `ssh-base.conf` is the fragment `ssh-base`, with what an editor needs to know its language.
+            for entry in std::fs::read_dir(&shelf.folder).into_iter().flatten().flatten() {
+                let has_name = entry.file_name().to_string_lossy().split('.').next() == Some(file);
+                if has_name && entry.path().is_file() {
+                    files.push(entry.path());
+                }
+            }
+        }
+        let attempted = || format!("find the fragment `{name}`");
+        files.sort();
+        match files.as_slice() {
+            [] => Ok(None),
+            [path] => {
+                let io = |error: std::io::Error| Trouble::from_io(format!("read the fragment {}", path.display()), &error);
+                if std::fs::metadata(path).map_err(io)?.len() > LARGEST {
+                    return Err(Trouble::new(attempted(), format!("{} is larger than 1 MiB", path.display())));
+                }
+                Fragment::read(name, path, &std::fs::read(path).map_err(io)?).map(|fragment| Some(Arc::new(fragment)))
+            }
+            [one, other, ..] => {
+                let both = format!("it may be {} or {}", one.display(), other.display());
+                Err(Trouble::new(attempted(), both).hint("rename one of them, or write the name with its ending"))
+            }
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! Places in a project: where it begins, which files are its own, and which paths lead out of it.
+
+use std::path::{Component, Path, PathBuf};
+
+use ignore::WalkBuilder;
+use seed_role::Trouble;
+use seed_role::trouble::{Kind, Result};
+
+use crate::store::{FOLDER, LOCK};
+
+/// The project that a path lies in: the nearest folder above it with a lock of fragments, or else with `.git`, or else with
+/// `fragments/`; or else the folder itself.
+pub fn root_of(path: &Path) -> Result<PathBuf> {
+    let path = real(path)?;
+    let start = if path.is_dir() { path.as_path() } else { path.parent().unwrap_or(&path) };
+    let above = |name: &str| start.ancestors().find(|folder| folder.join(name).exists());
+    Ok(above(LOCK).or_else(|| above(".git")).or_else(|| above("fragments")).unwrap_or(start).to_path_buf())
+}
+
+/// A path without symbolic links.
+fn real(path: &Path) -> Result<PathBuf> {
+    path.canonicalize().map_err(|error| Trouble::from_io(format!("look at {}", path.display()), &error))
+}
+
+/// The path of a file or folder relative to the project, links followed. `root` has none in it.
+///
+/// # Errors
+///
+/// [`Kind::Unsafe`] where it leads out of the project, and what the system says of one that is not there.
+pub fn inside(root: &Path, path: &Path) -> Result<PathBuf> {
+    let real = real(path)?;
+    match real.strip_prefix(root) {
+        Ok(relative) => Ok(relative.to_path_buf()),
+        Err(_) => {
+            let said = format!("it leads to {}, outside of the project {}", real.display(), root.display());
+            Err(Trouble::new(format!("use {}", path.display()), said)
+                .kind(Kind::Unsafe)
+                .hint("only files of the project are read and written"))
+        }
+    }
+}
+
+/// A relative path, as found in a file of the project, as one to read or write.
+///
+/// # Errors
+///
+/// [`Kind::Unsafe`] where it leads out of the project, by its words or by symbolic links.
+pub fn resolve(root: &Path, relative: &Path) -> Result<PathBuf> {
+    let path = root.join(relative);
+    let is_plain = relative.components().all(|part| matches!(part, Component::Normal(_)));
+    let folder = path.parent().filter(|_| is_plain && path.file_name().is_some());
+    let unsafe_path = || Trouble::new(format!("use {}", relative.display()), "it leads out of the project").kind(Kind::Unsafe);
+    inside(root, folder.ok_or_else(unsafe_path)?)?;
+    Ok(path)
+}
+
+/// Whether a path relative to the project holds fragments, or what Seed and git keep for themselves, and no text that embeds fragments.
+pub fn is_apart(relative: &Path) -> bool {
+    let parts: Vec<&str> = relative.iter().map(|part| part.to_str().unwrap_or_default()).collect();
+    let is_temporary = parts.last().is_some_and(|name| name.ends_with(".seed-new"));
+    is_temporary
+        || matches!(
+            parts.as_slice(),
+            [".git", ..] | [FOLDER, ..] | ["fragments", ..] | ["roles" | "collections", _, "fragments", ..]
+        )
+}
+
+/// A walk over the files below a path of the project, by git's rules of what is ignored; links are not followed.
+pub fn walk(root: &Path, path: &Path) -> ignore::WalkParallel {
+    let root = root.to_path_buf();
+    let mut builder = WalkBuilder::new(path);
+    builder
+        .hidden(false)
+        .require_git(false)
+        .follow_links(false)
+        .threads(std::thread::available_parallelism().map_or(2, usize::from));
+    builder.filter_entry(move |entry| entry.path().strip_prefix(&root).is_ok_and(|relative| !is_apart(relative)));
+    builder.build_parallel()
+}

@@ -1,0 +1,129 @@
+//! What a project remembers of its blocks: `.seed/fragments.lock`, one line an instance, and the texts rendered last in `.seed/base/`.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use seed_role::Trouble;
+use seed_role::trouble::Result;
+use serde::{Deserialize, Serialize};
+
+use crate::marker::Key;
+
+/// The folder, in a project, of all that Seed keeps there.
+pub const FOLDER: &str = ".seed";
+/// The lock, in a project.
+pub const LOCK: &str = ".seed/fragments.lock";
+/// The folder of the bases, in a project.
+pub const BASES: &str = ".seed/base";
+/// The folder of clashes, in a project.
+pub const PENDING: &str = ".seed/pending";
+
+/// What was rendered last for an instance.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    /// The file that it stands in, relative to the project.
+    pub file: PathBuf,
+    /// The version of the fragment.
+    pub version: String,
+    /// The parameters, as the begin line had them.
+    pub parameters: BTreeMap<String, String>,
+    /// The hash of the text, which lies in `.seed/base/` under that name.
+    pub base: String,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Line {
+    instance: String,
+    fragment: String,
+    #[serde(flatten)]
+    entry: Entry,
+}
+
+/// The entries of a project, sorted.
+pub type Lock = BTreeMap<Key, Entry>;
+
+/// The name of a base.
+pub fn hash(text: &[u8]) -> String {
+    blake3::hash(text).to_hex()[..32].to_string()
+}
+
+/// Reads a lock.
+///
+/// # Errors
+///
+/// Which line is not an entry.
+pub fn read_lock(text: &str) -> Result<Lock> {
+    let mut lock = Lock::new();
+    for (number, line) in (1..).zip(text.lines()).filter(|(_, line)| !line.trim().is_empty()) {
+        let read = serde_json::from_str::<Line>(line).map_err(|error| error.to_string()).and_then(|line| {
+            let key = Key::parse(&line.instance).filter(|key| key.fragment == line.fragment);
+            // The hash becomes part of a path.
+            let is_hash = line.entry.base.len() == 32 && line.entry.base.bytes().all(|byte| byte.is_ascii_hexdigit());
+            key.filter(|_| is_hash).map(|key| (key, line.entry)).ok_or_else(|| "it names no instance or no base".to_string())
+        });
+        let (key, entry) = read.map_err(|said| {
+            let hint = "where two branches changed it, keep one of the lines for each instance; a line that is taken out loses nothing but the base of its block";
+            Trouble::new(format!("read {LOCK}"), format!("line {number} is no entry: {said}")).hint(hint)
+        })?;
+        lock.insert(key, entry);
+    }
+    Ok(lock)
+}
+
+/// A lock as text.
+pub fn write_lock(lock: &Lock) -> Result<String> {
+    let mut text = String::new();
+    for (key, entry) in lock {
+        let line = Line { instance: key.to_string(), fragment: key.fragment.clone(), entry: entry.clone() };
+        let line = serde_json::to_string(&line).map_err(|error| {
+            Trouble::new(format!("write {LOCK}"), format!("the entry of `{key}` cannot be written: {error}"))
+                .hint("the name of its file is perhaps no UTF-8")
+        })?;
+        text.push_str(&line);
+        text.push('\n');
+    }
+    Ok(text)
+}
+
+/// The lock and the bases of a project, as they were when it was opened.
+#[derive(Debug, Default)]
+pub struct Store {
+    root: PathBuf,
+    /// The lock.
+    pub lock: Lock,
+    bases: Mutex<HashMap<String, Option<Arc<str>>>>,
+}
+
+impl Store {
+    /// Opens that of the project at a folder. Where there is none yet it is empty.
+    ///
+    /// # Errors
+    ///
+    /// When the lock cannot be read.
+    pub fn open(root: &Path) -> Result<Store> {
+        let lock = match std::fs::read_to_string(root.join(LOCK)) {
+            Ok(text) => read_lock(&text)?,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Lock::new(),
+            Err(error) => return Err(Trouble::from_io(format!("read {}", root.join(LOCK).display()), &error)),
+        };
+        Ok(Store { root: root.to_path_buf(), lock, bases: Mutex::default() })
+    }
+
+    /// The base of that name; none if it is not there, or is no longer what it was.
+    pub fn base(&self, name: &str) -> Option<Arc<str>> {
+        let mut bases = self.bases.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(base) = bases.get(name) {
+            return base.clone();
+        }
+        let text = std::fs::read(self.root.join(BASES).join(name)).ok().filter(|text| hash(text) == name);
+        let base: Option<Arc<str>> = text.and_then(|text| String::from_utf8(text).ok()).map(Arc::from);
+        bases.insert(name.to_string(), base.clone());
+        base
+    }
+}
+
+/// Where the three sides of a clash are kept, in a project.
+pub fn pending_of(key: &Key) -> PathBuf {
+    Path::new(PENDING).join(key.to_string().replace('/', "%2F"))
+}
