@@ -8,6 +8,7 @@ mod commands;
 mod consent;
 mod documents;
 mod failures;
+mod fragments;
 mod interruption;
 mod mending;
 mod ownership;

@@ -5,6 +5,7 @@ pub mod check;
 pub mod completions;
 pub mod doctor;
 pub mod fmt;
+pub mod fragment;
 pub mod graph;
 pub mod info;
 pub mod laws;

@@ -1,0 +1,192 @@
+//! `seed fragment`: exit statuses, JSON, and that it is all or nothing wherever it is killed.
+
+use std::collections::BTreeMap;
+use std::fs;
+
+use crate::sandbox::{Ran, Sandbox};
+
+/// Files that embed the same fragment, not rendered yet.
+const FILES: &[(&str, &str)] = &[
+    ("etc/sshd_config", "# first\n# seed:begin base#1 port=2222\n# seed:end base#1\nUsePAM yes\n"),
+    ("init.lua", "-- seed:begin base#2\n-- seed:end base#2\n"),
+    ("page.html", "<p>\n  <!-- seed:begin base#3 port=80 -->\n  <!-- seed:end base#3 -->\n</p>"),
+];
+
+fn project() -> Sandbox {
+    let sandbox = Sandbox::new();
+    fs::create_dir(sandbox.at(".git")).unwrap();
+    sandbox.write(
+        "fragments/base",
+        "---\nabout: A test.\nparameters:\n  port: {type: int, default: 22}\n---\nPort {{ port }}\none\ntwo\n",
+    );
+    FILES.iter().for_each(|(path, content)| sandbox.write(path, content));
+    sandbox
+}
+
+/// What the files hold.
+fn texts(sandbox: &Sandbox) -> Vec<String> {
+    FILES.iter().map(|(path, _)| sandbox.read(path)).collect()
+}
+
+/// All files of the project, but for what belongs to a run.
+fn all_files(sandbox: &Sandbox) -> BTreeMap<String, Vec<u8>> {
+    let mut files = BTreeMap::new();
+    let mut open = vec![sandbox.path().to_path_buf()];
+    while let Some(folder) = open.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                open.push(path);
+            } else if !path.ends_with(".seed/lock") {
+                let name = path.strip_prefix(sandbox.path()).unwrap().display().to_string();
+                files.insert(name, fs::read(path).unwrap());
+            }
+        }
+    }
+    files
+}
+
+#[test]
+fn a_fragment_is_rendered_edited_updated_and_detached() {
+    let sandbox = project();
+    let status = sandbox.seed(&["fragment", "status"]).exits(2);
+    assert!(status.stdout().contains("etc/sshd_config:2 base#1  outdated  not rendered yet"), "{}", status.told());
+    sandbox.seed(&["fragment", "update"]).exits(0).says("updated");
+    sandbox.seed(&["fragment", "status"]).exits(0).says("current").says("Nothing to do.");
+    assert_eq!(
+        sandbox.read("page.html"),
+        "<p>\n  <!-- seed:begin base#3 port=80 -->\n  Port 80\n  one\n  two\n  <!-- seed:end base#3 -->\n</p>"
+    );
+
+    let edited = sandbox.read("init.lua").replace("two\n", "two\nmine\n");
+    sandbox.write("init.lua", &edited);
+    sandbox.seed(&["fragment", "update"]).exits(0);
+    assert_eq!(sandbox.read("init.lua"), edited);
+    let fragment = sandbox.read("fragments/base").replace("Port {{ port }}", "port={{ port }}");
+    sandbox.write("fragments/base", &fragment);
+    sandbox.seed(&["fragment", "update", "init.lua"]).exits(0);
+    assert_eq!(sandbox.read("init.lua"), edited.replace("Port 22", "port=22"));
+    assert!(sandbox.read("etc/sshd_config").contains("Port 2222"));
+    sandbox.seed(&["fragment", "update"]).exits(0);
+    assert!(sandbox.read("etc/sshd_config").contains("port=2222"));
+
+    for times in 0..2 {
+        sandbox.seed(&["fragment", "detach", "base#1"]).exits(0).says(if times == 0 {
+            "its text is yours now"
+        } else {
+            "nothing to do"
+        });
+        assert_eq!(sandbox.read("etc/sshd_config"), "# first\nport=2222\none\ntwo\nUsePAM yes\n");
+    }
+}
+
+#[test]
+fn a_clash_is_to_do_until_it_is_resolved() {
+    let sandbox = project();
+    sandbox.seed(&["fragment", "update"]).exits(0);
+    let edited = sandbox.read("init.lua").replace("one", "mine");
+    sandbox.write("init.lua", &edited);
+    sandbox.write("fragments/base", &sandbox.read("fragments/base").replace("one", "theirs"));
+    sandbox.seed(&["fragment", "update"]).exits(2).says("init.lua:1 base#2  clash").says("seed fragment resolve --mine");
+    assert_eq!(sandbox.read("init.lua"), edited);
+    assert_eq!(sandbox.read(".seed/pending/base#2/theirs"), "Port 22\ntheirs\ntwo\n");
+    // The other files were updated.
+    assert!(sandbox.read("page.html").contains("theirs"));
+    sandbox.seed(&["fragment", "resolve", "base#2"]).exits(2).says("--mine");
+    sandbox.seed(&["fragment", "resolve", "--markers", "init.lua"]).exits(0);
+    assert!(sandbox.read("init.lua").contains("<<<<<<< mine\nmine\n=======\ntheirs\n>>>>>>> fragment base\n"));
+    sandbox.seed(&["fragment", "status"]).exits(2).says("conflict markers");
+    sandbox.seed(&["fragment", "resolve", "--theirs", "base#2"]).exits(0);
+    assert_eq!(sandbox.read("init.lua"), edited.replace("mine", "theirs"));
+    sandbox.seed(&["fragment", "status"]).exits(0);
+}
+
+#[test]
+fn status_as_json_has_what_is_promised() {
+    let sandbox = project();
+    sandbox.write("broken", "# seed:begin base#9\n");
+    let json = sandbox.seed(&["fragment", "status", "--json"]).exits(1).json();
+    let items = json["items"].as_array().unwrap();
+    assert_eq!(items.len(), 4);
+    for item in items {
+        for key in ["file", "fragment", "instance", "state", "message"] {
+            assert!(item[key].is_string(), "{key} of {item}");
+        }
+        assert!(item["line"].is_u64() && item["actions"].is_array(), "{item}");
+    }
+    assert_eq!((&items[0]["file"], &items[0]["state"], &items[0]["line"]), (&"broken".into(), &"error".into(), &1.into()));
+    let json = sandbox.seed(&["fragment", "update", "--json", "init.lua"]).exits(0).json();
+    assert_eq!(json["written"], serde_json::json!(["init.lua"]));
+}
+
+#[test]
+fn embedding_finds_the_comments_and_a_free_instance() {
+    let sandbox = project();
+    sandbox.write("style.css", "a {}\n");
+    sandbox.write("Makefile", "all:\n");
+    sandbox.seed(&["fragment", "add", "base", "style.css", "Makefile", "--with", "port=8080"]).exits(0);
+    assert_eq!(
+        sandbox.read("style.css"),
+        "a {}\n/* seed:begin base#4 port=8080 */\nPort 8080\none\ntwo\n/* seed:end base#4 */\n"
+    );
+    assert!(sandbox.read("Makefile").contains("# seed:begin base#5 port=8080\n"));
+    sandbox.seed(&["fragment", "add", "base", "Makefile", "--line", "1", "--comment", ";%s", "--instance", "top"]).exits(0);
+    assert!(sandbox.read("Makefile").starts_with("; seed:begin base#top\nPort 22\n"));
+    sandbox.seed(&["fragment", "add", "bsae", "Makefile"]).exits(1).says("there is none of that name");
+    sandbox
+        .seed(&["fragment", "add", "base", "Makefile", "--with", "port=many"])
+        .exits(1)
+        .says("`port` is a whole number, and `many` is not");
+    sandbox.seed(&["fragment", "status", "/etc/hostname"]).exits(0);
+    sandbox.seed(&["fragment", "add", "base", "../outside"]).exits(1).says("look at ../outside");
+    sandbox.seed(&["fragment", "--help"]).exits(0).says("seed:begin ssh-base#1 port=2222").says("Exit statuses");
+}
+
+/// Whatever a run was stopped in: all files are as before or all are new, and running it again reaches the end of an unharmed run.
+#[test]
+fn a_kill_at_any_step_leaves_all_or_nothing() {
+    let unharmed = project();
+    unharmed.seed(&["fragment", "update"]).exits(0);
+    let before = texts(&project());
+    let after = texts(&unharmed);
+    let mut kills = 0;
+    for step in 1.. {
+        assert!(step < 100, "the search must end by itself");
+        let sandbox = project();
+        let mut command = sandbox.seed_command(&["fragment", "update"]);
+        let ran = Ran::of(command.env("SEED_FAILPOINT", format!("fragment:{step}")));
+        if !ran.was_killed() {
+            ran.exits(0);
+            break;
+        }
+        kills += 1;
+        // What comes next may be a run over something else: first of all the stopped one is finished, or taken back.
+        sandbox.write("other", "nothing\n");
+        sandbox.seed(&["fragment", "update", "other"]).exits(0);
+        let there = texts(&sandbox);
+        assert!(there == before || there == after, "step {step}: {there:?}");
+        sandbox.seed(&["fragment", "update"]).exits(0);
+        fs::remove_file(sandbox.at("other")).unwrap();
+        assert_eq!(all_files(&sandbox), all_files(&unharmed), "step {step}");
+        sandbox.seed(&["fragment", "status"]).exits(0);
+    }
+    // At least before and behind each of the three files, on both sides of the decision.
+    assert!(kills >= 8, "{kills}");
+}
+
+#[test]
+fn what_a_person_changed_after_a_kill_is_left_alone() {
+    for step in 1..20 {
+        let sandbox = project();
+        let ran = Ran::of(sandbox.seed_command(&["fragment", "update"]).env("SEED_FAILPOINT", format!("fragment:{step}")));
+        if !ran.was_killed() {
+            break;
+        }
+        let mine = format!("{}-- mine\n", sandbox.read("init.lua"));
+        sandbox.write("init.lua", &mine);
+        sandbox.seed(&["fragment", "update"]).exits(0);
+        assert!(sandbox.read("init.lua").ends_with("-- mine\n"), "step {step}");
+        assert!(sandbox.read("init.lua").contains("Port 22\n"), "step {step}");
+        sandbox.seed(&["fragment", "status"]).exits(0);
+    }
+}
