@@ -51,7 +51,7 @@ fn a_fragment_is_rendered_edited_updated_and_detached() {
     let sandbox = project();
     let status = sandbox.seed(&["fragment", "status"]).exits(2);
     assert!(status.stdout().contains("etc/sshd_config:2 base#1  outdated  not rendered yet"), "{}", status.told());
-    sandbox.seed(&["fragment", "update"]).exits(0).says("updated");
+    sandbox.seed(&["fragment", "update"]).exits(0).says("init.lua:1 base#2  current  rendered");
     sandbox.seed(&["fragment", "status"]).exits(0).says("current").says("Nothing to do.");
     assert_eq!(
         sandbox.read("page.html"),
@@ -64,7 +64,7 @@ fn a_fragment_is_rendered_edited_updated_and_detached() {
     assert_eq!(sandbox.read("init.lua"), edited);
     let fragment = sandbox.read("fragments/base").replace("Port {{ port }}", "port={{ port }}");
     sandbox.write("fragments/base", &fragment);
-    sandbox.seed(&["fragment", "update", "init.lua"]).exits(0);
+    sandbox.seed(&["fragment", "update", "init.lua"]).exits(0).says("edited  updated; your edits are kept");
     assert_eq!(sandbox.read("init.lua"), edited.replace("Port 22", "port=22"));
     assert!(sandbox.read("etc/sshd_config").contains("Port 2222"));
     sandbox.seed(&["fragment", "update"]).exits(0);

@@ -126,6 +126,44 @@ const ROWS: &[Row] = &[
         on: On::Both,
     },
     Row {
+        is: "file.fragment",
+        what: "a block in a file that is missing, in a folder that is missing",
+        before: fragment,
+        params: |_, at| json!({"path": at.join("etc/ssh/sshd_config"), "fragment": at.join("base.conf"), "with": {"port": 2222}}),
+        on: On::Both,
+    },
+    Row {
+        is: "file.fragment",
+        what: "a block behind a line of a file with CRLF and without a last line end",
+        before: |host, at| {
+            fragment(host, at);
+            host.write_file(&at.join("sshd_config"), b"\xef\xbb\xbfone\r\n\ttwo\r\nthree", 0o4640, None).unwrap();
+        },
+        params: |_, at| json!({"path": at.join("sshd_config"), "fragment": at.join("base.conf"), "after": "two"}),
+        on: On::Both,
+    },
+    Row {
+        is: "file.fragment",
+        what: "a block in a file that is empty",
+        before: |host, at| {
+            fragment(host, at);
+            host.write_file(&at.join("page.html"), b"", 0o600, None).unwrap();
+        },
+        params: |_, at| json!({"path": at.join("page.html"), "fragment": at.join("base.conf"), "instance": "main"}),
+        on: On::Both,
+    },
+    Row {
+        is: "file.fragment",
+        what: "a block that is there and holds something else, with other parameters",
+        before: |host, at| {
+            fragment(host, at);
+            let text = b"one\n  ## seed:begin base#1 port=\"1\" ##\n  Port 1\r\n mine\n\n  ## seed:end base#1 ##\ntwo";
+            host.write_file(&at.join("sshd_config"), text, 0o644, None).unwrap();
+        },
+        params: |_, at| json!({"path": at.join("sshd_config"), "fragment": at.join("base.conf"), "before": "one"}),
+        on: On::Both,
+    },
+    Row {
         is: "task.command",
         what: "a folder made and removed by commands",
         before: NOTHING,
@@ -196,6 +234,12 @@ const ROWS: &[Row] = &[
         on: On::Simulated,
     },
 ];
+
+/// A fragment `base.conf`.
+fn fragment(host: &dyn Host, at: &Path) {
+    let text = b"---\nparameters:\n  port: {type: int, default: 22}\n---\nPort {{ port }}\n\n  indented\n";
+    host.write_file(&at.join("base.conf"), text, 0o644, None).unwrap();
+}
 
 /// An empty disk: an image on a loop device.
 fn disk(host: &dyn Host, at: &Path) {

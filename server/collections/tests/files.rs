@@ -276,3 +276,63 @@ fn what_has_become_something_else_is_not_removed() {
         assert!(path.symlink_metadata().is_ok());
     }
 }
+
+#[test]
+fn a_fragment_keeps_what_came_to_the_rest_of_the_file_and_tells_edits() {
+    let folder = tempfile::tempdir().unwrap();
+    let (host, at) = (RealHost::new(), folder.path());
+    std::fs::write(at.join("base.conf"), "one\ntwo\n").unwrap();
+    std::fs::write(at.join("rc"), "first\nlast\n").unwrap();
+    let role = role("file.fragment", json!({"path": at.join("rc"), "fragment": at.join("base.conf"), "after": "first"}));
+    let wanted = role.wanted(&host).unwrap();
+    let steps = steps(&*role, &host, Goal::Attrs(&wanted), None);
+    // Between the plan and the step somebody else writes to the file.
+    std::fs::write(at.join("rc"), "first\nlast\nnew\n").unwrap();
+    steps.into_iter().for_each(|step| assert!((step.run)(&host).is_ok()));
+    let text = "first\n# seed:begin base#1\none\ntwo\n# seed:end base#1\nlast\nnew\n";
+    assert_eq!(std::fs::read_to_string(at.join("rc")).unwrap(), text);
+    let ours = seen(&*role, &host);
+    assert_eq!(role.loses(&host, &ours, Some(&ours)), None);
+    std::fs::write(at.join("rc"), text.replace("two", "mine")).unwrap();
+    let edited = seen(&*role, &host);
+    let place = at.join("rc").display().to_string();
+    assert_eq!(role.loses(&host, &edited, Some(&ours)), Some(format!("the edits to base#1 in {place}")));
+    assert_eq!(edited.changes(&wanted).len(), 1);
+    make(&*role, &host);
+    assert_eq!(std::fs::read_to_string(at.join("rc")).unwrap(), text);
+    // Moved and indented it is the same.
+    std::fs::write(at.join("rc"), "last\n  # seed:begin base#1\n  one\n  two\n  # seed:end base#1\nfirst\n").unwrap();
+    assert_eq!(seen(&*role, &host).changes(&wanted), []);
+}
+
+#[test]
+fn what_stops_a_fragment_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let (host, at) = (RealHost::new(), folder.path());
+    std::fs::write(at.join("base.conf"), "---\nparameters: {port: {type: int}}\n---\n{{ port }}\n").unwrap();
+    let params =
+        |with: Json, after: &str| json!({"path": at.join("rc"), "fragment": at.join("base.conf"), "with": with, "after": after});
+    let wanted = |with: Json| role("file.fragment", params(with, "x")).wanted(&host).unwrap_err().to_string();
+    assert!(wanted(json!({})).contains("the parameter `port` is missing"), "{}", wanted(json!({})));
+    assert!(wanted(json!({"port": "a"})).contains("`port` is a whole number"), "{}", wanted(json!({"port": "a"})));
+    std::fs::write(at.join("rc"), "# seed:begin base#1\nno end\n").unwrap();
+    let good = role("file.fragment", params(json!({"port": 1}), "gone"));
+    let error = good.observe(&host).unwrap_err().to_string();
+    assert!(error.contains("line 1: `base#1` begins here and never ends"), "{error}");
+    std::fs::write(at.join("rc"), "text\n").unwrap();
+    let wanted = good.wanted(&host).unwrap();
+    let step = steps(&*good, &host, Goal::Attrs(&wanted), None).pop().unwrap();
+    let error = (step.run)(&host).unwrap_err().to_string();
+    assert!(error.contains("no line of it holds `gone`"), "{error}");
+    assert_eq!(std::fs::read_to_string(at.join("rc")).unwrap(), "text\n");
+    std::fs::write(at.join("rc"), b"\xff\xfe").unwrap();
+    assert!(good.observe(&host).unwrap_err().to_string().contains("not UTF-8"));
+    std::fs::write(at.join("base.conf"), "# seed:begin other#1\n# seed:end other#1\n").unwrap();
+    let nesting = role("file.fragment", params(json!({}), "x"));
+    assert!(nesting.wanted(&host).unwrap_err().to_string().contains("embeds other fragments"));
+    let findings =
+        |params: Json| role("file.fragment", params).check().into_iter().map(|finding| finding.param).collect::<Vec<_>>();
+    let secret = json!({"path": "/x", "fragment": "/y z", "instance": "#", "after": "", "before": "b",
+        "with": {"key": {"$secret": {"file": "/k"}}, "list": [1]}});
+    assert_eq!(findings(secret), ["fragment", "instance", "with.key", "with.list", "before", "after"]);
+}

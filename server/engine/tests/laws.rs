@@ -19,6 +19,8 @@ fn world() -> SimHost {
         }
     }
     world.write_file(Path::new("/work/spec/greeting.j2"), b"Hello {{ who }}!\n", 0o644, None).unwrap();
+    let fragment = b"---\nparameters: {port: {type: int, default: 22}}\n---\nPort {{ port }}\n";
+    world.write_file(Path::new("/work/spec/base.conf"), fragment, 0o644, None).unwrap();
     world.write_file(Path::new("/etc/motd"), b"what was there before\n", 0o600, None).unwrap();
     world.add_disk("sdb", 4 << 30);
     world.program("flag", |host, command| {
@@ -94,6 +96,10 @@ fn examples() -> Vec<(&'static str, String)> {
         ("storage.tmpfs", "scratch: {is: storage.tmpfs, mount: /srv/scratch/deep, size: 64 MiB, mode: \"0700\"}\nnote: {is: file.text, path: /srv/scratch/deep/note, content: x}".into()),
         ("storage.mount", on_loop("data: {is: storage.filesystem, device: loop, type: ext4, label: data}\nmounted: {is: storage.mount, device: data.device, at: /mnt/data, persist: fstab}")),
         ("storage", "scratch: {is: storage, kind: tmpfs, mount: /srv/scratch, size: 1 MiB}".into()),
+        (
+            "file.fragment",
+            "motd: {is: file.fragment, path: /etc/motd, fragment: ./base.conf, with: {port: 2222}, before: what}\nother: {is: file.fragment, path: ./a/b/rc, fragment: ./base.conf}".into(),
+        ),
         ("file.text", "motd: {is: file.text, path: /etc/motd, content: \"new\\n\", mode: \"0640\"}\nother: {is: file.text, path: ./a/b/c, content: x}".into()),
         ("file.template", "greeting: {is: file.template, path: ./greeting, from: ./greeting.j2, with: {who: you}}".into()),
         ("file.directory", "folder: {is: file.directory, path: ./x/y, mode: \"0700\"}\ninner: {is: file.directory, path: ./x/y/z}".into()),

@@ -8,8 +8,8 @@ use seed_role::Trouble;
 use seed_role::trouble::{Kind, Result};
 
 use crate::embed::{self, Comment};
-use crate::item::{Action, Item, Sides, State};
-use crate::judge::{Judgement, Take, Wishes, judge};
+use crate::item::{Item, Sides, State};
+use crate::judge::{Judgement, Take, Wishes, actions_of, judge};
 use crate::marker::Key;
 use crate::place;
 use crate::project::{Project, Report, Target, Text, keys_of};
@@ -76,13 +76,14 @@ fn after_update(item: &mut Item, is_held: bool, is_new: bool) {
     if item.state != State::Outdated {
         return;
     }
-    if is_held || !is_new {
-        item.message.push_str("; waits until the rest of the file is settled");
-        return;
+    match item.then.filter(|_| is_new && !is_held) {
+        Some((state, words)) => {
+            item.state = state;
+            item.message = words.into();
+            item.actions = actions_of(state).to_vec();
+        }
+        None => item.message.push_str("; waits until the rest of the file is settled"),
     }
-    item.state = State::Current;
-    item.actions = vec![Action::Detach];
-    item.message = format!("updated ({})", item.message);
 }
 
 /// Keeps the sides of clashes under `.seed/pending/`, and takes those away that are settled.

@@ -57,6 +57,9 @@ pub struct Item {
     pub message: String,
     /// What can be done about it.
     pub actions: Vec<Action>,
+    /// How it stands once an update has been written, where that changes it.
+    #[serde(skip)]
+    pub then: Option<(State, &'static str)>,
 }
 
 /// The three texts of a block, de-indented, lines ending in line feeds, blocks inside of it empty.

@@ -84,6 +84,7 @@ pub fn judge(file: &Path, text: &str, library: &Library, store: &Store, wishes: 
             state: State::Error,
             message: problem.message,
             actions: Vec::new(),
+            then: None,
         };
         judge.out.items.push(item);
     }
@@ -133,6 +134,7 @@ impl Judge<'_> {
             state,
             message,
             actions: actions.to_vec(),
+            then: None,
         });
     }
 
@@ -266,6 +268,14 @@ impl Judge<'_> {
             self.record(block, fragment, &their_lines);
         }
         self.tell(block, state, why, actions_of(state));
+        if let (Way::Merge(chunks), Some(item)) = (&way, self.out.items.last_mut()) {
+            let keeps_edits = lines_of(chunks, &my_lines, &their_lines) != their_lines;
+            item.then = Some(match (keeps_edits, is_blank) {
+                (true, _) => (State::Edited, "updated; your edits are kept"),
+                (false, true) => (State::Current, "rendered"),
+                (false, false) => (State::Current, "updated"),
+            });
+        }
         let writer = Writer { block, mine: &mine, theirs: &theirs, prefix: &prefix, line_end: line_end_of(block), depth };
         match way {
             Way::Keep => self.untouched(block, depth),
@@ -374,6 +384,16 @@ impl Judge<'_> {
     }
 }
 
+/// The lines that a merge without clashes comes to.
+fn lines_of<'l>(chunks: &[Chunk], mine: &[&'l str], theirs: &[&'l str]) -> Vec<&'l str> {
+    let of = |chunk: &Chunk| match chunk {
+        Chunk::Mine(range) => mine[range.clone()].to_vec(),
+        Chunk::Theirs(range, _) => theirs[range.clone()].to_vec(),
+        Chunk::Clash { .. } => Vec::new(),
+    };
+    chunks.iter().flat_map(of).collect()
+}
+
 /// What the lines of a conflict begin with.
 const MARK_MINE: &str = "<<<<<<< mine";
 const MARK_THEIRS: &str = ">>>>>>> fragment";
@@ -413,7 +433,8 @@ fn renew(block: &Block, instance: &str) -> Block {
     Block { begin: rename(&block.begin), end: rename(&block.end), key, ..block.clone() }
 }
 
-fn actions_of(state: State) -> &'static [Action] {
+/// What can be done about a block in that state.
+pub(crate) fn actions_of(state: State) -> &'static [Action] {
     match state {
         State::Current => &[Action::Detach],
         State::Edited => &[Action::Theirs, Action::Detach],

@@ -16,6 +16,7 @@ pub mod merge;
 mod normal;
 mod place;
 mod project;
+pub mod single;
 pub mod store;
 pub mod template;
 mod transaction;

@@ -168,6 +168,15 @@ pub fn begin_words(key: &Key, params: &[(String, String)]) -> String {
     words
 }
 
+/// A begin line with other parameters; the comment around it stays.
+pub fn with_params(line: &str, key: &Key, params: &[(String, String)]) -> String {
+    let Some((at, _)) = first_word(line) else { return line.to_string() };
+    let (text, end) = crate::tree::split_end(line);
+    let closers = text[without_closers(text).len()..].trim();
+    let closers = if closers.is_empty() { String::new() } else { format!(" {closers}") };
+    format!("{}{}{closers}{end}", &line[..at], begin_words(key, params))
+}
+
 /// The words of an end marker, without a comment around them.
 pub fn end_words(key: &Key) -> String {
     format!("seed:end {key}")

@@ -277,7 +277,7 @@ impl Project {
 
 fn unreadable(file: PathBuf, message: String) -> Item {
     let (fragment, instance) = (String::new(), String::new());
-    Item { file, line: 1, fragment, instance, state: State::Error, message, actions: Vec::new() }
+    Item { file, line: 1, fragment, instance, state: State::Error, message, actions: Vec::new(), then: None }
 }
 
 pub(crate) fn keys_of(text: &str) -> Vec<Key> {

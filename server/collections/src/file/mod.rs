@@ -1,4 +1,4 @@
-//! The `file` collection: files, folders and links.
+//! The `file` collection: files, parts of files, folders and links.
 
 use std::path::Path;
 
@@ -13,6 +13,7 @@ pub(crate) mod aside;
 mod bytes;
 mod contents;
 mod directory;
+mod fragment;
 mod link;
 mod template;
 mod text;
@@ -23,6 +24,7 @@ pub const TYPES: &[RoleType] = &[
     RoleType::of::<template::Template>(),
     RoleType::of::<directory::Directory>(),
     RoleType::of::<link::Link>(),
+    RoleType::of::<fragment::Fragment>(),
 ];
 
 /// What is at a path, if it is of the wanted kind; none if there is nothing.

@@ -215,9 +215,8 @@ fn show(report: &Report, what: &What, global: &Global) -> Result<()> {
     for item in &report.items {
         let color = color(item.state);
         // What is as it should be is not worth a line, unless it was asked for or has just been done.
-        let is_quiet = matches!(item.state, State::Current | State::Edited)
-            && matches!(what, What::Update(_))
-            && !item.message.starts_with("updated");
+        let is_quiet =
+            matches!(item.state, State::Current | State::Edited) && matches!(what, What::Update(_)) && item.then.is_none();
         if is_quiet && global.verbose == 0 {
             continue;
         }

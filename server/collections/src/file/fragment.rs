@@ -1,0 +1,275 @@
+//! `file.fragment`: a fragment embedded in a file, whatever else the file holds.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use seed_fragment::embed::Comment;
+use seed_fragment::single::{self, Spot};
+use seed_fragment::{Key, marker, template};
+use seed_role::attrs::{Attrs, Change, Observation};
+use seed_role::claim::Claim;
+use seed_role::host::{FileKind, Host, Metadata, Owner, temporary_of};
+use seed_role::param::{AbsPath, Output, Outputs, Size};
+use seed_role::step::{Goal, Step, Transition};
+use seed_role::trouble::{Kind, Result, Trouble};
+use seed_role::{Declared, Finding, Mend, Role, Watch};
+use seed_spec::Code;
+use seed_spec::shape::{OutputInfo, RefKind};
+use serde::Deserialize;
+use serde_json::{Value as Json, json};
+
+use super::{bytes, check_path, folder_of, metadata_of};
+
+/// A fragment, embedded in a file between two markers in the comments of its language.
+///
+/// What the file holds outside of the markers is never touched, and `absent` takes the block away and leaves the rest. What
+/// stands between the markers is to be as the fragment renders: an edit there is drift, and is put back by `absent` if it was there
+/// before. To keep edits and merge them, embed the fragment in files of a project, with `seed fragment`.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Fragment {
+    /// The file that it is embedded in. Where it is missing it is made, and removed again when nothing else is in it.
+    path: AbsPath,
+    /// The fragment: a file with a template, and before it, between `---` lines, its parameters.
+    fragment: AbsPath,
+    /// The parameters. They are written on the begin line, so that none can be a secret.
+    #[serde(default)]
+    with: BTreeMap<String, Json>,
+    /// Where it goes when it is not in the file yet: behind the first line that holds this text. Left out, at the end.
+    after: Option<String>,
+    /// Where it goes when it is not in the file yet: before the first line that holds this text.
+    before: Option<String>,
+    /// What tells this embedding from others of the same fragment.
+    #[serde(default = "first")]
+    instance: String,
+}
+
+fn first() -> String {
+    "1".into()
+}
+
+const CONTENT: &str = "content";
+const WITH: &str = "with";
+/// The block to the byte: not compared with what the spec says, and put back as it was.
+const RAW: &str = "raw";
+
+impl Fragment {
+    fn name(&self) -> String {
+        let file = self.fragment.file_name().unwrap_or_default().to_string_lossy();
+        file.split('.').next().unwrap_or_default().to_string()
+    }
+
+    fn key(&self) -> Key {
+        Key { fragment: self.name(), instance: self.instance.clone() }
+    }
+
+    /// The parameters as the begin line has them.
+    fn params(&self) -> Vec<(String, String)> {
+        self.with.iter().filter_map(|(name, value)| Some((name.clone(), text_of(value)?))).collect()
+    }
+
+    fn attempted(&self) -> String {
+        format!("embed {} in {}", self.key(), self.path.display())
+    }
+
+    /// The file as text, with what it is; none if it is not there.
+    fn read(&self, host: &dyn Host) -> Result<Option<(Metadata, String)>> {
+        let Some(metadata) = metadata_of(host, &self.path, FileKind::File)? else { return Ok(None) };
+        let Some(content) = host.read(&self.path, bytes::LIMIT + 1)? else { return Ok(None) };
+        if content.len() as u64 > bytes::LIMIT {
+            return Err(Trouble::new(self.attempted(), format!("the file is larger than {}", Size(bytes::LIMIT))));
+        }
+        let text = String::from_utf8(content).ok().filter(|text| !text.contains('\0'));
+        let text = text.ok_or_else(|| Trouble::new(self.attempted(), "the file is not UTF-8 text"))?;
+        Ok(Some((metadata, text)))
+    }
+
+    fn told<T>(&self, result: std::result::Result<T, String>) -> Result<T> {
+        result.map_err(|said| Trouble::new(self.attempted(), said))
+    }
+
+    /// What the block is to hold.
+    fn render(&self, host: &dyn Host) -> Result<String> {
+        let attempted = || format!("read the fragment {}", self.fragment.display());
+        let Some(text) = host.read(&self.fragment, bytes::LIMIT)? else {
+            return Err(Trouble::new(attempted(), "it is not there").kind(Kind::Gone));
+        };
+        let fragment = template::Fragment::read(&self.name(), &self.fragment, &text)?;
+        let rendered = self.told(fragment.render(&self.instance, &self.params()))?;
+        self.told(single::content_of(&rendered))
+    }
+
+    fn spot(&self) -> Spot<'_> {
+        match (&self.after, &self.before) {
+            (Some(words), _) => Spot::After(words),
+            (_, Some(words)) => Spot::Before(words),
+            _ => Spot::End,
+        }
+    }
+
+    /// Changes the file as it is when the step runs: what came to the rest of it meanwhile stays.
+    fn rewrite(
+        &self,
+        host: &dyn Host,
+        change: impl FnOnce(Option<&str>) -> std::result::Result<Option<String>, String>,
+    ) -> Result<()> {
+        let there = self.read(host)?;
+        let text = there.as_ref().map(|(_, text)| text.as_str());
+        let (mode, owner) = match &there {
+            Some((metadata, _)) => (metadata.mode, Some(Owner { uid: metadata.uid, gid: metadata.gid })),
+            None => (0o644, None),
+        };
+        match self.told(change(text))? {
+            Some(new) if Some(new.as_str()) == text => Ok(()),
+            Some(new) => host.write_file(&self.path, new.as_bytes(), mode, owner),
+            None => host.remove_file(&self.path),
+        }
+    }
+}
+
+/// A parameter as a begin line has it; none for what cannot stand there.
+fn text_of(value: &Json) -> Option<String> {
+    match value {
+        Json::String(text) => Some(text.clone()),
+        Json::Number(_) | Json::Bool(_) => Some(value.to_string()),
+        _ => None,
+    }
+}
+
+fn attrs_of(content: String, params: &[(String, String)]) -> Attrs {
+    let params: BTreeMap<&str, &str> = params.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    Attrs::new().with(CONTENT, content).with(WITH, json!(params))
+}
+
+impl Role for Fragment {
+    fn claims(&self) -> Vec<Claim> {
+        // Two roles that rewrite one file side by side would lose what the other wrote.
+        vec![Claim::Path(self.path.to_path_buf())]
+    }
+
+    fn check(&self) -> Vec<Finding> {
+        let finding = |param: &str, code: Code, message: String, help: &str| Finding {
+            param: param.into(),
+            code,
+            message,
+            help: Some(help.into()),
+        };
+        let mut findings: Vec<Finding> = check_path(&self.path).into_iter().collect();
+        let name = self.name();
+        if !marker::is_name(&name) {
+            let message = format!("`{name}` cannot be the name of a fragment");
+            findings.push(finding("fragment", Code::BadName, message, "use letters, digits, `_` and `-`, up to the first `.`"));
+        }
+        if !marker::is_name(&self.instance) {
+            let message = format!("`{}` cannot be the name of an instance", self.instance);
+            findings.push(finding("instance", Code::BadName, message, "use letters, digits, `.`, `_` and `-`"));
+        }
+        for (name, value) in &self.with {
+            if value.get("$secret").is_some() {
+                let message = "a parameter of a fragment stands in the file for all to see".to_string();
+                findings.push(finding(
+                    &format!("with.{name}"),
+                    Code::Secret,
+                    message,
+                    "use file.template for files with secrets",
+                ));
+            } else if text_of(value).is_none() {
+                let message = "a parameter of a fragment is text, a number, `true` or `false`".to_string();
+                findings.push(finding(&format!("with.{name}"), Code::WrongType, message, "it is written on the begin line"));
+            }
+        }
+        if self.after.is_some() && self.before.is_some() {
+            let message = "`after` and `before` are two places".to_string();
+            findings.push(finding("before", Code::WrongValue, message, "leave one of them out"));
+        }
+        for (param, words) in [("after", &self.after), ("before", &self.before)] {
+            if words.as_ref().is_some_and(|words| words.is_empty() || words.contains('\n')) {
+                findings.push(finding(
+                    param,
+                    Code::WrongValue,
+                    "every line, or none, holds this".into(),
+                    "write a piece of one line",
+                ));
+            }
+        }
+        findings
+    }
+
+    fn observe(&self, host: &dyn Host) -> Result<Observation> {
+        let Some((_, text)) = self.read(host)? else { return Ok(Observation::Absent) };
+        Ok(match self.told(single::find(&text, &self.key()))? {
+            Some(found) => Observation::Present(attrs_of(found.content, &found.params).with(RAW, found.raw)),
+            None => Observation::Absent,
+        })
+    }
+
+    fn wanted(&self, host: &dyn Host) -> Result<Attrs> {
+        Ok(attrs_of(self.render(host)?, &self.params()))
+    }
+
+    fn mend(&self, _change: &Change, _seen: &Attrs) -> Mend {
+        Mend::InPlace
+    }
+
+    fn loses(&self, _host: &dyn Host, seen: &Attrs, ours: Option<&Attrs>) -> Option<String> {
+        let content = seen.get(CONTENT)?;
+        let what = match ours {
+            Some(ours) if ours.get(CONTENT) == Some(content) => return None,
+            Some(_) => "the edits to",
+            None => "the text of",
+        };
+        (content != "").then(|| format!("{what} {} in {}", self.key(), self.path.display()))
+    }
+
+    fn steps(&self, _host: &dyn Host, transition: &Transition<'_>) -> Result<Vec<Step>> {
+        let seen = transition.from.attrs();
+        let folder = folder_of(&self.path).to_path_buf();
+        let litter = temporary_of(&self.path);
+        let role = self.clone();
+        let goal = match transition.to {
+            Goal::Absent if seen.is_none() => return Ok(Vec::new()),
+            Goal::Absent => {
+                let run =
+                    move |host: &dyn Host| role.rewrite(host, |text| single::take_out(text.unwrap_or_default(), &role.key()));
+                return Ok(vec![Step::new("take the fragment out", run).litter(litter).durable(folder)]);
+            }
+            Goal::Attrs(goal) => goal.clone(),
+        };
+        if seen.is_some_and(|seen| seen.changes(&goal).is_empty()) {
+            return Ok(Vec::new());
+        }
+        let run = move |host: &dyn Host| {
+            role.rewrite(host, |text| {
+                if let Some(raw) = goal.text(RAW) {
+                    return single::put_raw(text, &role.key(), raw).map(Some);
+                }
+                let params = goal.get(WITH).and_then(Json::as_object).into_iter().flatten();
+                let params: Vec<_> = params.filter_map(|(name, value)| Some((name.clone(), text_of(value)?))).collect();
+                let content = goal.text(CONTENT).ok_or("nothing tells what it holds")?;
+                single::put(text, &role.key(), &params, content, &Comment::of(&role.path), role.spot()).map(Some)
+            })
+        };
+        Ok(vec![Step::new("embed the fragment", run).folder(folder.clone()).litter(litter).durable(folder)])
+    }
+
+    fn outputs(&self, _seen: Option<&Attrs>) -> Outputs {
+        Outputs::from([("path".to_string(), Output::Text(self.path.display().to_string()))])
+    }
+
+    fn watches(&self) -> Vec<Watch> {
+        vec![Watch::Path(self.path.to_path_buf()), Watch::Path(self.fragment.to_path_buf())]
+    }
+}
+
+impl Declared for Fragment {
+    const NAME: &'static str = "file.fragment";
+    const OUTPUTS: &'static [OutputInfo] =
+        &[OutputInfo { name: "path", kind: RefKind::File, doc: "The file that it is embedded in." }];
+    const EXAMPLE: &'static str = r#"sshd:
+  is: file.fragment
+  path: /etc/ssh/sshd_config
+  fragment: ./fragments/ssh-base.conf
+  with: {port: 2222}
+  before: Match
+"#;
+}
