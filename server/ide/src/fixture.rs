@@ -182,7 +182,8 @@ static CATALOG: LazyLock<Arc<Catalog>> = LazyLock::new(|| {
 
 fn info(name: &'static str, about: &str, fields: Vec<Field>, outputs: &'static [OutputInfo]) -> TypeInfo {
     let record = Arc::new(Record { fields });
-    TypeInfo { name, about: about.into(), record, outputs, example: "", runs_commands: false }
+    let outputs = outputs.iter().map(Into::into).collect();
+    TypeInfo { name: name.into(), about: about.into(), record, outputs, example: "", runs_commands: false, home: None }
 }
 
 fn field(name: &str, doc: &str, shape: Shape) -> Field {

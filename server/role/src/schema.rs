@@ -22,12 +22,13 @@ pub fn json_schema<T: Declared>() -> Json {
 pub fn type_info<T: Declared>() -> TypeInfo {
     let schema = json_schema::<T>();
     TypeInfo {
-        name: T::NAME,
+        name: T::NAME.into(),
         about: text(&schema, "description"),
         record: Arc::new(record(&schema)),
-        outputs: T::OUTPUTS,
+        outputs: T::OUTPUTS.iter().map(Into::into).collect(),
         example: T::EXAMPLE,
         runs_commands: T::RUNS_COMMANDS,
+        home: None,
     }
 }
 

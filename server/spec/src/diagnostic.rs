@@ -62,6 +62,8 @@ codes! {
     Interpolation "interpolation" "A `${…}` cannot be read.",
     Cycle "cycle" "Roles depend on each other in a circle.",
     Include "include" "An included file cannot be read, or includes itself.",
+    RoleFiles "role-files" "A file of a composite role is missing or cannot be read.",
+    RecursiveRole "recursive-role" "A composite role is made of itself.",
     Conflict "conflict" "Two roles claim the same thing.",
     TooSmall "too-small" "Sizes do not fit into what holds them.",
     MissingTool "missing-tool" "This host lacks a program that the role needs.",

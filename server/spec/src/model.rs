@@ -33,6 +33,34 @@ pub const ROLE_KEYS: &[(&str, &str)] = &[
     (KIND, "The role type within the collection, for `is: COLLECTION`."),
 ];
 
+/// The keys of a composite role's `role.yml`, with a sentence on each.
+pub const ROLE_FILE_KEYS: &[(&str, &str)] = &[
+    ("about", "What the role is for, Markdown; the first line is a summary."),
+    ("parameters", "What the role is given, each with `type`, `default` and `doc`; used as `${name}`."),
+    ("outputs", "What the role offers to others, as `${role.output}`: a name and what it comes to."),
+];
+
+/// The keys of a composite role's `tasks/main.yml`, with a sentence on each.
+pub const TASKS_KEYS: &[(&str, &str)] = &[
+    ("present", "The roles that it is made of, as under `roles:` in a spec."),
+    ("absent", "What is done to take it away; left out, `present` is taken back in reverse order."),
+    ("info", "What is looked at; left out, each part is asked."),
+];
+
+/// The keys of a parameter in `role.yml`, with a sentence on each.
+pub const PARAMETER_KEYS: &[(&str, &str)] = &[
+    ("type", "What its value must look like, such as `text`, `size`, `path` or `list of text`."),
+    ("default", "The value it has when left out; without it the parameter is required, and `null` leaves it out."),
+    ("doc", "What it is for, Markdown."),
+];
+
+/// The keys of an output in `role.yml` that is more than its value, with a sentence on each.
+pub const OUTPUT_KEYS: &[(&str, &str)] = &[
+    ("value", "What it comes to, such as `${part.path}`."),
+    ("type", "What it is: `block`, `backing`, `directory`, `file` or `text`; left out, what its value is."),
+    ("doc", "What it is for, Markdown."),
+];
+
 /// What a file says besides its roles.
 #[derive(Clone, Debug, Default)]
 pub struct Header {
@@ -88,6 +116,19 @@ pub struct Model {
     pub roles: Vec<RoleNode>,
     /// The mapping behind `roles:`.
     pub role_map: Option<NodeId>,
+    /// Of a composite role's tasks: which entries each list holds.
+    pub lists: Lists,
+}
+
+/// The lists of a composite role's tasks, each with indices into [`Model::roles`]; none if it is not written.
+#[derive(Clone, Debug, Default)]
+pub struct Lists {
+    /// What it is made of.
+    pub present: Option<Vec<usize>>,
+    /// What is done to take it away.
+    pub absent: Option<Vec<usize>>,
+    /// What is looked at.
+    pub info: Option<Vec<usize>>,
 }
 
 /// What a node is, in words.
@@ -152,6 +193,13 @@ pub(crate) fn unknown_key<'a>(
 pub fn read(source: &Source, file: FileId, tree: &Tree, included: bool) -> (Model, Vec<Diagnostic>) {
     let mut reading = Reading { source, tree, file, diagnostics: Vec::new() };
     let model = reading.model(included);
+    (model, reading.diagnostics)
+}
+
+/// Reads the structure of a composite role's `tasks/main.yml`: its lists of role entries.
+pub fn read_tasks(source: &Source, file: FileId, tree: &Tree) -> (Model, Vec<Diagnostic>) {
+    let mut reading = Reading { source, tree, file, diagnostics: Vec::new() };
+    let model = reading.tasks();
     (model, reading.diagnostics)
 }
 
@@ -279,6 +327,11 @@ impl Reading<'_> {
         model.role_map = Some(target);
         let pairs = self.tree.pairs(target);
         model.roles.reserve(pairs.len());
+        self.entries(model, &pairs);
+    }
+
+    /// Reads role entries, given as pairs of name and entry.
+    fn entries(&mut self, model: &mut Model, pairs: &[(NodeId, NodeId)]) {
         for (at, (key, value)) in pairs.iter().copied().enumerate() {
             let Some(name) = self.name(key) else { continue };
             let (key_span, value_span) = (self.tree.node(key).span, self.tree.node(value).span);
@@ -303,6 +356,98 @@ impl Reading<'_> {
             let role = self.role(key, value, reach);
             model.roles.push(role);
         }
+    }
+
+    fn tasks(&mut self) -> Model {
+        let mut model = Model::default();
+        let Some(root) = self.tree.root else { return model };
+        if !matches!(self.tree.follow(root).kind, NodeKind::Map(_)) {
+            let span = self.first_line(root);
+            let found = words(self.tree, root);
+            let message = format!("the tasks of a role are a mapping with `present:`, and this is {found}");
+            let diagnostic = self.error(Code::WrongType, span, message);
+            diagnostic.help = Some("write the roles that it is made of below `present:`, as under `roles:` in a spec".into());
+            return model;
+        }
+        for (key, value) in self.tree.pairs(root).iter().copied() {
+            let Some(name) = self.name(key) else { continue };
+            let list = match &*name {
+                "present" => self.list(&mut model, value, &name),
+                "absent" => self.list(&mut model, value, &name),
+                "info" => self.list(&mut model, value, &name),
+                _ => {
+                    let (key, value) = (self.tree.node(key).span, self.tree.node(value).span);
+                    let known = TASKS_KEYS.iter().map(|(name, _)| *name);
+                    let diagnostic = unknown_key(self.source, &name, key, value, "a role's tasks", known);
+                    self.diagnostics.push(diagnostic);
+                    continue;
+                }
+            };
+            let slot = match &*name {
+                "present" => &mut model.lists.present,
+                "absent" => &mut model.lists.absent,
+                _ => &mut model.lists.info,
+            };
+            slot.get_or_insert(list);
+        }
+        if model.lists.present.is_none() && self.tree.damaged.is_empty() {
+            let span = Span { end: self.tree.follow(root).span.start, ..self.tree.follow(root).span };
+            let diagnostic = self.error(Code::MissingKey, span, "the role does not say what it is made of: `present` is missing");
+            diagnostic.help = Some("write `present: {}` if it is made of nothing".into());
+        }
+        model
+    }
+
+    /// One list of a role's tasks: a mapping of name and entry, or a list of such mappings with one key each.
+    fn list(&mut self, model: &mut Model, node: NodeId, name: &str) -> Vec<usize> {
+        let first = model.roles.len();
+        if left_out(self.tree, node) {
+            return Vec::new();
+        }
+        match &self.tree.follow(node).kind {
+            NodeKind::Map(_) => {
+                let pairs = self.tree.pairs(node);
+                self.entries(model, &pairs);
+            }
+            NodeKind::List(items) => {
+                let mut pairs: Vec<(NodeId, NodeId)> = Vec::new();
+                for item in items {
+                    match self.tree.pairs(*item)[..] {
+                        [pair] => pairs.push(pair),
+                        _ => {
+                            let span = self.first_line(*item);
+                            let diagnostic = self.error(Code::WrongType, span, "an item of this list is one name with its role");
+                            diagnostic.help = Some("write `- home: {is: file.directory, …}`, or leave the dashes out".into());
+                        }
+                    }
+                }
+                for (at, (key, _)) in pairs.iter().enumerate() {
+                    let twice = |(other, _): &&(NodeId, NodeId)| self.tree.scalar(*other) == self.tree.scalar(*key);
+                    if let Some((other, _)) = pairs[..at].iter().find(twice)
+                        && let Some(part) = self.tree.scalar(*key)
+                    {
+                        let message = format!("there is a role `{part}` already");
+                        let diagnostic = Diagnostic::error(Code::DuplicateRole, self.tree.node(*key).span, message);
+                        self.diagnostics.push(diagnostic.related(self.tree.node(*other).span, "it is here first"));
+                    }
+                }
+                self.entries(model, &pairs);
+            }
+            _ => {
+                let found = words(self.tree, node);
+                let span = self.tree.node(node).span;
+                self.error(Code::WrongType, span, format!("`{name}` is a mapping from names to roles, and this is {found}"));
+            }
+        }
+        (first..model.roles.len()).collect()
+    }
+
+    /// The first line of a node, so that a whole file is not marked for one mistake.
+    fn first_line(&self, node: NodeId) -> Span {
+        let span = self.tree.follow(node).span;
+        let line = self.source.line_of(span.start as usize);
+        let end = self.source.line_start(line + 1).min(span.end as usize);
+        Span::new(self.file, span.start as usize, end)
     }
 
     fn role(&mut self, key: NodeId, value: NodeId, reach: Span) -> RoleNode {

@@ -3,7 +3,9 @@
 //! A [`TypeInfo`] is made from a typed struct and its documentation (by the role crate); from it
 //! alone come validation, completion, hover, the JSON schema and the reference.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// What a value must look like.
@@ -159,7 +161,7 @@ pub struct Field {
     pub default: Option<serde_json::Value>,
 }
 
-/// What a role offers to `${role.output}`.
+/// What a role offers to `${role.output}`, as a built-in role type declares it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct OutputInfo {
     /// Its name; `partitions.*` stands for any name behind the dot.
@@ -170,55 +172,100 @@ pub struct OutputInfo {
     pub doc: &'static str,
 }
 
+/// What a role offers to `${role.output}`, whoever wrote the role type.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Offer {
+    /// Its name; `partitions.*` stands for any name behind the dot.
+    pub name: Cow<'static, str>,
+    /// What it is.
+    pub kind: RefKind,
+    /// Its documentation.
+    pub doc: Cow<'static, str>,
+}
+
+impl From<&'static OutputInfo> for Offer {
+    fn from(declared: &'static OutputInfo) -> Self {
+        Offer { name: declared.name.into(), kind: declared.kind, doc: declared.doc.into() }
+    }
+}
+
+/// Where a composite role is written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Home {
+    /// Its folder, absolute.
+    pub folder: PathBuf,
+    /// Its `role.yml`: what it is for, its parameters and outputs.
+    pub role: PathBuf,
+    /// Its `tasks/main.yml`: what it is made of.
+    pub tasks: PathBuf,
+}
+
 /// A role type, as the language sees it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TypeInfo {
-    /// `collection.type`, as written behind `is:`.
-    pub name: &'static str,
+    /// `collection.type`, as written behind `is:`; of a composite role its own name.
+    pub name: Cow<'static, str>,
     /// What it is for, Markdown; the first line is a summary.
     pub about: String,
     /// Its parameters.
     pub record: Arc<Record>,
     /// Its outputs; the first is what a plain reference to the role means.
-    pub outputs: &'static [OutputInfo],
+    pub outputs: Vec<Offer>,
     /// A spec's `roles:` entries that use it, indented by none.
     pub example: &'static str,
     /// Whether it runs commands that the spec itself names, and so needs `seed trust`.
     pub runs_commands: bool,
+    /// Where it is written, if a user wrote it; none for a built-in one.
+    pub home: Option<Arc<Home>>,
 }
 
 impl TypeInfo {
     /// The collection, the part before the dot.
-    pub fn collection(&self) -> &'static str {
-        self.name.split_once('.').map_or(self.name, |(collection, _)| collection)
+    pub fn collection(&self) -> &str {
+        self.name.split_once('.').map_or(&self.name, |(collection, _)| collection)
+    }
+
+    /// The part behind the collection.
+    pub fn kind(&self) -> &str {
+        self.name.split_once('.').map_or(&self.name, |(_, kind)| kind)
     }
 
     /// The output of that name; `partitions.root` finds `partitions.*`.
-    pub fn output(&self, name: &str) -> Option<&'static OutputInfo> {
-        let outputs: &'static [OutputInfo] = self.outputs;
-        outputs.iter().find(|output| match output.name.strip_suffix('*') {
+    pub fn output(&self, name: &str) -> Option<&Offer> {
+        self.outputs.iter().find(|output| match output.name.strip_suffix('*') {
             Some(prefix) => name.strip_prefix(prefix).is_some_and(|rest| !rest.is_empty()),
             None => output.name == name,
         })
     }
 
     /// The output that a plain reference of that kind to such a role means.
-    pub fn default_output(&self, kind: RefKind) -> Option<&'static OutputInfo> {
-        let outputs: &'static [OutputInfo] = self.outputs;
-        outputs.iter().find(|output| !output.name.ends_with('*') && kind.accepts(output.kind))
+    pub fn default_output(&self, kind: RefKind) -> Option<&Offer> {
+        self.outputs.iter().find(|output| !output.name.ends_with('*') && kind.accepts(output.kind))
     }
 }
 
 /// All role types that a spec can use.
 #[derive(Clone, Debug, Default)]
 pub struct Catalog {
-    types: BTreeMap<&'static str, Arc<TypeInfo>>,
+    types: BTreeMap<Cow<'static, str>, Arc<TypeInfo>>,
 }
 
 impl Catalog {
     /// A catalogue of these types.
     pub fn new(types: impl IntoIterator<Item = TypeInfo>) -> Self {
-        Catalog { types: types.into_iter().map(|info| (info.name, Arc::new(info))).collect() }
+        Catalog { types: types.into_iter().map(|info| (info.name.clone(), Arc::new(info))).collect() }
+    }
+
+    /// The same with composite roles. A built-in type is never replaced by one of its name.
+    #[must_use]
+    pub fn with(&self, composites: impl IntoIterator<Item = Arc<TypeInfo>>) -> Self {
+        let mut types = self.types.clone();
+        for info in composites {
+            if !self.is_collection(&info.name) {
+                types.entry(info.name.clone()).or_insert(info);
+            }
+        }
+        Catalog { types }
     }
 
     /// The role type of that full name.
@@ -231,24 +278,32 @@ impl Catalog {
         self.types.values()
     }
 
-    /// The names of the collections, each of which is an abstract role type.
+    /// The names of the collections, each of which is an abstract role type. Composite roles are in none.
     pub fn collections(&self) -> Vec<&'static str> {
-        let mut names: Vec<_> = self.types.values().map(|info| info.collection()).collect();
+        let built_in = self.types.iter().filter(|(_, info)| info.home.is_none()).filter_map(|(name, _)| match name {
+            Cow::Borrowed(name) => Some(*name),
+            Cow::Owned(_) => None,
+        });
+        let mut names: Vec<&'static str> =
+            built_in.map(|name| name.split_once('.').map_or(name, |(collection, _)| collection)).collect();
         names.dedup();
         names
     }
 
     /// Whether `name` is a collection, and so an abstract role type.
     pub fn is_collection(&self, name: &str) -> bool {
-        self.types.values().any(|info| info.collection() == name)
+        self.of_collection(name).next().is_some()
+    }
+
+    /// The types of a collection.
+    pub fn of_collection<'a>(&'a self, collection: &'a str) -> impl Iterator<Item = &'a Arc<TypeInfo>> {
+        self.types.values().filter(move |info| info.home.is_none() && info.collection() == collection)
     }
 
     /// The types of a collection that an abstract role with these parameter keys can delegate to:
     /// each knows all the keys and is given all that it requires.
-    pub fn candidates<'a>(&'a self, collection: &str, keys: &[&str]) -> Vec<&'a Arc<TypeInfo>> {
-        self.types
-            .values()
-            .filter(|info| info.collection() == collection)
+    pub fn candidates<'a>(&'a self, collection: &'a str, keys: &[&str]) -> Vec<&'a Arc<TypeInfo>> {
+        self.of_collection(collection)
             .filter(|info| keys.iter().all(|key| info.record.field(key).is_some()))
             .filter(|info| info.record.fields.iter().all(|field| !field.required || keys.contains(&field.name.as_str())))
             .collect()

@@ -87,7 +87,7 @@ roles:
     assert_eq!(&*subvolumes[0].0, "root");
     assert_eq!(subvolumes[1].1.get("quota").map(|value| &value.data), Some(&Data::Int(1 << 30)));
     let builder = role(&analysis, "builder");
-    assert_eq!((builder.state, builder.types[0].name, &*builder.is), (State::Info, "container.nspawn", "container"));
+    assert_eq!((builder.state, &*builder.types[0].name, &*builder.is), (State::Info, "container.nspawn", "container"));
     assert_eq!(builder.needs.iter().map(|name| &**name).collect::<Vec<_>>(), ["image"]);
     let Data::Map(rootfs) = param(&analysis, "builder", "rootfs") else { panic!() };
     assert_eq!(rootfs[0].1.data, Data::Output(output("pool", "mount")));
@@ -310,13 +310,13 @@ roles:
   e: {is: container, kind: '${vars.kind}', rootfs: /e}
 ",
     );
-    let types = |name: &str| role(&analysis, name).types.iter().map(|info| info.name).collect::<Vec<_>>();
+    let types = |name: &str| role(&analysis, name).types.iter().map(|info| info.name.to_string()).collect::<Vec<_>>();
     assert_eq!(types("t"), ["storage.tmpfs"]);
     assert_eq!(types("c"), ["container.chroot", "container.nspawn"]);
     assert_eq!(types("d"), ["container.chroot"]);
     assert_eq!(types("e"), ["container.chroot"]);
-    let info = |at: usize| analysis.documents[0].entries[at].info.as_ref().map(|info| info.name);
-    assert_eq!((info(0), info(1), info(3)), (Some("storage.tmpfs"), None, None));
+    let info = |at: usize| analysis.documents[0].entries[at].info.as_ref().map(|info| info.name.to_string());
+    assert_eq!((info(0), info(1), info(3)), (Some("storage.tmpfs".to_owned()), None, None));
 }
 
 #[test]

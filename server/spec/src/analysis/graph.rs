@@ -54,7 +54,7 @@ pub(super) fn circles(edges: &[Vec<usize>]) -> Vec<Vec<usize>> {
 }
 
 /// Tells each circle of roles that depend on each other, by reference or `needs`.
-pub(super) fn check(roles: &[RoleInstance], documents: &[Document], diagnostics: &mut Vec<Diagnostic>) {
+pub(super) fn check(roles: &[&RoleInstance], documents: &[Document], diagnostics: &mut Vec<Diagnostic>) {
     let index: HashMap<&str, usize> = roles.iter().enumerate().map(|(at, role)| (&*role.name, at)).collect();
     let edges: Vec<Vec<usize>> = roles
         .iter()
@@ -72,7 +72,7 @@ pub(super) fn check(roles: &[RoleInstance], documents: &[Document], diagnostics:
         let circle: Vec<usize> = circle.iter().cycle().skip(first).take(circle.len()).copied().collect();
         let names: Vec<&Arc<str>> = circle.iter().chain(circle.first()).map(|role| &roles[*role].name).collect();
         let path: Vec<&str> = names.iter().map(|name| &***name).collect();
-        let mut steps = circle.iter().zip(&names[1..]).map(|(role, target)| (edge(&roles[*role], target, documents), *target));
+        let mut steps = circle.iter().zip(&names[1..]).map(|(role, target)| (edge(roles[*role], target, documents), *target));
         let Some((span, _)) = steps.next() else { continue };
         let message = match circle.len() {
             1 => format!("`{}` depends on itself", path[0]),

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use super::interpolate;
 use super::reader::{At, Reader, Resolved};
-use super::roles::Instance;
+use super::roles::{Composite, Instance};
 use super::shape_check::list_with_verb;
-use super::{Entry, RoleInstance, State};
+use super::{CompositeInstance, Entry, Phases, RoleInstance, State};
 use crate::diagnostic::{Code, Diagnostic, Edit, Fix};
 use crate::model::{ROLE_KEYS, RoleNode, left_out, words};
 use crate::shape::{KIND, Shape, TypeInfo};
@@ -47,21 +47,21 @@ pub(super) fn types(reader: &mut Reader<'_>, node: &RoleNode, file: FileId) -> O
         reader.tell(at, diagnostic.help("`is: COLLECTION` with `kind: ${vars.kind}` can"));
         return None;
     }
-    if let Some(info) = world.catalog.get(&written) {
+    let catalog = world.catalog(file);
+    if let Some(info) = catalog.get(&written) {
         if let Some(kind) = node.kind {
             let message = format!("`{KIND}` chooses within a collection, and `{written}` is a role type already");
             let collection = info.collection();
-            let diagnostic = Diagnostic::error(Code::UnknownKey, tree.node(kind).span, message).fix(
-                format!("Change to `{collection}`"),
-                span,
-                collection,
-            );
+            let mut diagnostic = Diagnostic::error(Code::UnknownKey, tree.node(kind).span, message);
+            if info.home.is_none() {
+                diagnostic = diagnostic.fix(format!("Change to `{collection}`"), span, collection);
+            }
             reader.diagnostics.push(diagnostic);
         }
         return Some(vec![info.clone()]);
     }
-    if !world.catalog.is_collection(&written) {
-        reader.diagnostics.push(unknown_type(reader.world.catalog, &written, span));
+    if !catalog.is_collection(&written) {
+        reader.diagnostics.push(unknown_type(catalog, &written, span));
         return None;
     }
     match node.kind {
@@ -71,7 +71,7 @@ pub(super) fn types(reader: &mut Reader<'_>, node: &RoleNode, file: FileId) -> O
 }
 
 fn unknown_type(catalog: &crate::shape::Catalog, written: &str, span: Span) -> Diagnostic {
-    let names = || catalog.types().map(|info| info.name);
+    let names = || catalog.types().map(|info| &*info.name);
     let by_last = || names().find(|name| name.split_once('.').is_some_and(|(_, last)| last == written));
     let near = by_last()
         .or_else(|| crate::nearest::nearest(written, names().chain(catalog.collections())))
@@ -92,13 +92,13 @@ fn unknown_type(catalog: &crate::shape::Catalog, written: &str, span: Span) -> D
 fn of_kind(reader: &mut Reader<'_>, at: At, collection: &str) -> Option<Arc<TypeInfo>> {
     let kind = reader.read(at, &Shape::Text { secret: false })?;
     let kind = kind.as_text()?;
-    let catalog = reader.world.catalog;
+    let catalog = reader.world.catalog(at.file);
     // `kind: storage.btrfs` says it twice, and is understood.
     let name = if kind.contains('.') { kind.to_string() } else { format!("{collection}.{kind}") };
     if let Some(info) = catalog.get(&name).filter(|info| info.collection() == collection) {
         return Some(info.clone());
     }
-    let kinds: Vec<&str> = catalog.types().filter(|info| info.collection() == collection).map(|info| kind_of(info)).collect();
+    let kinds: Vec<&str> = catalog.of_collection(collection).map(|info| info.kind()).collect();
     let span = reader.span(at);
     let mut diagnostic = Diagnostic::error(Code::UnknownRoleType, span, format!("there is no {collection} of the kind `{kind}`"));
     diagnostic = match reader.nearest(kind, kinds.iter().copied()) {
@@ -109,17 +109,13 @@ fn of_kind(reader: &mut Reader<'_>, at: At, collection: &str) -> Option<Arc<Type
     None
 }
 
-/// The part of a role type behind its collection.
-fn kind_of(info: &TypeInfo) -> &'static str {
-    info.name.split_once('.').map_or(info.name, |(_, kind)| kind)
-}
-
 /// The types of a collection that the keys of an abstract role fit.
 fn abstract_types(reader: &mut Reader<'_>, node: &RoleNode, at: At, collection: &str) -> Option<Types> {
     let world = reader.world;
     let tree = world.tree(at.file);
     let keys: Vec<&str> = node.params.iter().filter_map(|(key, _)| tree.scalar(*key).map(|key| &**key)).collect();
-    let candidates = world.catalog.candidates(collection, &keys);
+    let catalog = world.catalog(at.file);
+    let candidates = catalog.candidates(collection, &keys);
     if !candidates.is_empty() {
         return Some(candidates.into_iter().cloned().collect());
     }
@@ -127,7 +123,7 @@ fn abstract_types(reader: &mut Reader<'_>, node: &RoleNode, at: At, collection: 
         return None;
     }
     let span = reader.span(at);
-    let of_collection = || world.catalog.types().filter(|info| info.collection() == collection);
+    let of_collection = || catalog.of_collection(collection);
     let strangers: Vec<&str> =
         keys.iter().copied().filter(|key| of_collection().all(|info| info.record.field(key).is_none())).collect();
     let message = match strangers.is_empty() {
@@ -158,7 +154,7 @@ fn abstract_types(reader: &mut Reader<'_>, node: &RoleNode, at: At, collection: 
             }
             // What is shared counts for a kind, what is strange to it more against it.
             let shared = keys.len() - unknown.len();
-            ((unknown.len() * 2 + missing.len()) as isize - shared as isize, format!("{} {}", kind_of(info), lacks.join(" and ")))
+            ((unknown.len() * 2 + missing.len()) as isize - shared as isize, format!("{} {}", info.kind(), lacks.join(" and ")))
         })
         .collect();
     near.sort_by_key(|(distance, _)| *distance);
@@ -167,21 +163,81 @@ fn abstract_types(reader: &mut Reader<'_>, node: &RoleNode, at: At, collection: 
     None
 }
 
-/// Reads an instance's own keys and its parameters.
-pub(super) fn read(reader: &mut Reader<'_>, instance: &Instance, node: &RoleNode, entry: &Entry) -> RoleInstance {
-    let file = instance.entry.0;
-    let world = reader.world;
-    let tree = world.tree(file);
-    let state = node.state.and_then(|state| read_state(reader, reader.at(file, state))).unwrap_or_default();
+/// The state that an entry itself asks for.
+pub(super) fn own_state(reader: &mut Reader<'_>, node: &RoleNode, file: FileId) -> State {
+    node.state.and_then(|state| read_state(reader, reader.at(file, state))).unwrap_or_default()
+}
+
+/// The keys that belong to every role, besides `is` and `state`.
+struct Common {
+    disposable: bool,
+    why: Option<Arc<str>>,
+    needs: Vec<Arc<str>>,
+}
+
+fn common(reader: &mut Reader<'_>, node: &RoleNode, file: FileId) -> Common {
     let disposable = match node.disposable.and_then(|node| reader.read(reader.at(file, node), &Shape::Bool)) {
         Some(Value { data: Data::Bool(value), .. }) => value,
         _ => false,
     };
     let why = node.why.and_then(|node| match reader.read(reader.at(file, node), &Shape::Text { secret: false }) {
         Some(Value { data: Data::Text(text), .. }) => Some(text),
-        _ => tree.scalar(node).cloned(),
+        _ => reader.world.tree(file).scalar(node).cloned(),
     });
     let needs = node.needs.map(|needs| read_needs(reader, reader.at(file, needs))).unwrap_or_default();
+    Common { disposable, why, needs }
+}
+
+/// Reads what an entry gives to a composite role.
+pub(super) fn read_composite(
+    reader: &mut Reader<'_>,
+    used: &Composite,
+    number: usize,
+    node: &RoleNode,
+    entry: &Entry,
+) -> CompositeInstance {
+    let (file, world) = (used.entry.0, reader.world);
+    let Common { disposable, why, needs } = common(reader, node, file);
+    let at = reader.at(file, node.value);
+    let own = At { node: world.tree(file).target(at.node), ..at };
+    let tree = world.tree(file);
+    let definition = &world.definitions.all[used.definition];
+    let mut params: Params = Vec::with_capacity(node.params.len());
+    for pair in &node.params {
+        let name = tree.scalar(pair.0);
+        let known = name.and_then(|name| definition.role.params.iter().position(|param| param.name == *name));
+        match (known, name, used.main) {
+            // It is read once, and kept for the role's own files.
+            (Some(nth), Some(name), Some(_)) => {
+                if let Ok(Some(typed)) = reader.argument(number, nth) {
+                    params.push((name.clone(), typed.value.clone()));
+                }
+            }
+            _ => {
+                reader.record(own, &[*pair], &used.info.record, &used.info.name, &other_keys());
+            }
+        }
+    }
+    tell_missing(reader, node, file, &used.info, entry);
+    CompositeInstance {
+        name: used.name.clone(),
+        entry: used.entry,
+        name_span: entry.name_span,
+        info: used.info.clone(),
+        state: used.state,
+        disposable,
+        why,
+        needs,
+        part_of: None,
+        params,
+    }
+}
+
+/// Reads an instance's own keys and its parameters.
+pub(super) fn read(reader: &mut Reader<'_>, instance: &Instance, node: &RoleNode, entry: &Entry) -> RoleInstance {
+    let file = instance.entry.0;
+    let state = own_state(reader, node, file);
+    let Common { disposable, why, needs } = common(reader, node, file);
     let at = reader.at(file, node.value);
     let (types, params) = match &instance.types[..] {
         [info] => (vec![info.clone()], parameters(reader, node, at, info, entry)),
@@ -198,6 +254,9 @@ pub(super) fn read(reader: &mut Reader<'_>, instance: &Instance, node: &RoleNode
         needs,
         disposable,
         params,
+        part_of: None,
+        phases: Phases::ALL,
+        literal: false,
     }
 }
 
@@ -261,7 +320,10 @@ fn read_needs(reader: &mut Reader<'_>, at: At) -> Vec<Arc<str>> {
                 }
             }
             Resolved::Broken => {}
-            Resolved::Output { at, .. } | Resolved::Template { at, .. } => {
+            Resolved::Output { at, .. }
+            | Resolved::Template { at, .. }
+            | Resolved::Typed { at, .. }
+            | Resolved::Unknown { at, .. } => {
                 reader.error(at, Code::WrongReference, "`needs` names roles, not their outputs");
             }
             Resolved::Scalar { at, .. } | Resolved::Collection(at) => {
@@ -277,16 +339,24 @@ fn read_needs(reader: &mut Reader<'_>, at: At) -> Vec<Arc<str>> {
 fn parameters(reader: &mut Reader<'_>, node: &RoleNode, at: At, info: &TypeInfo, entry: &Entry) -> Params {
     // An alias for a whole role is read where its anchor is: its keys stand there.
     let own = At { node: reader.world.tree(at.file).target(at.node), ..at };
-    let others: Vec<&str> = ROLE_KEYS.iter().map(|(name, _)| *name).filter(|name| *name != KIND).collect();
-    let values = reader.record(own, &node.params, &info.record, info.name, &others);
-    let missing = reader.missing(at.file, &node.params, &info.record);
-    if !missing.is_empty() && !reader.world.tree(at.file).is_damaged(node.reach) {
+    let values = reader.record(own, &node.params, &info.record, &info.name, &other_keys());
+    tell_missing(reader, node, at.file, info, entry);
+    values
+}
+
+/// The keys besides a type's own, for suggestions.
+fn other_keys() -> Vec<&'static str> {
+    ROLE_KEYS.iter().map(|(name, _)| *name).filter(|name| *name != KIND).collect()
+}
+
+fn tell_missing(reader: &mut Reader<'_>, node: &RoleNode, file: FileId, info: &TypeInfo, entry: &Entry) {
+    let missing = reader.missing(file, &node.params, &info.record);
+    if !missing.is_empty() && !reader.world.tree(file).is_damaged(node.reach) {
         let message = format!("{} missing in this {}", list_with_verb(&missing), info.name);
         let mut diagnostic = Diagnostic::error(Code::MissingKey, entry.name_span, message);
-        diagnostic.fixes.extend(addition(reader, node, at.file, &missing));
+        diagnostic.fixes.extend(addition(reader, node, file, &missing));
         reader.diagnostics.push(diagnostic);
     }
-    values
 }
 
 /// The edit that writes missing keys below `is:`.

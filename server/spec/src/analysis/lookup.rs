@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use super::VarUse;
+use super::composite::typed::{Typed, inner};
 use super::interpolate::{self, Expr};
-use super::reader::{At, Reader, Resolved, Via};
+use super::reader::{At, EachValue, Reader, Resolved, Via};
 use crate::diagnostic::{Code, Diagnostic};
-use crate::shape::OutputInfo;
+use crate::shape::{RefKind, Shape};
 use crate::text::Span;
 use crate::tree::NodeKind;
-use crate::value::OutputRef;
+use crate::value::{OutputRef, Part};
 
 /// What an interpolation stands for.
 pub(super) enum Found {
@@ -18,7 +19,13 @@ pub(super) enum Found {
     /// A text.
     Text(Arc<str>),
     /// An output of another role.
-    Output(OutputRef, &'static OutputInfo),
+    Output(OutputRef, RefKind),
+    /// A text that holds outputs, with the kind of the first if it begins with one.
+    Parts(Vec<Part>, Option<RefKind>),
+    /// A parameter of a composite role.
+    Typed(Arc<Typed>),
+    /// A parameter of a composite role that is read without a use of it.
+    Unknown(Shape),
     /// A mistake that was told.
     Nothing,
 }
@@ -57,27 +64,43 @@ impl Reader<'_> {
                     Found::Nothing
                 }
             },
+            Expr::Var(name, _) if self.in_a_role() => {
+                let message = format!("there is no variable `{name}` here: a role knows only its parameters");
+                let diagnostic = Diagnostic::error(Code::UnknownReference, span, message)
+                    .help(format!("declare it under `parameters:` of `role.yml`, and use it as `${{{name}}}`"));
+                self.tell(at, diagnostic);
+                Found::Nothing
+            }
             Expr::Var(name, keys) => self.variable(at, name, &keys, span),
             Expr::EachKey => match self.each {
                 Some(each) => Found::Text(each.key.clone()),
                 None => self.no_loop(at, span),
             },
             Expr::EachValue(keys) => match self.each {
-                Some(each) => {
-                    let found = Self::used(at, each.value, span, self.world.tree(each.value.file).node(each.value.node).span);
-                    self.descend(at, found, &keys, span)
-                }
+                Some(each) => match &each.value {
+                    EachValue::At(value) => {
+                        let found = Self::used(at, *value, span, self.world.tree(value.file).node(value.node).span);
+                        self.descend(at, found, &keys, span)
+                    }
+                    EachValue::Typed(typed) => self.within_typed(at, typed.clone(), &keys, span),
+                    EachValue::Unknown(shape) => self.within_unknown(shape.clone(), &keys),
+                },
                 None => self.no_loop(at, span),
             },
+            Expr::Output { role, index: None, output } if self.is_parameter(role) => {
+                let keys: Vec<&str> = output.split('.').filter(|key| !key.is_empty()).collect();
+                match self.parameter(at, role, span) {
+                    Found::Typed(typed) => self.within_typed(at, typed, &keys, span),
+                    Found::Unknown(shape) => self.within_unknown(shape, &keys),
+                    other => other,
+                }
+            }
             Expr::Output { role, index, output } => {
                 let index = match index {
                     Some("each.key" | "each.value") if self.each.is_some() => self.each.map(|each| each.key.clone()),
                     index => index.map(Arc::from),
                 };
-                match self.output(at, role, index.as_deref(), output, span) {
-                    Some((output, info)) => Found::Output(output, info),
-                    None => Found::Nothing,
-                }
+                self.output(at, role, index.as_deref(), output, span)
             }
         }
     }
@@ -125,6 +148,24 @@ impl Reader<'_> {
         let origin = self.world.tree(var.file).node(var.key).span;
         let found = Self::used(at, value, span, origin);
         self.descend(at, found, keys, span)
+    }
+
+    /// Follows keys into a parameter.
+    fn within_typed(&mut self, at: At, typed: Arc<Typed>, keys: &[&str], span: Span) -> Found {
+        let mut typed = typed;
+        for key in keys {
+            let Some(found) = typed.get(key) else {
+                self.tell(at, Diagnostic::error(Code::UnknownReference, span, format!("there is no `{key}` in it")));
+                return Found::Nothing;
+            };
+            typed = Arc::new(found);
+        }
+        Found::Typed(typed)
+    }
+
+    /// Follows keys into the shape of a parameter.
+    fn within_unknown(&mut self, shape: Shape, keys: &[&str]) -> Found {
+        Found::Unknown(keys.iter().fold(shape, |shape, key| inner(&shape, Some(key)).clone()))
     }
 
     /// Follows keys into a value.

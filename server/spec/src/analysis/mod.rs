@@ -5,6 +5,7 @@
 //! then the graph they make. Each stage goes on with what the one before could make out, and keeps silent
 //! about what follows from a mistake already told.
 
+mod composite;
 mod files;
 mod graph;
 mod ignore;
@@ -27,6 +28,7 @@ use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+pub use self::composite::lookup::{ROLE_FILE, ROLES, TASKS_FILE};
 pub use self::ignore::Ignore;
 use self::reader::{Budget, Outputs, Reader, World};
 use self::roles::Roles;
@@ -52,6 +54,12 @@ pub trait Loader: Sync {
     ///
     /// In words, why it cannot be had.
     fn load(&self, path: &Path) -> Result<Arc<str>, String>;
+
+    /// The names of the folders in a folder that hold a `role.yml`: its composite roles. None if there is no such folder.
+    fn roles(&self, folder: &Path) -> Option<Vec<String>> {
+        let _ = folder;
+        None
+    }
 
     /// An environment variable, for `${env.X}`.
     fn env(&self, name: &str) -> Option<String>;
@@ -98,9 +106,13 @@ impl Document {
 }
 
 /// What a file says, beside its [`Document`], and the file that first included it.
+#[derive(Debug)]
 struct Loaded {
     model: Model,
     parent: Option<FileId>,
+    part: files::Part,
+    /// The composite roles that it can name.
+    scope: Arc<composite::lookup::Roles>,
 }
 
 /// A place where a role is named.
@@ -179,6 +191,64 @@ pub struct RoleInstance {
     /// Its own parameters (not `is`, `why` and the like, nor `kind`), checked and read:
     /// what is missing has no key; what could not be read is left out, with a diagnostic.
     pub params: Vec<(Arc<str>, Value)>,
+    /// The composite role that it is a part of: an index into [`Analysis::composites`].
+    pub part_of: Option<usize>,
+    /// For which of the states that can be asked for it takes part.
+    pub phases: Phases,
+    /// Whether its own state holds even where all roles are asked to be absent: a composite role writes it for that.
+    pub literal: bool,
+}
+
+/// A use of a composite role. What it is made of are role instances of their own.
+#[derive(Clone, Debug)]
+pub struct CompositeInstance {
+    /// `box`, or `boxes[a]` for an instance of a loop, or `outer/box` for one that is a part itself.
+    pub name: Arc<str>,
+    /// The entry it comes from: an index into [`Document::entries`] of that file.
+    pub entry: (FileId, usize),
+    /// Where its name stands.
+    pub name_span: Span,
+    /// The role as it is described.
+    pub info: Arc<TypeInfo>,
+    /// Why it is there.
+    pub why: Option<Arc<str>>,
+    /// The state it asks for.
+    pub state: State,
+    /// Whether the data of all its parts may be destroyed without asking again.
+    pub disposable: bool,
+    /// Names of role instances that come before all its parts.
+    pub needs: Vec<Arc<str>>,
+    /// The composite role that it is a part of.
+    pub part_of: Option<usize>,
+    /// What it is given, as far as it could be read.
+    pub params: Vec<(Arc<str>, Value)>,
+}
+
+/// Some of the states that can be asked for: `present` for what `plan` and `apply` do, `absent`, and `info` for looking.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Phases(u8);
+
+impl Phases {
+    /// All of them.
+    pub const ALL: Phases = Phases(0b111);
+    /// None of them.
+    pub const NONE: Phases = Phases(0);
+
+    /// One of them.
+    pub fn only(state: State) -> Phases {
+        Phases(1 << state as u8)
+    }
+
+    /// Whether it is one of them.
+    pub fn contains(self, state: State) -> bool {
+        self.0 & (1 << state as u8) != 0
+    }
+
+    /// All of these but one.
+    #[must_use]
+    pub fn without(self, state: State) -> Phases {
+        Phases(self.0 & !(1 << state as u8))
+    }
 }
 
 /// A variable of the spec and its value.
@@ -207,6 +277,14 @@ pub struct Analysis {
     pub vars: Vec<Variable>,
     /// The role instances of all files, in the order written; only those whose type is known.
     pub roles: Vec<RoleInstance>,
+    /// What takes the place of some of them for a state that is asked for, where composite roles write that.
+    pub instead: Vec<RoleInstance>,
+    /// The uses of composite roles; one that is a part of another stands behind it.
+    pub composites: Vec<CompositeInstance>,
+    /// The role types that each file can name, composite ones among them.
+    pub catalogs: Vec<Arc<Catalog>>,
+    /// Whether what was read is a composite role by itself, and no spec.
+    pub is_role: bool,
     /// The mistakes, sorted by file and place.
     pub diagnostics: Vec<Diagnostic>,
     /// Where roles are named.
@@ -223,6 +301,16 @@ impl Analysis {
     /// The file of that number.
     pub fn document(&self, file: FileId) -> Option<&Document> {
         self.documents.get(file.0 as usize)
+    }
+
+    /// The instance of that number: those that take the place of others stand behind all others.
+    pub fn role(&self, number: usize) -> Option<&RoleInstance> {
+        self.roles.get(number).or_else(|| self.instead.get(number.checked_sub(self.roles.len())?))
+    }
+
+    /// The role types that a file can name.
+    pub fn catalog(&self, file: FileId) -> Option<&Arc<Catalog>> {
+        self.catalogs.get(file.0 as usize)
     }
 
     /// Whether one of the mistakes is an error, so that nothing can be planned.
@@ -243,14 +331,17 @@ pub struct Request<'a> {
 
 /// Reads and checks a spec with all it includes.
 pub fn analyse(request: &Request<'_>, catalog: &Catalog, loader: &dyn Loader) -> Analysis {
-    let files::Files { documents, loaded, links, mut diagnostics } = files::load(request, catalog, loader);
+    let files::Files { documents, loaded, links, mut diagnostics, definitions, catalogs, .. } =
+        files::load(request, catalog, loader);
     let mut budget = Budget::default();
     let mut vars = vars::collect(&loaded, &documents, &mut diagnostics);
     let mut analysis = Analysis { keep: DEFAULT_KEEP, includes: links, ..Analysis::default() };
-    analysis.vars = variables(&mut vars, &documents, catalog, loader, &mut budget, &mut diagnostics, &mut analysis.var_uses);
+    analysis.is_role = loaded.first().is_some_and(|first| first.part != files::Part::Spec);
+    let readable = Readable { documents: &documents, catalogs: &catalogs, definitions: &definitions, loader };
+    analysis.vars = variables(&mut vars, &readable, &mut budget, &mut diagnostics, &mut analysis.var_uses);
 
-    let world = World { documents: &documents, vars: &vars, catalog, loader };
-    for (number, file) in loaded.iter().enumerate() {
+    let world = readable.world(&vars);
+    for (number, file) in loaded.iter().enumerate().filter(|(_, file)| file.part == files::Part::Spec) {
         let mut reader = Reader::new(&world, &mut budget, Outputs::Not("a spec's header must be known before anything is done"));
         let header = header(&mut reader, FileId(number as u32), &file.model);
         diagnostics.extend(reader.diagnostics);
@@ -271,13 +362,21 @@ pub fn analyse(request: &Request<'_>, catalog: &Catalog, loader: &dyn Loader) ->
         var_uses: Vec::new(),
     };
     let index = roles.index();
-    let instances = roles.read(&index);
+    let read = roles.read(&index);
     let Roles { diagnostics: found, references, var_uses, .. } = roles;
     diagnostics.extend(found);
     analysis.references = references;
     analysis.var_uses.extend(var_uses);
-    analysis.roles = instances;
-    graph::check(&analysis.roles, &documents, &mut diagnostics);
+    (analysis.roles, analysis.instead, analysis.composites) = (read.roles, read.instead, read.composites);
+    let (roles, instead) = (&analysis.roles, &analysis.instead);
+    graph::check(&roles.iter().collect::<Vec<_>>(), &documents, &mut diagnostics);
+    for state in [State::Present, State::Absent, State::Info] {
+        if instead.iter().any(|role| role.phases.contains(state)) {
+            let there: Vec<&RoleInstance> = roles.iter().chain(instead).filter(|role| role.phases.contains(state)).collect();
+            graph::check(&there, &documents, &mut diagnostics);
+        }
+    }
+    drop(index);
 
     // A loop reads the same places once for each instance.
     let mut seen = HashSet::new();
@@ -294,6 +393,7 @@ pub fn analyse(request: &Request<'_>, catalog: &Catalog, loader: &dyn Loader) ->
     cap(&mut diagnostics);
     analysis.diagnostics = diagnostics;
     analysis.documents = documents;
+    analysis.catalogs = catalogs;
     analysis
 }
 
@@ -325,19 +425,33 @@ fn cap(diagnostics: &mut Vec<Diagnostic>) {
     sort(diagnostics);
 }
 
+/// What a world is made of besides the variables.
+struct Readable<'a> {
+    documents: &'a [Document],
+    catalogs: &'a [Arc<Catalog>],
+    definitions: &'a composite::Definitions,
+    loader: &'a dyn Loader,
+}
+
+impl<'a> Readable<'a> {
+    fn world(&self, vars: &'a vars::Vars) -> World<'a> {
+        let Readable { documents, catalogs, definitions, loader } = *self;
+        World { documents, vars, catalogs, definitions, loader }
+    }
+}
+
 /// Evaluates all variables; those with a mistake are marked, so that their uses are not told again.
 fn variables(
     vars: &mut vars::Vars,
-    documents: &[Document],
-    catalog: &Catalog,
-    loader: &dyn Loader,
+    readable: &Readable<'_>,
     budget: &mut Budget,
     diagnostics: &mut Vec<Diagnostic>,
     var_uses: &mut Vec<VarUse>,
 ) -> Vec<Variable> {
     let mut broken = Vec::new();
     let mut values = Vec::with_capacity(vars.order.len());
-    let world = World { documents, vars, catalog, loader };
+    let Readable { documents, catalogs, definitions, loader } = *readable;
+    let world = World { documents, vars, catalogs, definitions, loader };
     for name in &vars.order {
         let Some(var) = vars.get(name).filter(|var| !var.broken) else { continue };
         let mut reader = Reader::new(&world, budget, Outputs::Not("a variable must be known before anything is done"));

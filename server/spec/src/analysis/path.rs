@@ -42,7 +42,7 @@ impl Reader<'_> {
                     diagnostic = diagnostic.fix(format!("Change to `{relative}`"), span, edit);
                 }
                 if let Outputs::Of(roles) = self.outputs
-                    && let Some(output) = roles.first_output(text)
+                    && let Some(output) = roles.first_output(self.world.definitions, self.frame, text)
                 {
                     let output = format!("${{{text}.{output}}}");
                     diagnostic.help = Some(format!("to mean the role of that name, write {output}"));

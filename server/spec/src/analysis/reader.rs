@@ -2,19 +2,21 @@
 
 use std::sync::Arc;
 
+use super::composite::Definitions;
+use super::composite::typed::Typed;
 use super::interpolate::{self, Piece};
 use super::lookup::Found;
-use super::roles::RoleIndex;
+use super::roles::{Frame, ROOT, RoleIndex};
 use super::{Document, Loader, VarUse};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::nearest::nearest;
-use crate::shape::{Catalog, RefKind};
+use crate::shape::{Catalog, RefKind, Shape};
 use crate::text::{FileId, Span};
 use crate::tree::{NodeId, NodeKind, Style, Tree};
-use crate::value::{OutputRef, Part};
+use crate::value::{Data, OutputRef, Part};
 
 /// How many values one analysis may produce, so that variables within variables cannot grow without end.
-const MAX_STEPS: usize = 1_500_000;
+const MAX_STEPS: usize = 6_000_000;
 /// How many bytes of text one analysis may put together.
 const MAX_TEXT: usize = 64 << 20;
 /// How deep values and variables may be nested together.
@@ -28,13 +30,19 @@ const MAX_COMPARED: usize = 300_000;
 pub(super) struct World<'a> {
     pub documents: &'a [Document],
     pub vars: &'a super::vars::Vars,
-    pub catalog: &'a Catalog,
+    pub catalogs: &'a [Arc<Catalog>],
+    pub definitions: &'a Definitions,
     pub loader: &'a dyn Loader,
 }
 
 impl World<'_> {
     pub fn document(&self, file: FileId) -> &Document {
         &self.documents[file.0 as usize]
+    }
+
+    /// The role types that a file can name.
+    pub fn catalog(&self, file: FileId) -> &Catalog {
+        &self.catalogs[file.0 as usize]
     }
 
     pub fn tree(&self, file: FileId) -> &Tree {
@@ -63,7 +71,18 @@ pub(super) struct Via {
 #[derive(Clone, Debug)]
 pub(super) struct Each {
     pub key: Arc<str>,
-    pub value: At,
+    pub value: EachValue,
+}
+
+/// What an item of a loop is.
+#[derive(Clone, Debug)]
+pub(super) enum EachValue {
+    /// What is written there.
+    At(At),
+    /// A part of a parameter.
+    Typed(Arc<Typed>),
+    /// Known only where the role is used.
+    Unknown(Shape),
 }
 
 /// A node after interpolation.
@@ -76,6 +95,10 @@ pub(super) enum Resolved {
     Output { output: OutputRef, kind: RefKind, at: At },
     /// A text that holds outputs; with the kind of the first, if it begins with one.
     Template { parts: Vec<Part>, first: Option<RefKind>, at: At },
+    /// A parameter of a composite role.
+    Typed { typed: Arc<Typed>, at: At },
+    /// A parameter of a composite role that is read without a use of it: only its shape is known.
+    Unknown { shape: Shape, at: At },
     /// A mistake that was told.
     Broken,
 }
@@ -108,6 +131,10 @@ pub(super) struct Reader<'a> {
     pub world: &'a World<'a>,
     pub budget: &'a mut Budget,
     pub outputs: Outputs<'a>,
+    /// The roles as far as they are known, for the parameters of composite ones.
+    pub index: Option<&'a RoleIndex>,
+    /// In which names are looked up: an index into [`RoleIndex::frames`].
+    pub frame: usize,
     pub each: Option<&'a Each>,
     /// The entry that is read, for the record of references.
     pub role: Option<Arc<str>>,
@@ -117,6 +144,8 @@ pub(super) struct Reader<'a> {
     pub depth: usize,
     /// Set while values are read that are checked again where they are used.
     pub lenient: bool,
+    /// Set when a value was left out because the parameter that it is has none.
+    pub omitted: bool,
 }
 
 impl<'a> Reader<'a> {
@@ -125,6 +154,11 @@ impl<'a> Reader<'a> {
             world,
             budget,
             outputs,
+            index: match outputs {
+                Outputs::Of(index) => Some(index),
+                Outputs::Not(_) => None,
+            },
+            frame: ROOT,
             each: None,
             role: None,
             diagnostics: Vec::new(),
@@ -132,7 +166,13 @@ impl<'a> Reader<'a> {
             var_uses: Vec::new(),
             depth: 0,
             lenient: false,
+            omitted: false,
         }
+    }
+
+    /// The names that can be used here; none before there are roles.
+    pub fn names(&self) -> Option<&'a Frame> {
+        self.index.map(|index| &index.frames[self.frame])
     }
 
     pub fn at(&self, file: FileId, node: NodeId) -> At {
@@ -250,7 +290,14 @@ impl<'a> Reader<'a> {
                         continue;
                     }
                     Found::Text(text) => return Resolved::Scalar { text, plain: true, at },
-                    Found::Output(output, info) => return Resolved::Output { output, kind: info.kind, at },
+                    Found::Output(output, kind) => return Resolved::Output { output, kind, at },
+                    Found::Parts(parts, first) => return Resolved::Template { parts, first, at },
+                    Found::Typed(typed) => {
+                        let origin = typed.value.span;
+                        let used = self.span(at);
+                        return Resolved::Typed { typed, at: At { via: Some(Via { used, origin }), ..at } };
+                    }
+                    Found::Unknown(shape) => return Resolved::Unknown { shape, at },
                     Found::Nothing => return Resolved::Broken,
                 }
             }
@@ -263,7 +310,7 @@ impl<'a> Reader<'a> {
         let mut parts: Vec<Part> = Vec::new();
         let mut text = String::new();
         let mut first = None;
-        let (mut broken, mut paid) = (false, 0);
+        let (mut broken, mut unknown, mut paid) = (false, false, 0);
         if pieces.len() > MAX_PIECES {
             self.error(at, Code::TooLarge, format!("a text can hold up to {} interpolations", MAX_PIECES / 2));
             return Resolved::Broken;
@@ -283,14 +330,33 @@ impl<'a> Reader<'a> {
                 Piece::Expr(inner, nth) => match self.value(at, inner, places.get(*nth).copied()) {
                     Found::Text(value) => text.push_str(&value),
                     Found::Nothing => broken = true,
-                    Found::Output(output, info) => {
-                        if !text.is_empty() {
-                            parts.push(Part::Text(std::mem::take(&mut text).into()));
-                        }
+                    Found::Output(output, kind) => {
                         if place == 0 {
-                            first = Some(info.kind);
+                            first = Some(kind);
                         }
-                        parts.push(Part::Output(output));
+                        append(&mut parts, &mut text, Part::Output(output));
+                    }
+                    Found::Parts(found, kind) => {
+                        if place == 0 {
+                            first = kind;
+                        }
+                        found.into_iter().for_each(|part| append(&mut parts, &mut text, part));
+                    }
+                    Found::Typed(typed) => match self.parts_of(at, &typed) {
+                        Some(found) => {
+                            if place == 0 && matches!(&*typed.shape, Shape::Path | Shape::Reference(_)) {
+                                first = Some(RefKind::Directory).filter(|_| matches!(found[..], [Part::Output(_), ..]));
+                            }
+                            found.into_iter().for_each(|part| append(&mut parts, &mut text, part));
+                        }
+                        None => broken = true,
+                    },
+                    Found::Unknown(shape) => {
+                        unknown = true;
+                        if matches!(shape, Shape::List(_) | Shape::Map(_) | Shape::Record(_) | Shape::Text { secret: true }) {
+                            self.error(at, Code::Interpolation, format!("{} cannot be put into a text", shape.words()));
+                            broken = true;
+                        }
                     }
                     Found::At(found) => match self.text_of(found) {
                         Some(value) => text.push_str(&value),
@@ -307,6 +373,9 @@ impl<'a> Reader<'a> {
         if broken {
             return Resolved::Broken;
         }
+        if unknown {
+            return Resolved::Unknown { shape: Shape::OneOf(vec![Shape::Text { secret: false }, Shape::Any]), at };
+        }
         if parts.is_empty() {
             return Resolved::Scalar { text: text.into(), plain, at };
         }
@@ -314,6 +383,21 @@ impl<'a> Reader<'a> {
             parts.push(Part::Text(text.into()));
         }
         Resolved::Template { parts, first, at }
+    }
+
+    /// A parameter's value within a text; none if it cannot be there, which was told.
+    fn parts_of(&mut self, at: At, typed: &Typed) -> Option<Vec<Part>> {
+        let parts = typed.parts();
+        if parts.is_none() {
+            let (what, code) = match &typed.value.data {
+                Data::Secret(_) => ("a secret cannot be put into a text", Code::Secret),
+                Data::Null => ("this parameter has no value, and cannot be put into a text", Code::Interpolation),
+                Data::List(_) => ("a list cannot be put into a text", Code::Interpolation),
+                _ => ("a mapping cannot be put into a text", Code::Interpolation),
+            };
+            self.error(at, code, what);
+        }
+        parts
     }
 
     /// The text of a variable's value within a text.
@@ -336,6 +420,10 @@ impl<'a> Reader<'a> {
         self.depth -= 1;
         match resolved {
             Resolved::Scalar { text, .. } => Some(text),
+            Resolved::Typed { typed, .. } => match self.parts_of(at, &typed)?.as_slice() {
+                [Part::Text(text)] => Some(text.clone()),
+                _ => None,
+            },
             Resolved::Collection(found) => {
                 let message = match self.is_secret(found) {
                     true => "a secret cannot be put into a text".to_owned(),
@@ -352,5 +440,18 @@ impl<'a> Reader<'a> {
 
     pub fn is_secret(&self, at: At) -> bool {
         self.world.tree(at.file).follow(at.node).tag.as_deref() == Some(super::SECRET_TAG)
+    }
+}
+
+/// Adds a piece of a text: what is text is put together.
+fn append(parts: &mut Vec<Part>, text: &mut String, part: Part) {
+    match part {
+        Part::Text(more) => text.push_str(&more),
+        output @ Part::Output(_) => {
+            if !text.is_empty() {
+                parts.push(Part::Text(std::mem::take(text).into()));
+            }
+            parts.push(output);
+        }
     }
 }

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use super::interpolate;
-use super::reader::{At, Outputs, Reader};
-use super::roles::{Entered, RoleIndex};
+use super::lookup::Found;
+use super::reader::{At, Outputs, Reader, Resolved};
+use super::roles::{Entered, RoleIndex, Target};
 use crate::diagnostic::{Code, Diagnostic};
-use crate::shape::{OutputInfo, RefKind, TypeInfo};
+use crate::shape::{RefKind, Shape, TypeInfo};
 use crate::text::Span;
 use crate::value::{Data, OutputRef, Value};
 
@@ -14,9 +15,11 @@ use crate::value::{Data, OutputRef, Value};
 const LISTED: usize = 8;
 
 /// The instance that a reference names.
-struct Target<'a> {
+struct Named<'a> {
     name: Arc<str>,
     types: &'a [Arc<TypeInfo>],
+    /// The use of a composite role that it is.
+    composite: Option<usize>,
 }
 
 impl<'a> Reader<'a> {
@@ -49,17 +52,19 @@ impl<'a> Reader<'a> {
             }
         };
         if let Some(output) = output {
-            let (found, info) = self.output(at, role, index, output, inner)?;
-            if !kind.accepts(info.kind) {
-                let message = format!("`{text}` is {}, and {} is wanted here", info.kind.words(), kind.words());
-                self.error(at, Code::WrongReference, message);
-                return None;
-            }
-            return Some(Value { data: Data::Output(found), span });
+            return match self.output(at, role, index, output, inner) {
+                Found::Output(found, offered) if kind.accepts(offered) => Some(Value { data: Data::Output(found), span }),
+                Found::Output(_, offered) => {
+                    let message = format!("`{text}` is {}, and {} is wanted here", offered.words(), kind.words());
+                    self.error(at, Code::WrongReference, message);
+                    None
+                }
+                found => self.offered_as(at, found, kind),
+            };
         }
         let target = self.target(at, role, index, inner)?;
         let Some(info) = target.types.iter().find_map(|info| info.default_output(kind)) else {
-            let what = target.types.first().map_or("it", |info| info.name);
+            let what = target.types.first().map_or("it", |info| &*info.name);
             let message = format!("`{text}` is a {what}, and {} is wanted here", kind.words());
             let mut diagnostic = Diagnostic::error(Code::WrongReference, span, message);
             let offered = self.offering(kind);
@@ -69,25 +74,43 @@ impl<'a> Reader<'a> {
             self.tell(at, diagnostic);
             return None;
         };
-        let output = OutputRef { role: target.name, output: info.name.into() };
+        if let Some(composite) = target.composite {
+            let found = self.offer(at, composite, &info.name)?;
+            return match found {
+                Found::Output(found, _) => Some(Value { data: Data::Output(found), span }),
+                found => self.offered_as(at, found, kind),
+            };
+        }
+        let output = OutputRef { role: target.name, output: (&*info.name).into() };
         Some(Value { data: Data::Output(output), span })
     }
 
+    /// What a composite role offers, where a reference is wanted.
+    fn offered_as(&mut self, at: At, found: Found, kind: RefKind) -> Option<Value> {
+        let resolved = match found {
+            Found::Text(text) => Resolved::Scalar { text, plain: true, at },
+            Found::Parts(parts, first) => Resolved::Template { parts, first, at },
+            Found::Typed(typed) => Resolved::Typed { typed, at },
+            Found::Unknown(shape) => Resolved::Unknown { shape, at },
+            Found::At(_) | Found::Output(..) | Found::Nothing => return None,
+        };
+        self.check(resolved, &Shape::Reference(kind))
+    }
+
     /// An output of a role, as `${role.output}` names it. `span` is where the name is written.
-    pub fn output(
-        &mut self,
-        at: At,
-        role: &str,
-        index: Option<&str>,
-        output: &str,
-        span: Span,
-    ) -> Option<(OutputRef, &'static OutputInfo)> {
-        let target = self.target(at, role, index, span)?;
-        if let Some(info) = target.types.iter().find_map(|info| info.output(output)) {
-            return Some((OutputRef { role: target.name, output: output.into() }, info));
+    pub fn output(&mut self, at: At, role: &str, index: Option<&str>, output: &str, span: Span) -> Found {
+        let Some(target) = self.target(at, role, index, span) else { return Found::Nothing };
+        if let Some(composite) = target.composite
+            && let Some(found) = self.offer(at, composite, output)
+        {
+            return found;
         }
-        let info = target.types.first()?;
-        let names: Vec<&str> = info.outputs.iter().map(|output| output.name).collect();
+        let offer = target.types.iter().find_map(|info| info.output(output));
+        if let Some(offer) = offer.filter(|_| target.composite.is_none()) {
+            return Found::Output(OutputRef { role: target.name, output: output.into() }, offer.kind);
+        }
+        let Some(info) = target.types.first() else { return Found::Nothing };
+        let names: Vec<&str> = info.outputs.iter().map(|output| &*output.name).collect();
         let name = &target.name;
         let mut diagnostic = match output.is_empty() {
             true => {
@@ -114,7 +137,7 @@ impl<'a> Reader<'a> {
             diagnostic = diagnostic.help(format!("a {} has the outputs {}", info.name, names.join(", ")));
         }
         self.tell(at, diagnostic);
-        None
+        Found::Nothing
     }
 
     /// The instances that an item of `needs` names: one, or all of a loop.
@@ -136,19 +159,24 @@ impl<'a> Reader<'a> {
                 return Vec::new();
             }
         };
-        let Outputs::Of(index_of_roles) = self.outputs else { return Vec::new() };
+        let Outputs::Of(roles) = self.outputs else { return Vec::new() };
         if index.is_none()
-            && let Some(Entered::Loop { instances, .. }) = index_of_roles.entry(role)
+            && let Some(Entered::Loop { instances, .. }) = roles.entry(self.world.definitions, self.frame, role)
         {
             self.refer(at, role, span);
-            return instances.iter().map(|instance| index_of_roles.instances[*instance].name.clone()).collect();
+            return instances.iter().flat_map(|(_, target)| roles.leaves(*target)).collect();
         }
-        self.target(at, role, index, span).map(|target| target.name).into_iter().collect()
+        match self.target(at, role, index, span) {
+            Some(Named { composite: Some(composite), .. }) => roles.leaves(Target::Composite(composite)),
+            Some(named) => vec![named.name],
+            None => Vec::new(),
+        }
     }
 
     /// Remembers a reference for the editor.
     fn refer(&mut self, at: At, role: &str, span: Span) {
-        if at.via.is_some() {
+        // In the files of a role it is the same for every use of it.
+        if at.via.is_some() || self.names().is_some_and(|names| names.composite.is_some()) {
             return;
         }
         let written = self.world.document(span.file).source.slice(span);
@@ -159,7 +187,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The instance that is named; a diagnostic if there is none, nothing if it is there but could not be read.
-    fn target(&mut self, at: At, role: &str, index: Option<&str>, span: Span) -> Option<Target<'a>> {
+    fn target(&mut self, at: At, role: &str, index: Option<&str>, span: Span) -> Option<Named<'a>> {
         let roles = match self.outputs {
             Outputs::Of(roles) => roles,
             Outputs::Not(reason) => {
@@ -168,14 +196,15 @@ impl<'a> Reader<'a> {
                 return None;
             }
         };
-        let entry = roles.entry(role);
+        let entry = roles.entry(self.world.definitions, self.frame, role);
+        let symbolic = roles.frames[self.frame].is_symbolic();
         if entry.is_some() {
             self.refer(at, role, span);
         }
         let wrong = |code, message: String| Diagnostic::error(code, span, message);
         let diagnostic = match (entry, index) {
             (Some(Entered::Unread), _) => return None,
-            (Some(Entered::One(instance)), None) => return Some(target(roles, *instance)),
+            (Some(Entered::One(instance)), None) => return Some(named(roles, *instance)),
             (Some(Entered::One(_)), Some(index)) => wrong(
                 Code::WrongReference,
                 format!("`{role}` is no loop, so there is no `{role}[{index}]`"),
@@ -185,11 +214,10 @@ impl<'a> Reader<'a> {
                 wrong(Code::UnknownReference, format!("`{role}` is left out, because its `when` is false"))
                     .help("give this role the same `when`")
             }
-            (Some(Entered::Loop { instances, left_out }), None) => {
-                let mut names: Vec<&str> =
-                    instances.iter().take(LISTED).map(|instance| &*roles.instances[*instance].name).collect();
+            (Some(Entered::Loop { instances, left_out, .. }), None) => {
+                let mut names: Vec<String> = instances.iter().take(LISTED).map(|(key, _)| format!("{role}[{key}]")).collect();
                 if instances.len() > LISTED {
-                    names.push("…");
+                    names.push("…".to_owned());
                 }
                 let help = match (names.is_empty(), left_out.is_empty()) {
                     (false, _) => format!("name one of them: {}", names.join(", ")),
@@ -198,18 +226,20 @@ impl<'a> Reader<'a> {
                 };
                 wrong(Code::WrongReference, format!("`{role}` is a loop and stands for several roles")).help(help)
             }
-            (Some(Entered::Loop { instances, left_out }), Some(index)) => {
-                let name = format!("{role}[{index}]");
-                if let Some(instance) = roles.instance(&name) {
-                    return Some(target(roles, instance));
+            (Some(Entered::Loop { instances, by_key, left_out }), Some(index)) => {
+                let found = by_key.get(index).map(|place| instances[*place].1);
+                // Without a use of the role, the keys are not known.
+                if let Some(found) = found.or(instances.first().map(|(_, target)| *target).filter(|_| symbolic)) {
+                    return Some(named(roles, found));
                 }
-                if left_out.iter().any(|left_out| **left_out == *name) {
+                let name = format!("{role}[{index}]");
+                if left_out.iter().any(|left_out| **left_out == *index) {
                     wrong(Code::UnknownReference, format!("`{name}` is left out, because its `when` is false"))
                 } else {
-                    let near = self.nearest(&name, instances.iter().map(|instance| &*roles.instances[*instance].name));
+                    let near = self.nearest(index, instances.iter().map(|(key, _)| &**key));
                     let mut diagnostic = wrong(Code::UnknownReference, format!("the loop `{role}` has no `{index}`"));
                     if let Some(near) = near {
-                        diagnostic = diagnostic.help(format!("did you mean `{near}`?"));
+                        diagnostic = diagnostic.help(format!("did you mean `{role}[{near}]`?"));
                     }
                     diagnostic
                 }
@@ -218,8 +248,14 @@ impl<'a> Reader<'a> {
                 if self.world.documents.iter().any(|document| document.damaged_word(role)) {
                     return None;
                 }
-                let near = self.nearest(role, roles.names());
-                let diagnostic = wrong(Code::UnknownReference, format!("there is no role `{role}`"));
+                let params = self.parameters();
+                let known = roles.names(self.world.definitions, self.frame);
+                let near = self.nearest(role, known.chain(params.iter().map(|name| &**name)));
+                let message = match self.in_a_role() {
+                    true => format!("there is no part or parameter `{role}` in this role"),
+                    false => format!("there is no role `{role}`"),
+                };
+                let diagnostic = wrong(Code::UnknownReference, message);
                 let source = &self.world.document(span.file).source;
                 let text = source.text();
                 let shell =
@@ -251,14 +287,28 @@ impl<'a> Reader<'a> {
     /// Some roles that offer what is wanted.
     fn offering(&mut self, kind: RefKind) -> Vec<String> {
         let Outputs::Of(roles) = self.outputs else { return Vec::new() };
-        let offering = roles.instances.iter().take(1000).filter(|instance| {
-            instance.types.iter().any(|info| info.default_output(kind).is_some()) && Some(&instance.name) != self.role.as_ref()
-        });
-        offering.take(LISTED).map(|instance| format!("`{}`", instance.name)).collect()
+        let offers = |types: &[Arc<TypeInfo>]| types.iter().any(|info| info.default_output(kind).is_some());
+        let own = self.role.as_ref();
+        let known = roles.known(self.world.definitions, self.frame).take(1000);
+        let offering = known.filter(|(name, target)| Some(*name) != own && offers(named(roles, *target).types));
+        let mut names: Vec<String> = offering.map(|(name, _)| format!("`{name}`")).collect();
+        if self.frame != super::roles::ROOT {
+            names.sort();
+        }
+        names.truncate(LISTED);
+        names
     }
 }
 
-fn target(roles: &RoleIndex, instance: usize) -> Target<'_> {
-    let instance = &roles.instances[instance];
-    Target { name: instance.name.clone(), types: &instance.types }
+fn named(roles: &RoleIndex, target: Target) -> Named<'_> {
+    match target {
+        Target::Role(instance) => {
+            let instance = &roles.instances[instance];
+            Named { name: instance.name.clone(), types: &instance.types, composite: None }
+        }
+        Target::Composite(composite) => {
+            let used = &roles.composites[composite];
+            Named { name: used.name.clone(), types: std::slice::from_ref(&used.info), composite: Some(composite) }
+        }
+    }
 }

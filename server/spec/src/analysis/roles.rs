@@ -1,17 +1,21 @@
-//! From role entries to role instances: types, loops and conditions, before parameters are read.
+//! From role entries to role instances: types, loops, conditions and composite roles, before parameters are read.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::composite::definition::Definitions;
+use super::composite::values::Slots;
+use super::composite::{Definition, List};
+use super::files::Part;
 use super::interpolate;
-use super::reader::{At, Budget, Each, Outputs, Reader, Resolved, World};
+use super::reader::{At, Budget, Each, EachValue, Outputs, Reader, Resolved, World};
 use super::when::Conditions;
-use super::{Entry, Loaded, RoleInstance, Variable};
+use super::{CompositeInstance, Entry, Loaded, Phases, RoleInstance, State, Variable};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::model::{RoleNode, words};
-use crate::shape::TypeInfo;
+use crate::shape::{Shape, TypeInfo};
 use crate::text::{FileId, Span};
-use crate::tree::NodeKind;
+use crate::tree::{NodeId, NodeKind};
 
 /// The most role instances of one spec, loops unrolled.
 const MAX_INSTANCES: usize = 200_000;
@@ -23,16 +27,51 @@ pub(super) struct Instance {
     pub entry: (FileId, usize),
     pub each: Option<Each>,
     pub types: Vec<Arc<TypeInfo>>,
+    /// In which its names are looked up.
+    pub frame: usize,
+}
+
+/// A use of a composite role.
+pub(super) struct Composite {
+    pub name: Arc<str>,
+    /// The file and the entry in it.
+    pub entry: (FileId, usize),
+    pub each: Option<Each>,
+    pub info: Arc<TypeInfo>,
+    pub definition: usize,
+    /// The keys and values that it gives to the parameters.
+    pub params: Vec<(NodeId, NodeId)>,
+    pub slots: Slots,
+    pub state: State,
+    /// In which the names of its own entry are looked up.
+    pub frame: usize,
+    /// The frame of what it is made of; none where it is read without a use of the role that it is a part of.
+    pub main: Option<usize>,
+    /// The frames of what takes the place of that for one of the states.
+    pub instead: Vec<usize>,
+    /// The name of the entry of the spec that all this is for.
+    pub top: Span,
+}
+
+/// What a name stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Target {
+    /// An index into [`RoleIndex::instances`].
+    Role(usize),
+    /// An index into [`RoleIndex::composites`].
+    Composite(usize),
 }
 
 /// What became of an entry.
 pub(super) enum Entered {
-    /// One role: an index into [`RoleIndex::instances`].
-    One(usize),
+    /// One role.
+    One(Target),
     /// A loop.
     Loop {
-        instances: Vec<usize>,
-        /// The names of those whose `when` is false.
+        /// By the key of the item.
+        instances: Vec<(Arc<str>, Target)>,
+        by_key: HashMap<Arc<str>, usize>,
+        /// The keys of those whose `when` is false.
         left_out: Vec<Arc<str>>,
     },
     /// Its `when` is false.
@@ -41,33 +80,132 @@ pub(super) enum Entered {
     Unread,
 }
 
+/// The frame of the spec itself.
+pub(super) const ROOT: usize = 0;
+
+/// Entries that can name each other: those of the spec, or those of one list of a composite role in one use of it.
+pub(super) struct Frame {
+    /// What stands before the names of its instances: `outer/`.
+    prefix: Arc<str>,
+    /// The role, if it is one of a role.
+    pub definition: Option<(usize, List)>,
+    /// The use of the role; none for the spec, and where the role is read without a use.
+    pub composite: Option<usize>,
+    /// The entries by name, for the spec.
+    names: HashMap<Arc<str>, usize>,
+    entered: Vec<Entered>,
+    /// The state that all of it is led to, whatever its entries say.
+    pub lead: Option<State>,
+    pub phases: Phases,
+    /// Its entries' own states hold, whatever state is asked for.
+    pub literal: bool,
+    /// It takes the place of what a role is made of.
+    pub instead: bool,
+}
+
+impl Frame {
+    fn root() -> Self {
+        Frame {
+            prefix: "".into(),
+            definition: None,
+            composite: None,
+            names: HashMap::new(),
+            entered: Vec::new(),
+            lead: None,
+            phases: Phases::ALL,
+            literal: false,
+            instead: false,
+        }
+    }
+
+    /// Whether it is a role's, read without a use of it: its parameters have shapes but no values.
+    pub fn is_symbolic(&self) -> bool {
+        self.definition.is_some() && self.composite.is_none()
+    }
+
+    fn full_name(&self, name: &Arc<str>) -> Arc<str> {
+        if self.prefix.is_empty() { name.clone() } else { format!("{}{name}", self.prefix).into() }
+    }
+}
+
 /// All roles by name.
 #[derive(Default)]
 pub(super) struct RoleIndex {
-    entries: HashMap<Arc<str>, Entered>,
-    by_name: HashMap<Arc<str>, usize>,
-    /// In the order written.
+    pub frames: Vec<Frame>,
+    /// In the order written, parts in the place of the role that they are of.
     pub instances: Vec<Instance>,
+    pub composites: Vec<Composite>,
+    /// For each composite role, the frames in which its lists are read without a use.
+    prototypes: Vec<Vec<usize>>,
 }
 
 impl RoleIndex {
-    pub fn entry(&self, name: &str) -> Option<&Entered> {
-        self.entries.get(name)
+    pub fn entry(&self, definitions: &Definitions, frame: usize, name: &str) -> Option<&Entered> {
+        let frame = &self.frames[frame];
+        let place = match frame.definition {
+            Some((definition, list)) => definitions.all[definition].names[list as usize].get(name),
+            None => frame.names.get(name),
+        };
+        frame.entered.get(*place?)
     }
 
-    pub fn instance(&self, name: &str) -> Option<usize> {
-        self.by_name.get(name).copied()
+    pub fn names<'i>(&'i self, definitions: &'i Definitions, frame: usize) -> impl Iterator<Item = &'i str> {
+        let frame = &self.frames[frame];
+        let names = match frame.definition {
+            Some((definition, list)) => &definitions.all[definition].names[list as usize],
+            None => &frame.names,
+        };
+        names.keys().map(|name| &**name)
     }
 
-    pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.entries.keys().map(|name| &**name)
+    /// The names that stand for one role each, with what they stand for.
+    pub fn known<'i>(&'i self, definitions: &'i Definitions, frame: usize) -> impl Iterator<Item = (&'i Arc<str>, Target)> {
+        let frame = &self.frames[frame];
+        let names = match frame.definition {
+            Some((definition, list)) => &definitions.all[definition].names[list as usize],
+            None => &frame.names,
+        };
+        let mut names: Vec<(&Arc<str>, usize)> = names.iter().map(|(name, place)| (name, *place)).collect();
+        names.sort_unstable_by_key(|(_, place)| *place);
+        names.into_iter().filter_map(|(name, place)| match frame.entered.get(place)? {
+            Entered::One(target) => Some((name, *target)),
+            _ => None,
+        })
     }
 
     /// The output that is most likely meant by the bare name of a role.
-    pub fn first_output(&self, role: &str) -> Option<&'static str> {
-        let Some(Entered::One(instance)) = self.entries.get(role) else { return None };
-        let info = self.instances[*instance].types.first()?;
-        info.outputs.first().map(|output| output.name).filter(|name| !name.contains('*'))
+    pub fn first_output(&self, definitions: &Definitions, frame: usize, role: &str) -> Option<String> {
+        let Some(Entered::One(target)) = self.entry(definitions, frame, role) else { return None };
+        let info = match target {
+            Target::Role(instance) => self.instances[*instance].types.first()?,
+            Target::Composite(composite) => &self.composites[*composite].info,
+        };
+        info.outputs.first().map(|output| output.name.to_string()).filter(|name| !name.contains('*'))
+    }
+
+    /// The names of the built-in roles that a role comes to.
+    pub fn leaves(&self, target: Target) -> Vec<Arc<str>> {
+        let mut leaves = Vec::new();
+        let mut open = vec![target];
+        while let Some(target) = open.pop() {
+            match target {
+                Target::Role(instance) => leaves.push(self.instances[instance].name.clone()),
+                Target::Composite(composite) => {
+                    let used = &self.composites[composite];
+                    for frame in used.main.iter().chain(&used.instead) {
+                        for entered in &self.frames[*frame].entered {
+                            match entered {
+                                Entered::One(target) => open.push(*target),
+                                Entered::Loop { instances, .. } => open.extend(instances.iter().map(|(_, target)| *target)),
+                                Entered::LeftOut | Entered::Unread => {}
+                            }
+                        }
+                    }
+                }
+            }
+        }
+        leaves.reverse();
+        leaves
     }
 }
 
@@ -80,6 +218,14 @@ pub(super) struct Roles<'a> {
     pub diagnostics: Vec<Diagnostic>,
     pub references: Vec<super::Reference>,
     pub var_uses: Vec<super::VarUse>,
+}
+
+/// The role instances of a spec.
+#[derive(Default)]
+pub(super) struct Read {
+    pub roles: Vec<RoleInstance>,
+    pub instead: Vec<RoleInstance>,
+    pub composites: Vec<CompositeInstance>,
 }
 
 impl<'a> Roles<'a> {
@@ -96,18 +242,26 @@ impl<'a> Roles<'a> {
         &world.document(entry.0).entries[entry.1]
     }
 
+    fn definition(&self, definition: usize) -> &'a Definition {
+        let world = self.world;
+        &world.definitions.all[definition]
+    }
+
     /// All instances of all files, by name. Those of a name that is taken are left out.
     pub fn index(&mut self) -> RoleIndex {
-        let mut index = RoleIndex::default();
-        let mut first: HashMap<Arc<str>, Span> = HashMap::new();
+        let mut index = RoleIndex { frames: vec![Frame::root()], ..RoleIndex::default() };
         let mut conditions = Conditions::default();
-        for (file, loaded) in self.loaded.iter().enumerate() {
+        for definition in 0..self.world.definitions.all.len() {
+            self.prototype(definition, &mut index, &mut conditions);
+        }
+        let mut first: HashMap<Arc<str>, Span> = HashMap::new();
+        for (file, loaded) in self.loaded.iter().enumerate().filter(|(_, loaded)| loaded.part == Part::Spec) {
             let file = FileId(file as u32);
             for at in 0..loaded.model.roles.len() {
                 let entry = self.entry((file, at));
                 let name = &entry.name;
                 if !self.name_allowed(entry) {
-                    index.entries.entry(name.clone()).or_insert(Entered::Unread);
+                    index.put(ROOT, name, Entered::Unread);
                     continue;
                 }
                 if let Some(other) = first.get(name) {
@@ -117,8 +271,8 @@ impl<'a> Roles<'a> {
                     continue;
                 }
                 first.insert(name.clone(), entry.name_span);
-                let entered = self.enter((file, at), &mut index, &mut conditions);
-                index.entries.insert(name.clone(), entered);
+                let entered = self.enter((file, at), ROOT, &mut index, &mut conditions);
+                index.put(ROOT, name, entered);
                 if index.instances.len() >= MAX_INSTANCES {
                     let message = format!("with `{name}` the spec has more than {MAX_INSTANCES} roles");
                     self.diagnostics.push(Diagnostic::error(Code::TooLarge, entry.name_span, message));
@@ -127,6 +281,37 @@ impl<'a> Roles<'a> {
             }
         }
         index
+    }
+
+    /// Enters the lists of a role as if it were used with values that are not known, so that its own mistakes are told
+    /// once, wherever it is used.
+    fn prototype(&mut self, number: usize, index: &mut RoleIndex, conditions: &mut Conditions) {
+        let definition = self.definition(number);
+        let told = self.diagnostics.len();
+        let mut frames = Vec::new();
+        for list in List::ALL {
+            let (Some(tasks), Some(entries)) = (definition.tasks_file, definition.list(list)) else { continue };
+            let frame = index.frames.len();
+            frames.push(frame);
+            index.frames.push(Frame { definition: Some((number, list)), ..Frame::root() });
+            for at in entries {
+                let entry = self.entry((tasks, *at));
+                let taken = definition.role.params.iter().find(|param| param.name == entry.name);
+                if let Some(param) = taken {
+                    let message = format!("`{}` is a parameter of this role, so no part of it can have that name", entry.name);
+                    let param = self.world.tree(definition.role_file).node(param.key).span;
+                    let diagnostic = Diagnostic::error(Code::BadName, entry.name_span, message);
+                    self.diagnostics.push(diagnostic.related(param, "the parameter is here"));
+                }
+                let entered = match self.name_allowed(entry) {
+                    true => self.enter((tasks, *at), frame, index, conditions),
+                    false => Entered::Unread,
+                };
+                index.frames[frame].entered.push(entered);
+            }
+        }
+        index.prototypes.push(frames);
+        note_use(definition, &mut self.diagnostics[told..]);
     }
 
     fn name_allowed(&mut self, entry: &Entry) -> bool {
@@ -152,45 +337,44 @@ impl<'a> Roles<'a> {
     }
 
     /// Unrolls one entry into its instances.
-    fn enter(&mut self, entry: (FileId, usize), index: &mut RoleIndex, conditions: &mut Conditions) -> Entered {
+    fn enter(&mut self, entry: (FileId, usize), frame: usize, index: &mut RoleIndex, conditions: &mut Conditions) -> Entered {
         let node = self.node(entry);
-        let name = &self.entry(entry).name;
+        let name = index.frames[frame].full_name(&self.entry(entry).name);
         let Some(for_each) = node.for_each else {
-            return match self.instance(entry, name.clone(), None, conditions) {
-                Made::Instance(instance) => {
-                    index.by_name.insert(name.clone(), index.instances.len());
-                    index.instances.push(instance);
-                    Entered::One(index.instances.len() - 1)
-                }
+            return match self.instance(entry, name, None, frame, index, conditions) {
+                Made::Target(target) => Entered::One(target),
                 Made::LeftOut => Entered::LeftOut,
                 Made::Unread => Entered::Unread,
             };
         };
         let mut reader = self.reader(Outputs::Not("a loop must be known before anything is done"));
+        reader.index = Some(&*index);
+        reader.frame = frame;
         let items = items(&mut reader, At { file: entry.0, node: for_each, via: None });
-        let Reader { diagnostics, references, var_uses, .. } = reader;
+        let Reader { mut diagnostics, references, var_uses, .. } = reader;
+        index.note(frame, &mut diagnostics);
         self.take(diagnostics, references, var_uses);
         let Some(items) = items else { return Entered::Unread };
-        let (mut instances, mut left_out) = (Vec::new(), Vec::new());
+        let (mut instances, mut by_key, mut left_out) = (Vec::new(), HashMap::new(), Vec::new());
         let mut unread = false;
         for each in items {
             if index.instances.len() >= MAX_INSTANCES {
                 break;
             }
-            let name: Arc<str> = format!("{name}[{}]", each.key).into();
-            match self.instance(entry, name.clone(), Some(each), conditions) {
-                Made::Instance(instance) => {
-                    index.by_name.insert(name, index.instances.len());
-                    instances.push(index.instances.len());
-                    index.instances.push(instance);
+            let key = each.key.clone();
+            let name: Arc<str> = format!("{name}[{key}]").into();
+            match self.instance(entry, name, Some(each), frame, index, conditions) {
+                Made::Target(target) => {
+                    by_key.insert(key.clone(), instances.len());
+                    instances.push((key, target));
                 }
-                Made::LeftOut => left_out.push(name),
+                Made::LeftOut => left_out.push(key),
                 Made::Unread => unread = true,
             }
         }
         match unread {
             true => Entered::Unread,
-            false => Entered::Loop { instances, left_out },
+            false => Entered::Loop { instances, by_key, left_out },
         }
     }
 
@@ -201,52 +385,268 @@ impl<'a> Roles<'a> {
     }
 
     /// One instance of an entry: whether it is there, and what it can be.
-    fn instance(&mut self, entry: (FileId, usize), name: Arc<str>, each: Option<Each>, conditions: &mut Conditions) -> Made {
+    fn instance(
+        &mut self,
+        entry: (FileId, usize),
+        name: Arc<str>,
+        each: Option<Each>,
+        frame: usize,
+        index: &mut RoleIndex,
+        conditions: &mut Conditions,
+    ) -> Made {
         let node = self.node(entry);
         let vars = self.vars;
         let mut reader = self.reader(Outputs::Not("it must be known before anything is done"));
         reader.each = each.as_ref();
+        reader.index = Some(&*index);
+        reader.frame = frame;
         let when = match node.when {
             Some(when) => conditions.holds(&mut reader, vars, entry.0, when),
             None => Some(true),
         };
         // A condition that could not be read does not hide the mistakes of its role.
-        let made = match when {
-            Some(false) => Made::LeftOut,
-            _ => match super::instance::types(&mut reader, node, entry.0) {
-                Some(types) => Made::Instance(Instance { name, entry, each: None, types }),
-                None => Made::Unread,
-            },
-        };
-        let Reader { diagnostics, references, var_uses, .. } = reader;
-        self.take(diagnostics, references, var_uses);
-        match made {
-            Made::Instance(instance) => Made::Instance(Instance { each, ..instance }),
-            other => other,
+        let (mut types, mut state) = (None, State::Present);
+        if when != Some(false) {
+            types = super::instance::types(&mut reader, node, entry.0);
+            if types.iter().flatten().any(|info| info.home.is_some()) {
+                state = super::instance::own_state(&mut reader, node, entry.0);
+            }
         }
+        let Reader { mut diagnostics, references, var_uses, .. } = reader;
+        index.note(frame, &mut diagnostics);
+        self.take(diagnostics, references, var_uses);
+        let Some(types) = types else {
+            return if when == Some(false) { Made::LeftOut } else { Made::Unread };
+        };
+        if let [info] = &types[..]
+            && info.home.is_some()
+        {
+            let used = self.world.definitions.of(info).filter(|number| !self.definition(*number).recursive);
+            let Some(definition) = used.filter(|_| index.composites.len() < MAX_INSTANCES) else { return Made::Unread };
+            let top = match index.frames[frame].composite {
+                Some(outer) => index.composites[outer].top,
+                None => self.entry(entry).name_span,
+            };
+            index.composites.push(Composite {
+                name,
+                entry,
+                each,
+                info: info.clone(),
+                definition,
+                params: node.params.clone(),
+                slots: Slots::new(self.definition(definition).role.params.len()),
+                state: led(index.frames[frame].lead, state),
+                frame,
+                main: None,
+                instead: Vec::new(),
+                top,
+            });
+            return Made::Target(self.expand(index.composites.len() - 1, index, conditions));
+        }
+        index.instances.push(Instance { name, entry, each, types, frame });
+        Made::Target(Target::Role(index.instances.len() - 1))
+    }
+
+    /// Puts the parts of a composite role in its place.
+    fn expand(&mut self, number: usize, index: &mut RoleIndex, conditions: &mut Conditions) -> Target {
+        let used = &index.composites[number];
+        let outer = &index.frames[used.frame];
+        if outer.is_symbolic() {
+            return Target::Composite(number);
+        }
+        let (state, phases, literal, instead) = (used.state, outer.phases, outer.literal, outer.instead);
+        let definition = self.definition(used.definition);
+        let written = |list: List| definition.list(list).is_some();
+        let lead = Some(state).filter(|state| *state != State::Present);
+        let (mut main, mut others) = (phases, Vec::new());
+        match state {
+            // What is written for a state takes the place of what is derived, where that state is asked for.
+            State::Present if !literal => {
+                for (list, asked) in [(List::Absent, State::Absent), (List::Info, State::Info)] {
+                    if written(list) && phases.contains(asked) {
+                        main = main.without(asked);
+                        others.push((list, Phases::only(asked), None, list == List::Absent));
+                    }
+                }
+            }
+            State::Present => {}
+            State::Absent | State::Info => {
+                let list = List::of(state);
+                if written(list) {
+                    main = Phases::NONE;
+                    others.push((list, phases, lead.filter(|lead| *lead == State::Info), list == List::Absent));
+                }
+            }
+        }
+        let definition = used.definition;
+        let frame = |list, phases, lead, literal, instead| Frame {
+            definition: Some((definition, list)),
+            composite: Some(number),
+            lead,
+            phases,
+            literal,
+            instead,
+            ..Frame::root()
+        };
+        let made = self.fill(frame(List::Present, main, lead, literal, instead), index, conditions);
+        index.composites[number].main = Some(made);
+        for (list, phases, lead, literal) in others {
+            let made = self.fill(frame(list, phases, lead, literal, true), index, conditions);
+            index.composites[number].instead.push(made);
+        }
+        Target::Composite(number)
+    }
+
+    /// Enters the entries of one list of a role.
+    fn fill(&mut self, frame: Frame, index: &mut RoleIndex, conditions: &mut Conditions) -> usize {
+        let number = index.frames.len();
+        let (definition, composite) = (frame.definition, frame.composite);
+        let prefix = composite.map(|composite| format!("{}/", index.composites[composite].name)).unwrap_or_default();
+        index.frames.push(Frame { prefix: prefix.into(), ..frame });
+        // A default may name parts, which only this frame has.
+        if let Some(composite) = composite {
+            index.composites[composite].main.get_or_insert(number);
+        }
+        let Some((definition, list)) = definition else { return number };
+        let definition = self.definition(definition);
+        let (Some(tasks), Some(entries)) = (definition.tasks_file, definition.list(list)) else { return number };
+        index.frames[number].entered.reserve(entries.len());
+        for at in entries {
+            let allowed = interpolate::is_name(&self.entry((tasks, *at)).name) && index.instances.len() < MAX_INSTANCES;
+            let entered = if allowed { self.enter((tasks, *at), number, index, conditions) } else { Entered::Unread };
+            index.frames[number].entered.push(entered);
+        }
+        number
     }
 
     /// Reads the parameters of all instances.
-    pub fn read(&mut self, index: &'a RoleIndex) -> Vec<RoleInstance> {
-        let mut roles = Vec::with_capacity(index.instances.len());
-        let loaded = self.loaded;
-        for instance in &index.instances {
-            let mut reader = self.reader(Outputs::Of(index));
-            reader.each = instance.each.as_ref();
-            let entry = &reader.world.document(instance.entry.0).entries[instance.entry.1];
-            let node = &loaded[instance.entry.0.0 as usize].model.roles[instance.entry.1];
-            reader.role = Some(entry.name.clone());
-            roles.push(super::instance::read(&mut reader, instance, node, entry));
-            let Reader { diagnostics, references, var_uses, .. } = reader;
-            self.take(diagnostics, references, var_uses);
+    pub fn read(&mut self, index: &'a RoleIndex) -> Read {
+        for (number, frames) in index.prototypes.iter().enumerate() {
+            self.read_definition(number, frames, index);
         }
-        roles
+        let mut read = Read::default();
+        // The place of each in what is given back; those read without a use are not in it.
+        let mut places: Vec<Option<usize>> = Vec::with_capacity(index.composites.len());
+        for (number, used) in index.composites.iter().enumerate() {
+            let frame = &index.frames[used.frame];
+            let outer = frame.composite.and_then(|outer| places[outer]).map(|outer| &read.composites[outer]);
+            let node = self.node(used.entry);
+            let entry = self.entry(used.entry);
+            let mut reader = self.reader(Outputs::Of(index));
+            reader.frame = used.frame;
+            reader.each = used.each.as_ref();
+            reader.role = Some(entry.name.clone());
+            let mut made = super::instance::read_composite(&mut reader, used, number, node, entry);
+            let Reader { diagnostics, references, var_uses, .. } = reader;
+            self.keep(index, used.frame, diagnostics, references, var_uses);
+            if let Some(outer) = outer {
+                made.needs.extend(outer.needs.iter().cloned());
+                made.disposable |= outer.disposable;
+            }
+            made.part_of = frame.composite.and_then(|outer| places[outer]);
+            let symbolic = frame.is_symbolic();
+            places.push((!symbolic).then_some(read.composites.len()));
+            if !symbolic {
+                read.composites.push(made);
+            }
+        }
+        read.roles.reserve(index.instances.len());
+        for instance in &index.instances {
+            let frame = &index.frames[instance.frame];
+            let entry = self.entry(instance.entry);
+            let node = self.node(instance.entry);
+            let mut reader = self.reader(Outputs::Of(index));
+            reader.frame = instance.frame;
+            reader.each = instance.each.as_ref();
+            reader.role = Some(entry.name.clone());
+            let mut role = super::instance::read(&mut reader, instance, node, entry);
+            let Reader { diagnostics, references, var_uses, .. } = reader;
+            self.keep(index, instance.frame, diagnostics, references, var_uses);
+            if frame.is_symbolic() {
+                continue;
+            }
+            role.state = led(frame.lead, role.state);
+            (role.phases, role.literal) = (frame.phases, frame.literal);
+            role.part_of = frame.composite.and_then(|outer| places[outer]);
+            if let Some(outer) = role.part_of.map(|outer| &read.composites[outer]) {
+                role.needs.extend(outer.needs.iter().filter(|need| **need != role.name).cloned());
+                role.disposable |= outer.disposable;
+            }
+            if frame.instead { read.instead.push(role) } else { read.roles.push(role) }
+        }
+        read
+    }
+
+    fn keep(
+        &mut self,
+        index: &RoleIndex,
+        frame: usize,
+        mut diagnostics: Vec<Diagnostic>,
+        references: Vec<super::Reference>,
+        var_uses: Vec<super::VarUse>,
+    ) {
+        if !diagnostics.is_empty() {
+            index.note(frame, &mut diagnostics);
+            if let (true, Some((definition, _))) = (index.frames[frame].is_symbolic(), index.frames[frame].definition) {
+                note_use(self.definition(definition), &mut diagnostics);
+            }
+        }
+        self.take(diagnostics, references, var_uses);
+    }
+
+    /// Reads the defaults and outputs of a role without a use of it.
+    fn read_definition(&mut self, number: usize, frames: &[usize], index: &'a RoleIndex) {
+        let definition = self.definition(number);
+        let Some(frame) = frames.first().copied() else { return };
+        let file = definition.role_file;
+        let mut reader = self.reader(Outputs::Of(index));
+        reader.frame = frame;
+        for param in &definition.role.params {
+            if let super::composite::DefaultValue::Value(node) = param.default {
+                reader.read(At { file, node, via: None }, &param.shape);
+            }
+        }
+        reader.lenient = true;
+        for output in &definition.role.outputs {
+            reader.read(At { file, node: output.value, via: None }, &Shape::Any);
+        }
+        let Reader { diagnostics, references, var_uses, .. } = reader;
+        self.keep(index, frame, diagnostics, references, var_uses);
+    }
+}
+
+/// The state of a part, given the one that all of its role is led to.
+fn led(lead: Option<State>, own: State) -> State {
+    match (lead, own) {
+        (None, own) => own,
+        // What is only looked at is never taken away.
+        (Some(State::Absent), State::Info) => State::Info,
+        (Some(lead), _) => lead,
+    }
+}
+
+/// Adds to the mistakes of a role itself where it is used first.
+fn note_use(definition: &Definition, found: &mut [Diagnostic]) {
+    if let Some(used) = definition.used {
+        for diagnostic in found.iter_mut().filter(|diagnostic| diagnostic.span.file != used.file) {
+            diagnostic.related.push((used, format!("`{}` is used here", definition.info.name)));
+        }
+    }
+}
+
+impl RoleIndex {
+    fn put(&mut self, frame: usize, name: &Arc<str>, entered: Entered) {
+        let frame = &mut self.frames[frame];
+        if !frame.names.contains_key(name) {
+            frame.names.insert(name.clone(), frame.entered.len());
+            frame.entered.push(entered);
+        }
     }
 }
 
 /// What an entry or an item of its loop becomes.
 enum Made {
-    Instance(Instance),
+    Target(Target),
     LeftOut,
     Unread,
 }
@@ -256,6 +656,37 @@ fn items(reader: &mut Reader<'_>, at: At) -> Option<Vec<Each>> {
     let found = match reader.resolve(at) {
         Resolved::Collection(found) => found,
         Resolved::Broken => return None,
+        Resolved::Typed { typed, at } => {
+            if matches!(typed.value.data, crate::value::Data::Null) {
+                return Some(Vec::new());
+            }
+            let Some(items) = typed.items() else {
+                reader.misfit(at, &typed.shape, &Shape::List(Box::new(Shape::Any)));
+                return None;
+            };
+            let mut each: Vec<Each> = Vec::with_capacity(items.len());
+            for (key, typed) in items {
+                let twice = each.iter().any(|other| other.key == key);
+                if twice || !is_key(&key) {
+                    let what = if twice { "stands twice in this loop" } else { "cannot name a role of the loop" };
+                    reader.error(at, Code::BadName, format!("`{key}` {what}"));
+                } else {
+                    each.push(Each { key, value: EachValue::Typed(typed) });
+                }
+            }
+            return Some(each);
+        }
+        Resolved::Unknown { shape, at } => {
+            let item = match &shape {
+                Shape::List(_) | Shape::Map(_) => super::composite::typed::inner(&shape, None).clone(),
+                Shape::Any | Shape::Record(_) | Shape::OneOf(_) => Shape::Any,
+                other => {
+                    reader.misfit(at, other, &Shape::List(Box::new(Shape::Any)));
+                    return None;
+                }
+            };
+            return Some(vec![Each { key: "".into(), value: EachValue::Unknown(item) }]);
+        }
         Resolved::Scalar { at, .. } | Resolved::Output { at, .. } | Resolved::Template { at, .. } => {
             let found = words(reader.world.tree(at.file), at.node);
             reader.error(at, Code::WrongType, format!("`for_each` is a list or a mapping, and this is {found}"));
@@ -270,7 +701,15 @@ fn items(reader: &mut Reader<'_>, at: At) -> Option<Vec<Each>> {
                 let place = Reader::below(found, *item);
                 match reader.resolve(place) {
                     Resolved::Scalar { text, .. } => all.push((text, place, place)),
+                    Resolved::Typed { typed, .. } => {
+                        let key = match typed.parts().as_deref() {
+                            Some([crate::value::Part::Text(text)]) => text.clone(),
+                            _ => number.to_string().into(),
+                        };
+                        all.push((key, place, place));
+                    }
                     Resolved::Collection(_) => all.push((number.to_string().into(), place, place)),
+                    Resolved::Unknown { .. } => all.push((number.to_string().into(), place, place)),
                     _ => {}
                 }
             }
@@ -287,7 +726,7 @@ fn items(reader: &mut Reader<'_>, at: At) -> Option<Vec<Each>> {
     let mut seen: HashMap<Arc<str>, At> = HashMap::new();
     let mut items = Vec::with_capacity(all.len());
     for (key, place, value) in all {
-        if key.is_empty() || key.contains(['[', ']']) || key.chars().any(char::is_control) {
+        if !is_key(&key) {
             let diagnostic = Diagnostic::error(Code::BadName, reader.span(place), "this cannot name a role of the loop")
                 .help("the key of an item is not empty and has no brackets and line ends");
             reader.tell(place, diagnostic);
@@ -298,8 +737,13 @@ fn items(reader: &mut Reader<'_>, at: At) -> Option<Vec<Each>> {
             reader.tell(place, diagnostic.related(other, "it is here too"));
         } else {
             seen.insert(key.clone(), place);
-            items.push(Each { key, value });
+            items.push(Each { key, value: EachValue::At(value) });
         }
     }
     Some(items)
+}
+
+/// Whether a text can stand between the brackets of a role of a loop.
+fn is_key(text: &str) -> bool {
+    !text.is_empty() && !text.contains(['[', ']']) && !text.chars().any(char::is_control)
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::composite::typed::accepts;
 use super::path::is_path;
 use super::reader::{At, MAX_DEPTH, Reader, Resolved};
 use super::scalar::{self, Plain};
@@ -32,7 +33,14 @@ impl Reader<'_> {
         value
     }
 
-    fn check(&mut self, resolved: Resolved, shape: &Shape) -> Option<Value> {
+    pub(super) fn check(&mut self, resolved: Resolved, shape: &Shape) -> Option<Value> {
+        match resolved {
+            Resolved::Typed { typed, at } => return self.fit(at, &typed.value, &typed.shape, shape),
+            Resolved::Unknown { shape: declared, at } => {
+                return if accepts(&declared, shape) { None } else { self.misfit(at, &declared, shape) };
+            }
+            _ => {}
+        }
         if let Shape::OneOf(shapes) = shape {
             return match self.choose(&resolved, shapes) {
                 Some(shape) => self.check(resolved, shape),
@@ -40,7 +48,7 @@ impl Reader<'_> {
             };
         }
         match resolved {
-            Resolved::Broken => None,
+            Resolved::Broken | Resolved::Typed { .. } | Resolved::Unknown { .. } => None,
             Resolved::Collection(at) if self.is_secret(at) => self.secret(at, shape),
             Resolved::Scalar { at, .. } if self.is_secret(at) => self.secret(at, shape),
             Resolved::Collection(at) => self.collection(at, shape),
@@ -84,7 +92,7 @@ impl Reader<'_> {
         }
         let is_scalar_shape = |shape: &Shape| !matches!(shape, Shape::List(_) | Shape::Map(_) | Shape::Record(_));
         match resolved {
-            Resolved::Broken => flat.first().copied(),
+            Resolved::Broken | Resolved::Typed { .. } | Resolved::Unknown { .. } => flat.first().copied(),
             Resolved::Collection(at) if self.is_secret(*at) => {
                 flat.iter().find(|shape| matches!(shape, Shape::Text { secret: true })).or(flat.first()).copied()
             }
@@ -146,7 +154,9 @@ impl Reader<'_> {
             Resolved::Collection(at)
             | Resolved::Scalar { at, .. }
             | Resolved::Output { at, .. }
-            | Resolved::Template { at, .. } => *at,
+            | Resolved::Template { at, .. }
+            | Resolved::Typed { at, .. }
+            | Resolved::Unknown { at, .. } => *at,
             Resolved::Broken => return None,
         };
         let span = self.head(at);
@@ -172,7 +182,7 @@ impl Reader<'_> {
         Span { end: span.start + end as u32, ..span }
     }
 
-    fn template(&mut self, at: At, parts: Vec<Part>, first: Option<RefKind>, shape: &Shape) -> Option<Value> {
+    pub(super) fn template(&mut self, at: At, parts: Vec<Part>, first: Option<RefKind>, shape: &Shape) -> Option<Value> {
         let span = self.span(at);
         let mut parts = parts;
         match shape {
@@ -249,6 +259,14 @@ impl Reader<'_> {
                 self.error(at, Code::WrongType, format!("a key must be a single value, and this is {found}"));
                 None
             }
+            Resolved::Typed { typed, at } => match typed.parts().as_deref() {
+                Some([Part::Text(text)]) => Some(text.clone()),
+                _ => {
+                    self.misfit(at, &typed.shape, &Shape::Text { secret: false });
+                    None
+                }
+            },
+            Resolved::Unknown { .. } => None,
             Resolved::Output { .. } | Resolved::Template { .. } => {
                 self.error(
                     at,
@@ -284,8 +302,15 @@ impl Reader<'_> {
             };
             match record.field(&name) {
                 Some(field) => {
-                    if let Some(value) = self.read(Self::below(at, *value), &field.shape) {
-                        entries.push((name, value));
+                    self.omitted = false;
+                    let at = Self::below(at, *value);
+                    match self.read(at, &field.shape) {
+                        Some(value) => entries.push((name, value)),
+                        None if self.omitted && field.required => {
+                            let message = format!("`{name}` is required, and the parameter that it is has no value");
+                            self.error(at, Code::MissingKey, message);
+                        }
+                        None => {}
                     }
                 }
                 None => {

@@ -6,7 +6,8 @@ use std::sync::{Arc, OnceLock};
 use minijinja::value::{Value as Jinja, ValueKind};
 use minijinja::{Environment, ErrorKind, UndefinedBehavior};
 
-use super::reader::{Reader, Resolved};
+use super::lookup::Found;
+use super::reader::{At, EachValue, Reader, Resolved};
 use super::scalar::{self, Plain};
 use super::{Variable, interpolate};
 use crate::diagnostic::{Code, Diagnostic};
@@ -106,8 +107,14 @@ impl Conditions {
             }
         };
         let mut context: BTreeMap<&str, BTreeMap<String, Jinja>> = BTreeMap::new();
+        let mut params: Vec<(String, Jinja)> = Vec::new();
+        let symbolic = reader.names().is_some_and(super::roles::Frame::is_symbolic);
         for name in expression.undeclared_variables(true) {
             let (root, rest) = name.split_once('.').unwrap_or((&name, ""));
+            if reader.in_a_role() && !matches!(root, "env" | "each") {
+                params.extend(Self::parameter(reader, root, text, span)?);
+                continue;
+            }
             let key = rest.split('.').next().unwrap_or("");
             match root {
                 "vars" => self.variable(reader, vars, key, text, span, &mut context)?,
@@ -119,11 +126,20 @@ impl Conditions {
                 _ => {}
             }
         }
+        // Without a use of the role, its parameters have no values.
+        if symbolic {
+            return Some(true);
+        }
         let empty = || Jinja::from_pairs([] as [(&str, Jinja); 0]);
         let mut scope = BTreeMap::from([("vars", empty()), ("env", empty())]);
         scope.extend(context.into_iter().map(|(name, values)| (name, Jinja::from_pairs(values))));
+        scope.extend(params.iter().map(|(name, value)| (name.as_str(), value.clone())));
         if let Some(each) = reader.each {
-            let value = reader.read(each.value, &Shape::Any)?;
+            let value = match &each.value {
+                EachValue::At(at) => reader.read(*at, &Shape::Any)?,
+                EachValue::Typed(typed) => typed.value.clone(),
+                EachValue::Unknown(_) => return None,
+            };
             let pairs = [("key", Jinja::from(&*each.key)), ("value", jinja(&value))];
             scope.insert("each", Jinja::from_pairs(pairs));
         }
@@ -152,6 +168,35 @@ impl Conditions {
                 reader.diagnostics.push(diagnostic);
                 None
             }
+        }
+    }
+
+    /// A parameter of the role that the condition stands in; an outer none if it cannot be used, which was told.
+    fn parameter(reader: &mut Reader<'_>, name: &str, text: &str, span: Span) -> Option<Option<(String, Jinja)>> {
+        if !reader.is_parameter(name) {
+            if text.contains("defined") {
+                return Some(None);
+            }
+            let known = reader.parameters();
+            let near = reader.nearest(name, known.iter().map(|name| &**name));
+            let message = format!("there is no parameter `{name}` in this role");
+            let diagnostic = Diagnostic::error(Code::UnknownReference, span, message);
+            reader.diagnostics.push(match near {
+                Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
+                None => diagnostic.help("declare it under `parameters:` of `role.yml`"),
+            });
+            return None;
+        }
+        let at = At { file: span.file, node: NodeId(0), via: None };
+        match reader.parameter(at, name, span) {
+            Found::Typed(typed) if has_secret(&typed.value) => {
+                let message = format!("`{name}` is a secret, and a condition would tell of it");
+                reader.diagnostics.push(Diagnostic::error(Code::Secret, span, message));
+                None
+            }
+            Found::Typed(typed) => Some(Some((name.to_owned(), jinja(&typed.value)))),
+            Found::Unknown(_) => Some(None),
+            _ => None,
         }
     }
 

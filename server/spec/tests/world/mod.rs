@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use seed_spec::analysis::{Analysis, Loader, Request, analyse};
-use seed_spec::shape::{Field, OutputInfo, Record, RefKind};
+use seed_spec::shape::{Field, Offer, Record, RefKind};
 use seed_spec::{Catalog, Diagnostic, Severity, Shape, Source, TypeInfo};
 
 /// The path of the spec in tests.
@@ -24,6 +24,16 @@ pub struct Memory {
 impl Loader for Memory {
     fn load(&self, path: &Path) -> Result<Arc<str>, String> {
         self.files.get(path).map(|text| text.as_str().into()).ok_or_else(|| "there is no such file".to_owned())
+    }
+
+    fn roles(&self, folder: &Path) -> Option<Vec<String>> {
+        let name = |path: &PathBuf| {
+            let role = path.parent()?;
+            let is_role = path.file_name()? == "role.yml" && role.parent()? == folder;
+            is_role.then(|| role.file_name().map(|name| name.to_string_lossy().into_owned()))?
+        };
+        let names: Vec<String> = self.files.keys().filter_map(name).collect();
+        (!names.is_empty()).then_some(names)
     }
 
     fn env(&self, name: &str) -> Option<String> {
@@ -51,13 +61,13 @@ fn choice(words: &[&str]) -> Shape {
     Shape::Choice(words.iter().map(|word| ((*word).to_owned(), String::new())).collect())
 }
 
-fn output(name: &'static str, kind: RefKind) -> OutputInfo {
-    OutputInfo { name, kind, doc: "" }
+fn output(name: &'static str, kind: RefKind) -> Offer {
+    Offer { name: name.into(), kind, doc: "".into() }
 }
 
-fn role(name: &'static str, fields: Vec<Field>, outputs: Vec<OutputInfo>) -> TypeInfo {
+fn role(name: &'static str, fields: Vec<Field>, outputs: Vec<Offer>) -> TypeInfo {
     let record = record(fields);
-    TypeInfo { name, about: String::new(), record, outputs: Box::leak(outputs.into()), example: "", runs_commands: false }
+    TypeInfo { name: name.into(), about: String::new(), record, outputs, example: "", runs_commands: false, home: None }
 }
 
 /// Role types that use every shape.
