@@ -9,7 +9,7 @@ use seed_role::{Finding, Role};
 use seed_spec::analysis::{Analysis, Loader, Request, RoleInstance, State};
 use seed_spec::{Code, Diagnostic, Span, Value};
 
-use crate::node::{Graph, Node, expand};
+use crate::node::{Graph, Node, expand, wholes};
 use crate::stored;
 use crate::trust::Trust;
 
@@ -22,13 +22,15 @@ pub fn analyse(request: &Request<'_>, loader: &dyn Loader, host: Option<&dyn Hos
 /// The same, with the graph of its roles.
 pub fn analyse_with_graph(request: &Request<'_>, loader: &dyn Loader, host: Option<&dyn Host>) -> (Analysis, Graph) {
     let mut analysis = seed_spec::analysis::analyse(request, catalog(), loader);
-    let graph = Graph::new(expand(&analysis, &REGISTRY, host));
+    // A composite role by itself has no values, and so nothing that could be planned.
+    let drafts = if analysis.is_role { Vec::new() } else { expand(&analysis, &REGISTRY, host, State::Present) };
+    let graph = Graph { wholes: wholes(&analysis), ..Graph::new(drafts) };
     let mut findings = Vec::new();
     let checker = Checker { analysis: &analysis, graph: &graph };
     checker.order(&mut findings);
     checker.claims(&mut findings);
     let mut tools = host.map(|host| Tools { host, known: HashMap::new() });
-    for node in &graph.nodes {
+    for node in graph.nodes.iter().filter(|node| !node.aside) {
         if let (Some(role), Some(instance)) = (&node.role, checker.instance(node)) {
             findings.extend(role.check().into_iter().map(|finding| diagnostic(instance, finding)));
             if let Some(tools) = &mut tools {
@@ -37,6 +39,14 @@ pub fn analyse_with_graph(request: &Request<'_>, loader: &dyn Loader, host: Opti
         }
     }
     checker.states(&mut findings);
+    for asked in [State::Absent, State::Info].into_iter().filter(|_| !analysis.instead.is_empty()) {
+        let graph = Graph::new(expand(&analysis, &REGISTRY, host, asked));
+        let written = graph.nodes.iter().filter(|node| node.instance.is_some_and(|number| number >= analysis.roles.len()));
+        for (role, instance) in written.filter_map(|node| Some((node.role.as_ref()?, analysis.role(node.instance?)?))) {
+            findings.extend(role.check().into_iter().map(|finding| diagnostic(instance, finding)));
+        }
+    }
+    note_uses(&analysis, &mut findings);
     if host.is_some() {
         checker.trust(request, &mut findings);
     }
@@ -46,6 +56,34 @@ pub fn analyse_with_graph(request: &Request<'_>, loader: &dyn Loader, host: Opti
     (analysis, graph)
 }
 
+/// What was found in the files of a composite role is told with the use that it was found for.
+fn note_uses(analysis: &Analysis, findings: &mut [Diagnostic]) {
+    if analysis.composites.is_empty() || findings.is_empty() {
+        return;
+    }
+    // Where several uses share a place, the first is as good as any.
+    let mut uses: HashMap<(seed_spec::FileId, u32), usize> = HashMap::new();
+    for role in analysis.roles.iter().chain(&analysis.instead) {
+        let part_of = role.part_of.map(|mut whole| {
+            while let Some(outer) = analysis.composites[whole].part_of {
+                whole = outer;
+            }
+            whole
+        });
+        if let Some(whole) = part_of {
+            let spans = role.params.iter().map(|(_, value)| value.span).chain([role.name_span]);
+            for span in spans {
+                uses.entry((span.file, span.start)).or_insert(whole);
+            }
+        }
+    }
+    for finding in findings {
+        if let Some(whole) = uses.get(&(finding.span.file, finding.span.start)).map(|whole| &analysis.composites[*whole]) {
+            finding.related.push((whole.name_span, format!("used for `{}` here", whole.name)));
+        }
+    }
+}
+
 struct Checker<'a> {
     analysis: &'a Analysis,
     graph: &'a Graph,
@@ -53,7 +91,7 @@ struct Checker<'a> {
 
 impl<'a> Checker<'a> {
     fn instance(&self, node: &Node) -> Option<&'a RoleInstance> {
-        self.analysis.roles.get(node.instance?)
+        self.analysis.role(node.instance?)
     }
 
     fn named(&self, name: &str) -> Option<&'a RoleInstance> {
@@ -76,7 +114,7 @@ impl<'a> Checker<'a> {
         let mut claimed: HashMap<Claim, &RoleInstance> = HashMap::new();
         for node in &self.graph.nodes {
             let (Some(role), Some(instance)) = (&node.role, self.instance(node)) else { continue };
-            if node.state == State::Info {
+            if node.state == State::Info || node.aside {
                 continue;
             }
             for claim in role.claims() {

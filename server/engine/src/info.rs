@@ -1,5 +1,7 @@
 //! What is there, compared with the spec, and as a spec.
 
+use std::collections::{HashMap, HashSet};
+
 use seed_role::attrs::Observation;
 use seed_spec::analysis::State;
 use seed_spec::shape::{Record, Shape};
@@ -59,6 +61,7 @@ pub fn json(plan: &Plan) -> Json {
 /// When it cannot be written as YAML.
 pub fn as_spec(project: &Project, plan: &Plan) -> Result<String, serde_yaml::Error> {
     let mut roles = serde_yaml::Mapping::new();
+    let names = spoken_names(plan);
     for planned in &plan.roles {
         let node = &project.graph.nodes[planned.node];
         let Some(info) = seed_collections::catalog().get(node.role_type.name) else { continue };
@@ -81,9 +84,9 @@ pub fn as_spec(project: &Project, plan: &Plan) -> Result<String, serde_yaml::Err
         }
         for (name, value) in &params {
             let shape = info.record.field(name).map_or(&Shape::Any, |field| &field.shape);
-            role.insert(name.as_str().into(), spoken(value, shape)?);
+            role.insert(name.as_str().into(), spoken(value, shape, &names)?);
         }
-        roles.insert((&*planned.role).into(), role.into());
+        roles.insert(spoken_name(&planned.role, &names).into(), role.into());
     }
     let mut spec = serde_yaml::Mapping::new();
     spec.insert("seed".into(), 1.into());
@@ -93,6 +96,30 @@ pub fn as_spec(project: &Project, plan: &Plan) -> Result<String, serde_yaml::Err
     }
     spec.insert("roles".into(), roles.into());
     serde_yaml::to_string(&Yaml::Mapping(spec))
+}
+
+/// The names under which roles are written that could not be written as they are called: those of loops, and parts of
+/// composite roles.
+fn spoken_names(plan: &Plan) -> HashMap<&str, String> {
+    let is_letter = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '_' | '-');
+    let (plain, others): (Vec<&str>, Vec<&str>) =
+        plan.roles.iter().map(|planned| &*planned.role).partition(|name| name.chars().all(is_letter));
+    let mut taken: HashSet<String> = plain.into_iter().map(str::to_owned).collect();
+    let mut names = HashMap::new();
+    for name in others {
+        let letters: String = name.chars().map(|letter| if is_letter(letter) { letter } else { '-' }).collect();
+        let base = letters.trim_matches('-');
+        let numbered = (2..).map(|number| format!("{base}-{number}"));
+        let free = std::iter::once(base.to_owned()).chain(numbered).find(|name| !taken.contains(name));
+        let free = free.unwrap_or_default();
+        taken.insert(free.clone());
+        names.insert(name, free);
+    }
+    names
+}
+
+fn spoken_name<'n>(name: &'n str, names: &'n HashMap<&str, String>) -> &'n str {
+    names.get(name).map_or(name, String::as_str)
 }
 
 /// Takes what differs from the machine, as far as parameters have a word for it.
@@ -107,23 +134,23 @@ fn overlay(params: &mut Map<String, Json>, planned: &PlannedRole, record: &Recor
 }
 
 /// A stored parameter in the notation of the spec.
-fn spoken(value: &Json, shape: &Shape) -> Result<Yaml, serde_yaml::Error> {
+fn spoken(value: &Json, shape: &Shape, names: &HashMap<&str, String>) -> Result<Yaml, serde_yaml::Error> {
     Ok(match (value, shape) {
         (Json::Number(number), Shape::Size) => Size(number.as_u64().unwrap_or_default()).to_string().into(),
         (Json::Number(number), Shape::Duration) => Duration(number.as_u64().unwrap_or_default()).to_string().into(),
         (Json::Array(items), _) => {
             let inner = if let Shape::List(inner) = shape { inner } else { &Shape::Any };
-            Yaml::Sequence(items.iter().map(|item| spoken(item, inner)).collect::<Result<_, _>>()?)
+            Yaml::Sequence(items.iter().map(|item| spoken(item, inner, names)).collect::<Result<_, _>>()?)
         }
-        (Json::Object(entries), _) => object(entries, shape)?,
+        (Json::Object(entries), _) => object(entries, shape, names)?,
         (scalar, _) => serde_yaml::to_value(scalar)?,
     })
 }
 
-fn object(entries: &Map<String, Json>, shape: &Shape) -> Result<Yaml, serde_yaml::Error> {
+fn object(entries: &Map<String, Json>, shape: &Shape, names: &HashMap<&str, String>) -> Result<Yaml, serde_yaml::Error> {
     let reference = |output: &Json| {
         let part = |key: &str| output.get(key).and_then(Json::as_str).unwrap_or_default();
-        format!("{}.{}", part("role"), part("output"))
+        format!("{}.{}", spoken_name(part("role"), names), part("output"))
     };
     if let Some(output) = entries.get("$output") {
         return Ok(reference(output).into());
@@ -150,7 +177,7 @@ fn object(entries: &Map<String, Json>, shape: &Shape) -> Result<Yaml, serde_yaml
             Shape::Map(inner) => Some(&**inner),
             _ => None,
         };
-        mapping.insert(name.as_str().into(), spoken(value, inner.unwrap_or(&Shape::Any))?);
+        mapping.insert(name.as_str().into(), spoken(value, inner.unwrap_or(&Shape::Any), names)?);
     }
     Ok(mapping.into())
 }

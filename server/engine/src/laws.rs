@@ -100,12 +100,13 @@ impl<'a> Trial<'a> {
         Ok(Trial { laws, host: laws.world.clone(), state })
     }
 
-    fn project(&self, text: &str) -> Result<Project> {
+    fn project(&self, text: &str, asked: State) -> Result<Project> {
         let project = Project::new(self.laws.path, text, &DiskLoader, &self.host, self.state.path());
-        let mut project = project.map_err(|analysis| {
+        let project = project.map_err(|analysis| {
             let first = analysis.diagnostics.first().map(|diagnostic| diagnostic.message.clone()).unwrap_or_default();
             Trouble::new("try the laws", format!("the spec has mistakes: {first}"))
         })?;
+        let mut project = project.asked_for(asked, &self.host);
         // What is put aside for a while would be a difference that is meant.
         project.graph.nodes.iter_mut().for_each(|node| node.disposable = true);
         Ok(project)
@@ -116,7 +117,7 @@ impl<'a> Trial<'a> {
     }
 
     fn plan_of(&self, text: &str, options: &Options) -> Result<Plan> {
-        let project = self.project(text)?;
+        let project = self.project(text, options.state)?;
         let ledger = journal::read(&project.folder)?;
         project.with_orphans(&ledger, &self.host).plan(&self.host, &ledger, options)
     }
@@ -130,7 +131,7 @@ impl<'a> Trial<'a> {
     }
 
     fn apply(&self, state: State) -> Result<Applied> {
-        let project = self.project(self.laws.text)?;
+        let project = self.project(self.laws.text, state)?;
         let journal = Journal::open(&project.folder)?;
         let ledger = journal.ledger();
         let project = project.with_orphans(&ledger, &self.host);
@@ -225,7 +226,7 @@ impl Laws<'_> {
         trial.apply(State::Present)?;
         let plan = trial.plan(State::Present)?;
         ensure(crate::info::is_as_the_spec_says(&plan), || format!("info differs: {:?}", actions(&plan)))?;
-        let project = trial.project(self.text)?;
+        let project = trial.project(self.text, State::Present)?;
         let text = crate::info::as_spec(&project, &plan).map_err(|error| Trouble::new("write a spec", error.to_string()))?;
         let plan = trial.plan_of(&text, &Options::default())?;
         ensure(plan.is_empty(), || format!("the spec that info writes has a plan: {:?}", actions(&plan)))?;
@@ -243,17 +244,26 @@ impl Laws<'_> {
             let same = alone == Some((planned.action, &planned.changes));
             ensure(same, || format!("the plan of {} alone differs from its part in the whole", planned.role))?;
         }
-        Ok(1 + whole.roles.len())
+        let wholes = trial.project(self.text, State::Present)?.graph.wholes;
+        for composite in &wholes {
+            let alone = trial.plan_of(self.text, &Options { only: vec![composite.name.to_string()], ..Options::default() })?;
+            for part in whole.roles.iter().filter(|part| crate::plan::belongs_to(&part.role, &composite.name)) {
+                let same = alone.roles.iter().find(|one| one.role == part.role);
+                let same = same.is_some_and(|one| (one.action, &one.changes) == (part.action, &part.changes));
+                ensure(same, || format!("the plan of {} does not hold that of its part {}", composite.name, part.role))?;
+            }
+        }
+        Ok(1 + whole.roles.len() + wholes.len())
     }
 
     fn order(&self) -> Result<usize> {
         let trial = Trial::new(self)?;
         let plan = trial.plan(State::Present)?;
-        let mut project = trial.project(self.text)?;
+        let mut project = trial.project(self.text, State::Present)?;
         let ledger = journal::read(&project.folder)?;
         let cases = project.analysis.roles.len();
         for turn in 0..cases {
-            let mut drafts = expand(&project.analysis, &seed_collections::REGISTRY, Some(&trial.host));
+            let mut drafts = expand(&project.analysis, &seed_collections::REGISTRY, Some(&trial.host), State::Present);
             drafts.rotate_left(turn);
             drafts.reverse();
             project.graph = Graph::new(drafts);

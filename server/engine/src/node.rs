@@ -1,6 +1,6 @@
 //! The graph of concrete roles: expansion of abstract ones, and what comes before what.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -38,8 +38,27 @@ pub struct Node {
     pub rests_on: Vec<usize>,
     /// Indices of the nodes that provide the folder its paths are in.
     pub inside: Vec<usize>,
-    /// Index into [`Analysis::roles`]; none for an orphan, which only the journal knows.
+    /// Number of its instance, as [`Analysis::role`] counts; none for an orphan, which only the journal knows.
     pub instance: Option<usize>,
+    /// The composite role that it is a part of.
+    pub part_of: Option<Arc<str>>,
+    /// It takes no part in what is asked for, and is there only for others to refer to: its composite role says so.
+    pub aside: bool,
+    /// Whether its own state holds even where all roles are asked to be absent.
+    pub literal: bool,
+}
+
+/// A use of a composite role, whose parts are nodes or other composite roles.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Whole {
+    /// The name of the use.
+    pub name: Arc<str>,
+    /// What stands behind `is:`.
+    pub is: Arc<str>,
+    /// Why it is there.
+    pub why: Option<Arc<str>>,
+    /// The composite role that it is a part of.
+    pub part_of: Option<Arc<str>>,
 }
 
 impl Node {
@@ -62,6 +81,8 @@ pub struct Graph {
     pub moved: Vec<(String, String)>,
     /// Names on a circle of dependencies, if there is one, in order.
     pub cycle: Vec<Arc<str>>,
+    /// The composite roles, each behind the one that it is a part of.
+    pub wholes: Vec<Whole>,
 }
 
 /// A node before it is ordered.
@@ -84,19 +105,33 @@ pub struct Draft {
     pub needs: Vec<Arc<str>>,
     /// As in [`Node`].
     pub instance: Option<usize>,
+    /// As in [`Node`].
+    pub part_of: Option<Arc<str>>,
+    /// As in [`Node`].
+    pub aside: bool,
+    /// As in [`Node`].
+    pub literal: bool,
 }
 
-/// Expansion: the concrete roles that those of a spec stand for. An abstract role whose type the parameters leave
-/// open becomes the first type in its collection whose programs this host has, or without a host the first.
-pub fn expand(analysis: &Analysis, registry: &Registry, host: Option<&dyn Host>) -> Vec<Draft> {
-    let drafts = analysis.roles.iter().enumerate().filter_map(|(index, instance)| {
+/// Expansion: the concrete roles that those of a spec stand for, where `asked` is asked for: `present` to plan and apply,
+/// `absent`, or `info` to look. An abstract role whose type the parameters leave open becomes the first type in its
+/// collection whose programs this host has, or without a host the first. What composite roles are made of is there
+/// already; where one writes what is done for the state, that takes part, and the rest stands aside.
+pub fn expand(analysis: &Analysis, registry: &Registry, host: Option<&dyn Host>, asked: State) -> Vec<Draft> {
+    let there = |instance: &RoleInstance| instance.phases.contains(asked);
+    let named: HashSet<&str> = analysis.instead.iter().filter(|role| there(role)).map(|role| &*role.name).collect();
+    let all = analysis.roles.iter().chain(&analysis.instead).enumerate();
+    let taking_part =
+        all.filter(|(index, instance)| there(instance) || (*index < analysis.roles.len() && !named.contains(&*instance.name)));
+    let drafts = taking_part.filter_map(|(index, instance)| {
         let candidates: Vec<Draft> = instance
             .types
             .iter()
-            .filter_map(|info| Some((info, registry.get(info.name)?)))
+            .filter_map(|info| Some((info, registry.get(&info.name)?)))
             .map(|(info, role_type)| draft(instance, index, role_type, stored::store(&instance.params, &info.record)))
             .collect();
-        choose(candidates, host)
+        let part_of = instance.part_of.map(|whole| analysis.composites[whole].name.clone());
+        choose(candidates, host).map(|draft| Draft { part_of, aside: !there(instance), ..draft })
     });
     drafts.collect()
 }
@@ -112,7 +147,22 @@ fn draft(instance: &RoleInstance, index: usize, role_type: &'static RoleType, pa
         params,
         needs: instance.needs.clone(),
         instance: Some(index),
+        part_of: None,
+        aside: false,
+        literal: instance.literal,
     }
+}
+
+/// The composite roles that a spec uses.
+pub fn wholes(analysis: &Analysis) -> Vec<Whole> {
+    let composites = analysis.composites.iter();
+    let whole = composites.map(|one| Whole {
+        name: one.name.clone(),
+        is: (&*one.info.name).into(),
+        why: one.why.clone(),
+        part_of: one.part_of.map(|outer| analysis.composites[outer].name.clone()),
+    });
+    whole.collect()
 }
 
 fn choose(mut candidates: Vec<Draft>, host: Option<&dyn Host>) -> Option<Draft> {
@@ -152,7 +202,8 @@ impl Graph {
         let Some(order) = graph.sorted(&drafts, &after) else { return graph };
         let roles = graph.build_statically(&drafts, &order, &names);
         let claims: Vec<Vec<Claim>> =
-            roles.iter().map(|role| role.as_ref().map(|role| role.claims()).unwrap_or_default()).collect();
+            // What stands aside provides nothing.
+            roles.iter().zip(&drafts).map(|(role, draft)| role.as_ref().filter(|_| !draft.aside).map(|role| role.claims()).unwrap_or_default()).collect();
         let inside = nesting(&claims);
         for (index, folders) in inside.iter().enumerate() {
             after[index].extend(folders);
@@ -252,6 +303,9 @@ impl Graph {
                 rests_on: moved(&rests_on[*index]),
                 inside: moved(&inside[*index]),
                 instance: draft.instance,
+                part_of: draft.part_of,
+                aside: draft.aside,
+                literal: draft.literal,
             });
         }
     }

@@ -18,7 +18,7 @@ use seed_spec::analysis::State;
 
 use crate::journal::Ledger;
 use crate::journal::ledger::Owned;
-use crate::node::Graph;
+use crate::node::{Graph, Whole};
 
 /// What is done with a role.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize)]
@@ -89,6 +89,8 @@ pub struct PlannedRole {
     pub loses: Option<String>,
     /// What differs.
     pub changes: Vec<Change>,
+    /// The composite role that it is a part of.
+    pub part_of: Option<Arc<str>>,
     /// The roles that come directly before it.
     pub after: Vec<Arc<str>>,
     /// Why, where that is not plain.
@@ -139,6 +141,8 @@ pub struct Plan {
     pub undoes: Option<u64>,
     /// Entries of the ledger that go by another name now: from, to.
     pub renamed: Vec<(String, String)>,
+    /// The composite roles, each behind the one that it is a part of.
+    pub wholes: Vec<Whole>,
 }
 
 impl Plan {
@@ -233,6 +237,7 @@ pub fn plan(graph: &Graph, world: &World<'_>, spec: &str, options: &Options) -> 
         needs_root,
         kept_by_root: false,
         undoes: None,
+        wholes: graph.wholes.clone(),
     })
 }
 
@@ -310,20 +315,18 @@ fn needs_root(graph: &Graph, host: &dyn Host, roles: &[PlannedRole]) -> bool {
 /// Which nodes are planned.
 fn select(graph: &Graph, options: &Options) -> Result<Vec<bool>> {
     if options.only.is_empty() {
-        return Ok(vec![true; graph.nodes.len()]);
+        return Ok(graph.nodes.iter().map(|node| !node.aside).collect());
     }
     let mut selected = vec![false; graph.nodes.len()];
     let dependents = graph.dependents();
     for name in &options.only {
         let mut open: Vec<usize> = match graph.by_name.get(name.as_str()) {
             Some(index) => vec![*index],
-            // The name of a loop stands for all its instances.
-            None => {
-                let instances = format!("{name}[");
-                (0..graph.nodes.len()).filter(|index| graph.nodes[*index].name.starts_with(&instances)).collect()
-            }
+            // The name of a loop stands for all its instances, that of a composite role for all its parts.
+            None => (0..graph.nodes.len()).filter(|index| belongs_to(&graph.nodes[*index].name, name)).collect(),
         };
-        if open.is_empty() {
+        let is_whole = || graph.wholes.iter().any(|whole| *whole.name == **name || belongs_to(&whole.name, name));
+        if open.is_empty() && !is_whole() {
             return Err(Trouble::new(format!("plan the role {name}"), "the spec has no role of that name"));
         }
         while let Some(index) = open.pop() {
@@ -333,8 +336,14 @@ fn select(graph: &Graph, options: &Options) -> Result<Vec<bool>> {
             }
         }
     }
+    selected.iter_mut().zip(&graph.nodes).for_each(|(selected, node)| *selected &= !node.aside);
     // To look at a role, what it rests on must be looked at too; that is then left as it is.
     Ok(selected)
+}
+
+/// Whether a role is an instance of a loop of that name, or a part of a composite role of that name.
+pub fn belongs_to(role: &str, name: &str) -> bool {
+    role.strip_prefix(name).is_some_and(|rest| rest.starts_with(['[', '/']))
 }
 
 /// The nodes by how far they are from the start: each level needs only those before it. With roles left out, what
@@ -483,10 +492,12 @@ impl Planner<'_> {
             return Wish::Look(Some("has another name in the spec now".into()));
         }
         let all_absent = self.options.state == State::Absent;
+        // A composite role writes what is done then.
+        let led_away = all_absent && !node.literal;
         if orphan && !self.options.prune && !(all_absent && self.options.only.is_empty()) {
             return Wish::Look(Some("is no longer in the spec; --prune removes it".into()));
         }
-        match (node.state, orphan || all_absent) {
+        match (node.state, orphan || led_away) {
             (State::Info, _) if !orphan => Wish::Look(None),
             (State::Present, false) => Wish::Present,
             _ => match owned.get() {

@@ -7,7 +7,8 @@ use seed_role::claim::Claim;
 use seed_role::host::Host;
 use seed_role::trouble::{Kind, Result};
 use seed_role::{Role, Trouble};
-use seed_spec::analysis::{Analysis, Loader, Request, State};
+use seed_spec::Catalog;
+use seed_spec::analysis::{Analysis, Loader, ROLE_FILE, Request, State};
 
 use crate::check::{analyse_with_graph, runs_commands};
 use crate::journal::ledger::Owned;
@@ -29,6 +30,10 @@ impl Loader for DiskLoader {
         read_text(path).map_err(|trouble| trouble.came_back)
     }
 
+    fn roles(&self, folder: &Path) -> Option<Vec<String>> {
+        roles_in(folder)
+    }
+
     fn env(&self, name: &str) -> Option<String> {
         std::env::var(name).ok()
     }
@@ -36,6 +41,24 @@ impl Loader for DiskLoader {
     fn home(&self) -> Option<PathBuf> {
         std::env::var_os("HOME").map(PathBuf::from)
     }
+}
+
+/// The names of the composite roles in a folder on the disk: of its folders with a `role.yml`.
+pub fn roles_in(folder: &Path) -> Option<Vec<String>> {
+    let entries = std::fs::read_dir(folder).ok()?.flatten();
+    let roles = entries.filter(|entry| entry.path().join(ROLE_FILE).is_file());
+    Some(roles.filter_map(|entry| entry.file_name().into_string().ok()).collect())
+}
+
+/// The role types that a spec in a folder can name: the built-in ones and its composite roles.
+pub fn catalog_of(folder: &Path) -> Arc<Catalog> {
+    let path = folder.join("none.seed.yaml");
+    let analysis = seed_spec::analysis::analyse(
+        &Request { path: &path, text: "seed: 1\nname: none\nroles: {}\n", edited_line: None },
+        seed_collections::catalog(),
+        &DiskLoader,
+    );
+    analysis.catalogs.into_iter().next().unwrap_or_default()
 }
 
 /// Reads a spec's text from the disk.
@@ -108,6 +131,8 @@ pub struct Project {
     pub graph: Graph,
     /// The folder of its journal.
     pub folder: PathBuf,
+    /// What is asked for, which decides what composite roles come to that write it for a state.
+    pub asked: State,
 }
 
 impl Project {
@@ -124,7 +149,22 @@ impl Project {
             return Err(Box::new(analysis));
         }
         let folder = journal::folder_of(state_folder, path);
-        Ok(Project { path: path.to_path_buf(), analysis, graph, folder })
+        Ok(Project { path: path.to_path_buf(), analysis, graph, folder, asked: State::Present })
+    }
+
+    /// The same where a state is asked for: `present`, `absent`, or `info` to look. Comes before
+    /// [`with_orphans`](Self::with_orphans).
+    pub fn asked_for(mut self, asked: State, host: &dyn Host) -> Project {
+        if asked != self.asked && !self.analysis.instead.is_empty() {
+            let wholes = std::mem::take(&mut self.graph.wholes);
+            self.graph = Graph { wholes, ..Graph::new(self.drafts(asked, host)) };
+        }
+        self.asked = asked;
+        self
+    }
+
+    fn drafts(&self, asked: State, host: &dyn Host) -> Vec<Draft> {
+        crate::node::expand(&self.analysis, &seed_collections::REGISTRY, Some(host), asked)
     }
 
     /// Adds to the graph what only the ledger knows: roles that are no longer in the spec, and things that a role of the
@@ -133,6 +173,8 @@ impl Project {
         let mut orphans: Vec<Draft> = ledger
             .names()
             .filter(|name| !self.graph.by_name.contains_key(*name))
+            // What a composite role writes for another state is not forgotten.
+            .filter(|name| !self.analysis.instead.iter().any(|role| *role.name == **name))
             .filter_map(|name| orphan(name, ledger.get(name)?))
             .collect();
         for node in &self.graph.nodes {
@@ -147,9 +189,10 @@ impl Project {
         }
         if !orphans.is_empty() {
             let moved = std::mem::take(&mut self.graph.moved);
-            let mut drafts = crate::node::expand(&self.analysis, &seed_collections::REGISTRY, Some(host));
+            let mut drafts = self.drafts(self.asked, host);
             drafts.extend(orphans);
-            self.graph = Graph::new(drafts);
+            let wholes = std::mem::take(&mut self.graph.wholes);
+            self.graph = Graph { wholes, ..Graph::new(drafts) };
             self.graph.moved = moved;
         }
         self
@@ -226,5 +269,8 @@ fn orphan(name: &str, owned: Owned) -> Option<Draft> {
         params: Stored { json: owned.params, dynamic },
         needs: owned.after.iter().map(|before| before.as_str().into()).collect(),
         instance: None,
+        part_of: None,
+        aside: false,
+        literal: false,
     })
 }

@@ -114,7 +114,8 @@ pub fn plan_undo(project: &Project, host: &dyn Host, ledger: &Ledger) -> Result<
         );
     };
     let (begun, before) = history(&records, run.id);
-    let graph = Graph::new(drafts(project, host, &begun));
+    let wholes = crate::node::wholes(&project.analysis);
+    let graph = Graph { wholes, ..Graph::new(drafts(project, host, &begun)) };
     let wishes = begun.iter().map(|(role, begun)| (role.clone(), wish(role, begun, run.id, &before, ledger))).collect();
     let options = Options { state: State::Present, wishes: Some(wishes), ..Options::default() };
     let world = World { host, ledger, folder: &project.folder };
@@ -156,7 +157,7 @@ fn wish(role: &str, begun: &Begun, run: u64, before: &Ledger, ledger: &Ledger) -
 }
 
 fn drafts(project: &Project, host: &dyn Host, begun: &BTreeMap<String, Begun>) -> Vec<Draft> {
-    let mut drafts: HashMap<String, Draft> = expand(&project.analysis, &seed_collections::REGISTRY, Some(host))
+    let mut drafts: HashMap<String, Draft> = expand(&project.analysis, &seed_collections::REGISTRY, Some(host), State::Present)
         .into_iter()
         .map(|draft| (draft.name.to_string(), draft))
         .collect();
@@ -174,7 +175,10 @@ fn drafts(project: &Project, host: &dyn Host, begun: &BTreeMap<String, Begun>) -
             disposable: known.as_ref().is_some_and(|known| known.disposable),
             params: Stored { json: begun.params.clone(), dynamic },
             needs: begun.after.iter().map(|before| before.as_str().into()).collect(),
+            part_of: known.as_ref().and_then(|known| known.part_of.clone()),
             instance: known.and_then(|known| known.instance),
+            aside: false,
+            literal: false,
         };
         drafts.insert(name.clone(), draft);
     }

@@ -15,7 +15,7 @@ use seed_spec::{FileId, Span};
 use crate::Snapshot;
 use crate::locate;
 use crate::outline::{self, Cursor, Spot};
-use crate::place::{Place, Segment};
+use crate::place::{Place, role_in};
 
 /// Something that can be typed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,7 +61,7 @@ pub enum Kind {
 pub fn completions(snapshot: &Snapshot, offset: usize) -> Vec<Completion> {
     let mut cursor = outline::cursor(&snapshot.source, offset);
     complete_words(snapshot, &mut cursor);
-    let place = Place::at(&cursor.path, &cursor.words, &snapshot.catalog);
+    let place = Place::at(snapshot.source.path(), &cursor.path, &cursor.words, &snapshot.catalog);
     let typing = Typing { snapshot, cursor: &cursor, place: &place };
     match &cursor.spot {
         Spot::Nothing => Vec::new(),
@@ -94,21 +94,15 @@ struct Typing<'a> {
 impl Typing<'_> {
     /// The name of the role in whose entry the cursor stands.
     fn role(&self) -> Option<&str> {
-        match self.cursor.path.as_slice() {
-            [Segment::Key(roles), Segment::Key(name), ..] if roles == "roles" => Some(name),
-            _ => None,
-        }
+        role_in(&self.cursor.path).map(|(name, _)| name)
     }
 }
 
 /// Where the text around the cursor does not say what a role is, a merge key or alias may: asks the tree.
 fn complete_words(snapshot: &Snapshot, cursor: &mut Cursor) {
-    let [Segment::Key(roles), Segment::Key(name), ..] = cursor.path.as_slice() else { return };
-    if roles != "roles" || cursor.words.is.is_some() {
-        return;
-    }
-    let Some(spec) = snapshot.spec() else { return };
-    let entry = spec.tree.root.and_then(|root| spec.tree.get(root, "roles")).and_then(|roles| spec.tree.get(roles, name));
+    let Some((name, _)) = role_in(&cursor.path).filter(|_| cursor.words.is.is_none()) else { return };
+    let (Some(spec), Some(above)) = (snapshot.spec(), cursor.path[0].key()) else { return };
+    let entry = spec.tree.root.and_then(|root| spec.tree.get(root, above)).and_then(|roles| spec.tree.get(roles, name));
     if let Some(entry) = entry {
         cursor.words = locate::role_words(&spec.tree, entry);
     }

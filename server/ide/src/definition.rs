@@ -1,12 +1,15 @@
 //! From a name to where it is defined.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use seed_spec::{FileId, Span};
 
 use crate::Snapshot;
+use crate::interpolation::{self, Named};
 use crate::links;
+use crate::locate;
 use crate::names;
+use crate::place::Place;
 
 /// Where something is defined.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,12 +35,59 @@ pub fn definition(snapshot: &Snapshot, offset: usize) -> Option<Definition> {
     if !snapshot.is_current() {
         return None;
     }
+    if let Some(found) = offered(snapshot, offset) {
+        return Some(found);
+    }
     if let Some(occurrence) = names::at(snapshot, FileId(0), offset) {
-        let to = names::definition(snapshot, &occurrence.name)?;
+        let to = names::definition(snapshot, &occurrence.name, FileId(0))?;
         return Some(Definition::Name { from: occurrence.span, to });
+    }
+    if let Some(found) = of_a_composite(snapshot, offset) {
+        return Some(found);
     }
     let link = links::links(snapshot).into_iter().find(|link| link.span.touches(offset))?;
     Some(Definition::File { from: link.span, to: link.target })
+}
+
+/// The `role.yml` that a composite role type or one of its parameters is written in.
+fn of_a_composite(snapshot: &Snapshot, offset: usize) -> Option<Definition> {
+    let spec = snapshot.spec()?;
+    let located = locate::locate(spec, offset)?;
+    let (key, node) = located.nodes.last().copied()?;
+    if located.on_key {
+        let Place::Role(types) = located.outer_place(spec.source.path(), &snapshot.catalog) else { return None };
+        let home = types.types.first()?.home.clone()?;
+        let to = in_role_file(snapshot, &home.role, "parameters", located.key()?)?;
+        return Some(Definition::Name { from: spec.tree.node(key?).span, to });
+    }
+    let Place::RoleType = located.place(spec.source.path(), &snapshot.catalog) else { return None };
+    let home = snapshot.catalog.get(spec.tree.scalar(node)?)?.home.clone()?;
+    Some(Definition::File { from: spec.tree.node(node).span, to: home.role.clone() })
+}
+
+/// The output of a composite role that a `${role.output}` names.
+fn offered(snapshot: &Snapshot, offset: usize) -> Option<Definition> {
+    let spec = snapshot.spec()?;
+    let located = locate::locate(spec, offset)?;
+    let (_, node) = located.nodes.last().copied()?;
+    for named in interpolation::all(&spec.source, spec.tree.node(node).span) {
+        if let Named::Output { role, output } = named
+            && output.touches(offset)
+            && output.start < output.end
+        {
+            let name = spec.source.slice(role);
+            let entry = snapshot.beside(FileId(0)).flat_map(|document| &document.entries).find(|entry| *entry.name == *name)?;
+            let home = entry.info.as_ref()?.home.clone()?;
+            let to = in_role_file(snapshot, &home.role, "outputs", spec.source.slice(output))?;
+            return Some(Definition::Name { from: output, to });
+        }
+    }
+    None
+}
+
+fn in_role_file(snapshot: &Snapshot, path: &Path, section: &str, name: &str) -> Option<Span> {
+    let document = snapshot.analysis.documents.iter().find(|document| document.absolute == *path)?;
+    names::declared(document, section, name)
 }
 
 #[cfg(test)]

@@ -95,9 +95,12 @@ pub fn role_type(info: &TypeInfo) -> String {
     }
     if !info.outputs.is_empty() {
         text.push_str("\nOffers:\n");
-        for output in info.outputs {
+        for output in &info.outputs {
             let _ = writeln!(text, "- `{}`: {}", output.name, output.doc);
         }
+    }
+    if let Some(home) = &info.home {
+        let _ = write!(text, "\nA composite role, made in `{}`.\n", home.tasks.display());
     }
     if !info.example.trim().is_empty() {
         let _ = write!(text, "\n```yaml\n{}\n```\n", info.example.trim_end());

@@ -69,9 +69,12 @@ fn parts(fixture: &str) -> (String, usize, Vec<(PathBuf, Arc<str>)>) {
 }
 
 fn snapshot(text: &str, analysed: &str, files: Vec<(PathBuf, Arc<str>)>) -> Snapshot {
-    let path = Path::new("/spec/main.seed.yaml");
+    // A file of another name begins with a comment that says it.
+    let name = analysed.strip_prefix("# at ").and_then(|rest| rest.lines().next()).unwrap_or("main.seed.yaml");
+    let path = &Path::new("/spec").join(name);
     let analysis = analyse(&Request { path, text: analysed, edited_line: None }, &CATALOG, &Files(files));
-    Snapshot { source: Arc::new(Source::new(path, text)), analysis: Arc::new(analysis), catalog: CATALOG.clone() }
+    let catalog = analysis.catalogs[0].clone();
+    Snapshot { source: Arc::new(Source::new(path, text)), analysis: Arc::new(analysis), catalog }
 }
 
 struct Files(Vec<(PathBuf, Arc<str>)>);
@@ -80,6 +83,13 @@ impl Loader for Files {
     fn load(&self, path: &Path) -> Result<Arc<str>, String> {
         let found = self.0.iter().find(|(name, _)| name == path);
         found.map(|(_, text)| text.clone()).ok_or_else(|| format!("there is no {}", path.display()))
+    }
+
+    fn roles(&self, folder: &Path) -> Option<Vec<String>> {
+        let roles = self.0.iter().filter(|(path, _)| path.file_name().is_some_and(|name| name == "role.yml"));
+        let folders = roles.filter_map(|(path, _)| path.parent()).filter(|role| role.parent() == Some(folder));
+        let names: Vec<String> = folders.filter_map(|role| role.file_name()?.to_str().map(str::to_owned)).collect();
+        (!names.is_empty()).then_some(names)
     }
 
     fn env(&self, name: &str) -> Option<String> {

@@ -44,7 +44,7 @@ pub fn hints(snapshot: &Snapshot, range: Range<usize>) -> Vec<Hint> {
     }
     if let Some(root) = spec.tree.root {
         let mut reader = Reader { snapshot, spec, range: &range, instances: &instances, role: &[], hints: &mut hints };
-        reader.node(root, &Place::Spec, &RoleWords::default());
+        reader.node(root, &Place::whole(spec.source.path()), &RoleWords::default());
     }
     hints.retain(|hint| range.contains(&hint.at) || hint.at == range.end);
     hints.sort_by_key(|hint| hint.at);

@@ -80,7 +80,7 @@ fn thing(snapshot: &Snapshot, offset: usize) -> Option<(Span, String)> {
 
 fn on_key(snapshot: &Snapshot, located: &Located) -> Option<String> {
     let key = located.key()?;
-    match located.outer_place(&snapshot.catalog) {
+    match located.outer_place(snapshot.source.path(), &snapshot.catalog) {
         Place::Roles => role(snapshot, key),
         outer => match outer.field(key) {
             Some(field) => Some(format!("**{key}**\n\n{}", describe::field(&field))),
@@ -91,7 +91,7 @@ fn on_key(snapshot: &Snapshot, located: &Located) -> Option<String> {
 }
 
 fn on_value(snapshot: &Snapshot, located: &Located, text: &str, span: Span) -> Option<String> {
-    match located.place(&snapshot.catalog) {
+    match located.place(snapshot.source.path(), &snapshot.catalog) {
         Place::RoleType => role_type(snapshot, text),
         Place::Kind(collection) => role_type(snapshot, &format!("{collection}.{text}")),
         Place::Value(shape) => {
@@ -153,7 +153,9 @@ fn instances_around(snapshot: &Snapshot, span: Span) -> Vec<&RoleInstance> {
 
 /// A role: its why, its type, what it offers.
 fn role(snapshot: &Snapshot, name: &str) -> Option<String> {
-    let entry = snapshot.analysis.documents.iter().flat_map(|document| &document.entries).find(|entry| *entry.name == *name)?;
+    let Some(entry) = snapshot.beside(FileId(0)).flat_map(|document| &document.entries).find(|entry| *entry.name == *name) else {
+        return parameter(snapshot, name);
+    };
     let is = entry.is.as_ref().map_or("?", |(is, _)| is);
     let mut text = format!("**{name}**: `{is}`");
     if let Some(info) = entry.info.as_ref().filter(|info| info.name != is) {
@@ -177,6 +179,19 @@ fn role(snapshot: &Snapshot, name: &str) -> Option<String> {
     Some(text)
 }
 
+/// A parameter of the composite role whose files are read.
+fn parameter(snapshot: &Snapshot, name: &str) -> Option<String> {
+    let document = snapshot.beside(FileId(0)).find(|document| names::declared(document, "parameters", name).is_some())?;
+    let info = snapshot
+        .analysis
+        .catalogs
+        .iter()
+        .flat_map(|catalog| catalog.types())
+        .find(|info| info.home.as_ref().is_some_and(|home| home.role == document.absolute))?;
+    let field = info.record.field(name)?;
+    Some(format!("**{name}**: a parameter\n\n{}", describe::field(field)))
+}
+
 fn variable(snapshot: &Snapshot, name: &str) -> Option<String> {
     let var = snapshot.analysis.vars.iter().find(|var| *var.name == *name)?;
     let value = describe::value(&var.value, &Shape::Any)?;
@@ -187,7 +202,7 @@ fn role_type(snapshot: &Snapshot, name: &str) -> Option<String> {
     if let Some(info) = snapshot.catalog.get(name) {
         return Some(describe::role_type(info));
     }
-    let types: Vec<_> = snapshot.catalog.types().filter(|info| info.collection() == name).map(|info| &**info).collect();
+    let types: Vec<_> = snapshot.catalog.of_collection(name).map(|info| &**info).collect();
     (!types.is_empty()).then(|| describe::collection(name, &types))
 }
 

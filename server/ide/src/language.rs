@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, LazyLock};
 
-use seed_spec::model::{HEADER_KEYS, ROLE_KEYS, VERSION};
+use seed_spec::model::{HEADER_KEYS, OUTPUT_KEYS, PARAMETER_KEYS, ROLE_FILE_KEYS, ROLE_KEYS, TASKS_KEYS, VERSION};
 use seed_spec::shape::{Field, Record, Shape};
 use serde_json::json;
 
@@ -12,7 +12,42 @@ pub static SPEC: LazyLock<Record> = LazyLock::new(|| record(HEADER_KEYS, header_
 /// The keys of a role that do not depend on its type; `kind` is only for abstract ones.
 pub static ROLE: LazyLock<Record> = LazyLock::new(|| record(ROLE_KEYS, role_field));
 
-fn record(keys: &[(&str, &str)], field: fn(Field) -> Field) -> Record {
+/// The keys of a composite role's `role.yml`.
+pub static ROLE_FILE: LazyLock<Record> = LazyLock::new(|| record(ROLE_FILE_KEYS, role_file_field));
+
+/// The keys of a composite role's tasks.
+pub static TASKS: LazyLock<Record> =
+    LazyLock::new(|| record(TASKS_KEYS, |field| Field { required: field.name == "present", ..field }));
+
+/// The types of parameters that are one word.
+const TYPES: [&str; 14] =
+    ["text", "int", "bool", "size", "duration", "mode", "path", "uuid", "secret", "block", "backing", "directory", "file", "any"];
+/// What an output can be.
+const KINDS: [&str; 5] = ["directory", "file", "block", "backing", "text"];
+
+fn role_file_field(field: Field) -> Field {
+    let words = |words: &[&str]| Shape::Choice(words.iter().map(|word| ((*word).to_owned(), String::new())).collect());
+    let parameter = |field: Field| match field.name.as_str() {
+        "type" => Field { shape: words(&TYPES), required: true, ..field },
+        "doc" => Field { shape: text(), ..field },
+        _ => field,
+    };
+    let output = |field: Field| match field.name.as_str() {
+        "type" => Field { shape: words(&KINDS), ..field },
+        "value" => Field { required: true, ..field },
+        "doc" => Field { shape: text(), ..field },
+        _ => field,
+    };
+    let map = |record: Record| Shape::Map(Box::new(Shape::Record(Arc::new(record))));
+    let shape = match field.name.as_str() {
+        "parameters" => map(record(PARAMETER_KEYS, parameter)),
+        "outputs" => map(record(OUTPUT_KEYS, output)),
+        _ => text(),
+    };
+    Field { shape, required: field.name == "about", ..field }
+}
+
+fn record(keys: &[(&str, &str)], field: impl Fn(Field) -> Field) -> Record {
     let plain = |(name, doc): &(&str, &str)| Field {
         name: (*name).into(),
         doc: (*doc).into(),

@@ -38,7 +38,8 @@ pub struct Lens {
 /// The lenses of a spec: plan and apply at its top, the three states at each role.
 pub fn lenses(snapshot: &Snapshot) -> Vec<Lens> {
     let Some(spec) = snapshot.spec().filter(|_| snapshot.is_current()) else { return Vec::new() };
-    if spec.entries.is_empty() {
+    // A composite role is made where it is used.
+    if spec.entries.is_empty() || snapshot.analysis.is_role {
         return Vec::new();
     }
     let top = Span::new(FileId(0), 0, 0);

@@ -1,10 +1,12 @@
 //! From a byte offset to the node that stands there, and the path that leads to it.
 
+use std::path::Path;
+
 use seed_spec::analysis::Document;
 use seed_spec::shape::{Catalog, KIND};
 use seed_spec::tree::{NodeId, NodeKind, Tree};
 
-use crate::place::{Place, RoleWords, Segment};
+use crate::place::{Place, RoleWords, Segment, role_in};
 
 /// A node of a tree, found by offset.
 #[derive(Clone, Debug)]
@@ -26,21 +28,13 @@ impl Located {
     }
 
     /// What may stand at the node.
-    pub fn place(&self, catalog: &Catalog) -> Place {
-        Place::at(&self.path, &self.words, catalog)
+    pub fn place(&self, file: &Path, catalog: &Catalog) -> Place {
+        Place::at(file, &self.path, &self.words, catalog)
     }
 
     /// What the mapping that holds the node is.
-    pub fn outer_place(&self, catalog: &Catalog) -> Place {
-        Place::at(&self.path[..self.path.len().saturating_sub(1)], &self.words, catalog)
-    }
-
-    /// The name of the role that the path leads into.
-    pub fn role(&self) -> Option<&str> {
-        match self.path.as_slice() {
-            [Segment::Key(roles), Segment::Key(name), ..] if roles == "roles" => Some(name),
-            _ => None,
-        }
+    pub fn outer_place(&self, file: &Path, catalog: &Catalog) -> Place {
+        Place::at(file, &self.path[..self.path.len().saturating_sub(1)], &self.words, catalog)
     }
 }
 
@@ -62,7 +56,7 @@ pub fn locate(document: &Document, offset: usize) -> Option<Located> {
                 located.path.push(Segment::Key(name.to_string()));
                 located.nodes.push((Some(key), value));
                 located.on_key = on_key;
-                if located.role().is_some() && located.path.len() == 2 {
+                if role_in(&located.path).is_some_and(|(_, steps)| steps == located.path.len()) {
                     located.words = role_words(tree, value);
                 }
                 if on_key {

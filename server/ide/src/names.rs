@@ -12,6 +12,7 @@ use crate::Snapshot;
 use crate::interpolation::{self, Named};
 use crate::locate::role_words;
 use crate::place::{Place, RoleWords, Segment};
+use crate::snapshot::is_role_file;
 
 /// What a name stands for.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -33,11 +34,11 @@ pub struct Occurrence {
     pub definition: bool,
 }
 
-/// All places in all files of a snapshot, each once.
-pub fn occurrences(snapshot: &Snapshot) -> Vec<Occurrence> {
+/// All places in the files whose names are known in one of them, each once.
+pub fn occurrences(snapshot: &Snapshot, file: FileId) -> Vec<Occurrence> {
     let mut found = Vec::new();
-    for document in &snapshot.analysis.documents {
-        in_document(document, &snapshot.catalog, &mut found);
+    for document in snapshot.beside(file) {
+        in_document(document, snapshot.catalog_of(document.file), &mut found);
     }
     found
 }
@@ -46,29 +47,39 @@ pub fn occurrences(snapshot: &Snapshot) -> Vec<Occurrence> {
 pub fn at(snapshot: &Snapshot, file: FileId, offset: usize) -> Option<Occurrence> {
     let document = snapshot.analysis.document(file)?;
     let mut found = Vec::new();
-    in_document(document, &snapshot.catalog, &mut found);
+    in_document(document, snapshot.catalog_of(file), &mut found);
     found.into_iter().find(|occurrence| occurrence.span.touches(offset))
 }
 
-/// Where a name is defined.
-pub fn definition(snapshot: &Snapshot, name: &Name) -> Option<Span> {
+/// Where a name that is known in a file is defined. In a composite role a parameter is named as a part is.
+pub fn definition(snapshot: &Snapshot, name: &Name, file: FileId) -> Option<Span> {
     match name {
-        Name::Role(name) => snapshot
-            .analysis
-            .documents
-            .iter()
-            .flat_map(|document| &document.entries)
-            .find(|entry| *entry.name == **name)
-            .map(|entry| entry.name_span),
+        Name::Role(name) => {
+            let entries = snapshot.beside(file).flat_map(|document| &document.entries);
+            let part = entries.into_iter().find(|entry| *entry.name == **name).map(|entry| entry.name_span);
+            part.or_else(|| snapshot.beside(file).find_map(|document| declared(document, "parameters", name)))
+        }
         Name::Var(name) => snapshot.analysis.vars.iter().find(|var| *var.name == **name).map(|var| var.span),
     }
+}
+
+/// Where a `role.yml` declares a parameter or output.
+pub fn declared(document: &Document, section: &str, name: &str) -> Option<Span> {
+    if !is_role_file(&document.absolute) {
+        return None;
+    }
+    let tree = &document.tree;
+    let section = tree.get(tree.root?, section)?;
+    let pairs = tree.pairs(section);
+    let (key, _) = pairs.iter().find(|(key, _)| tree.scalar(*key).is_some_and(|key| **key == *name))?;
+    Some(tree.node(*key).span)
 }
 
 /// Collects the places of one file.
 pub fn in_document(document: &Document, catalog: &Catalog, found: &mut Vec<Occurrence>) {
     let Some(root) = document.tree.root else { return };
     let mut reader = Reader { document, tree: &document.tree, catalog, found };
-    reader.node(root, &Place::Spec, &RoleWords::default(), false);
+    reader.node(root, &Place::whole(&document.absolute), &RoleWords::default(), false);
 }
 
 struct Reader<'a> {

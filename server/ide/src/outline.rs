@@ -11,7 +11,7 @@ use std::ops::Range;
 
 use seed_spec::Source;
 
-use crate::place::{RoleWords, Segment};
+use crate::place::{ENTRIES, RoleWords, Segment, role_in};
 use flow::Flow;
 use line::{Key, Line};
 
@@ -155,7 +155,7 @@ fn walk(source: &Source, number: usize, line: &Line<'_>, offset: usize) -> Aroun
     }
     inner.reverse();
     // The first key under `roles:` that was passed on the way up is the last that was stored.
-    let in_role = inner.len() >= 2 && inner[0].key() == Some("roles");
+    let in_role = role_in(&inner).is_some();
     let mut words = RoleWords::default();
     if in_role && let Some((line, column)) = role {
         words = role_words(source, line, column);
@@ -242,7 +242,7 @@ fn spot(source: &Source, line: &Line<'_>, offset: usize, around: &mut Around) ->
     match &line.key {
         Some(key) if offset > key.range.end => {
             around.path.push(Segment::Key(key.name.clone()));
-            if around.path.len() == 2 && around.path[0].key() == Some("roles") {
+            if role_in(&around.path).is_some_and(|(_, steps)| steps == around.path.len()) {
                 around.words = RoleWords::default();
             }
             if key.opens_flow()
@@ -293,7 +293,7 @@ fn interpolation(source: &Source, line: &Line<'_>, offset: usize) -> Option<Spot
 
 fn in_flow(flow: Flow, offset: usize, around: &mut Around) -> Spot {
     // The entry of a role may itself be written as `{…}`.
-    if around.path.first().and_then(Segment::key) == Some("roles")
+    if around.path.first().and_then(Segment::key).is_some_and(|key| ENTRIES.contains(&key))
         && let Some(at) = 2_usize.checked_sub(around.path.len())
         && let Some(words) = flow_words(&flow, at)
     {
@@ -316,7 +316,8 @@ fn flow_words(flow: &Flow, depth: usize) -> Option<RoleWords> {
 
 /// The names of the roles of a text, each with the words that decide about its type.
 pub fn roles(source: &Source) -> Vec<(String, RoleWords)> {
-    children(source, "roles").into_iter().map(|(name, line, column)| (name, role_words(source, line, column))).collect()
+    let entries = ENTRIES.iter().flat_map(|parent| children(source, parent));
+    entries.map(|(name, line, column)| (name, role_words(source, line, column))).collect()
 }
 
 /// The names of the variables of a text.

@@ -1,10 +1,12 @@
 //! What may stand at a path of keys: the one reading of the schema that completion, hover and references share.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use seed_spec::shape::{Catalog, Field, KIND, Shape, TypeInfo};
 
 use crate::language;
+use crate::snapshot::{is_role_file, is_tasks_file};
 
 /// A step from a node to one inside it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,7 +60,7 @@ impl RoleTypes {
         let chosen = words.kind.as_deref().and_then(|kind| catalog.get(&format!("{collection}.{kind}")));
         let types = match chosen {
             Some(info) => vec![info.clone()],
-            None => catalog.types().filter(|info| info.collection() == collection).cloned().collect(),
+            None => catalog.of_collection(collection).cloned().collect(),
         };
         RoleTypes { collection: Some(collection), types }
     }
@@ -77,11 +79,29 @@ impl RoleTypes {
     }
 }
 
+/// The keys of a file below which role entries stand.
+pub const ENTRIES: [&str; 4] = ["roles", "present", "absent", "info"];
+
+/// The name of the role that a path leads into, and how many steps lead to its entry.
+pub fn role_in(path: &[Segment]) -> Option<(&str, usize)> {
+    let (first, rest) = path.split_first()?;
+    first.key().filter(|key| ENTRIES.contains(key))?;
+    match rest {
+        [Segment::Key(name), ..] => Some((name, 2)),
+        [Segment::Item, Segment::Key(name), ..] => Some((name, 3)),
+        _ => None,
+    }
+}
+
 /// What may stand somewhere.
 #[derive(Clone, Debug)]
 pub enum Place {
     /// The mapping that is the whole spec.
     Spec,
+    /// The mapping that is the whole `role.yml` of a composite role.
+    RoleFile,
+    /// The mapping that is the tasks of a composite role.
+    Tasks,
     /// The mapping of all roles.
     Roles,
     /// The entry of a role.
@@ -101,10 +121,21 @@ pub enum Place {
 }
 
 impl Place {
-    /// What may stand at the end of a path from the root. `words` are those of the role that the path leads
+    /// What the whole of a file is.
+    pub fn whole(file: &Path) -> Place {
+        if is_role_file(file) {
+            Place::RoleFile
+        } else if is_tasks_file(file) {
+            Place::Tasks
+        } else {
+            Place::Spec
+        }
+    }
+
+    /// What may stand at the end of a path from the root of a file. `words` are those of the role that the path leads
     /// into, if it does.
-    pub fn at(path: &[Segment], words: &RoleWords, catalog: &Catalog) -> Place {
-        path.iter().fold(Place::Spec, |place, segment| place.inside(segment, words, catalog))
+    pub fn at(file: &Path, path: &[Segment], words: &RoleWords, catalog: &Catalog) -> Place {
+        path.iter().fold(Place::whole(file), |place, segment| place.inside(segment, words, catalog))
     }
 
     /// What may stand one step further in.
@@ -114,6 +145,11 @@ impl Place {
             (Place::Spec, Segment::Key(key)) => {
                 language::SPEC.field(key).map_or(Place::Unknown, |field| Place::Value(field.shape.clone()))
             }
+            (Place::RoleFile, Segment::Key(key)) => {
+                language::ROLE_FILE.field(key).map_or(Place::Unknown, |field| Place::Value(field.shape.clone()))
+            }
+            (Place::Tasks, Segment::Key(key)) if language::TASKS.field(key).is_some() => Place::Roles,
+            (Place::Roles, Segment::Item) => Place::Roles,
             (Place::Roles, Segment::Key(_)) => Place::Role(RoleTypes::of(words, catalog)),
             (Place::Role(types), Segment::Key(key)) => match (key.as_str(), types.collection) {
                 ("is", _) => Place::RoleType,
@@ -134,6 +170,8 @@ impl Place {
     pub fn fields(&self) -> Vec<Field> {
         match self {
             Place::Spec => language::SPEC.fields.clone(),
+            Place::RoleFile => language::ROLE_FILE.fields.clone(),
+            Place::Tasks => language::TASKS.fields.clone(),
             Place::Role(types) => {
                 let common = language::ROLE.fields.iter().filter(|field| field.name != KIND || types.collection.is_some());
                 common.chain(types.fields()).cloned().collect()

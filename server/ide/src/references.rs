@@ -11,7 +11,7 @@ pub fn references(snapshot: &Snapshot, file: FileId, offset: usize, with_definit
         return Vec::new();
     }
     let Some(named) = names::at(snapshot, file, offset) else { return Vec::new() };
-    names::occurrences(snapshot)
+    names::occurrences(snapshot, file)
         .into_iter()
         .filter(|one| one.name == named.name && (with_definition || !one.definition))
         .map(|one| one.span)

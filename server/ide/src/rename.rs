@@ -6,6 +6,7 @@ use seed_spec::{FileId, Span};
 
 use crate::Snapshot;
 use crate::names::{self, Name, Occurrence};
+use crate::snapshot::is_role_file;
 
 /// What can be renamed at an offset of the spec's text: the name, where it stands.
 pub fn prepare(snapshot: &Snapshot, offset: usize) -> Option<Span> {
@@ -30,15 +31,15 @@ pub fn rename(snapshot: &Snapshot, file: FileId, offset: usize, name: &str) -> R
     }
     check_name(what, name)?;
     let taken = match &occurrence.name {
-        Name::Role(_) => names::definition(snapshot, &Name::Role(name.into())),
-        Name::Var(_) => names::definition(snapshot, &Name::Var(name.into())),
+        Name::Role(_) => names::definition(snapshot, &Name::Role(name.into()), file),
+        Name::Var(_) => names::definition(snapshot, &Name::Var(name.into()), file),
     };
     if let Some(span) = taken {
         let source = snapshot.file(span.file);
         let line = source.line_of(span.start as usize) + 1;
         return Err(format!("there is a {what} `{name}` already, at {}:{line}", source.path().display()));
     }
-    let mut edits: Vec<Edit> = names::occurrences(snapshot)
+    let mut edits: Vec<Edit> = names::occurrences(snapshot, file)
         .into_iter()
         .filter(|one| one.name == occurrence.name)
         .map(|one| Edit { span: one.span, text: name.into() })
@@ -51,7 +52,9 @@ pub fn rename(snapshot: &Snapshot, file: FileId, offset: usize, name: &str) -> R
 /// What is named at the offset, if it is defined in a file of the spec.
 fn renamed(snapshot: &Snapshot, file: FileId, offset: usize) -> Option<Occurrence> {
     let occurrence = snapshot.is_current().then(|| names::at(snapshot, file, offset)).flatten()?;
-    names::definition(snapshot, &occurrence.name).map(|_| occurrence)
+    // A parameter is named by all who use the role, wherever they are.
+    let defined = names::definition(snapshot, &occurrence.name, file)?;
+    (!snapshot.analysis.document(defined.file).is_some_and(|document| is_role_file(&document.absolute))).then_some(occurrence)
 }
 
 fn check_name(what: &str, name: &str) -> Result<(), String> {

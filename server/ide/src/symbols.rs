@@ -5,6 +5,7 @@ use seed_spec::tree::NodeKind;
 use seed_spec::{FileId, Span};
 
 use crate::Snapshot;
+use crate::snapshot::{is_role_file, is_tasks_file};
 
 /// What a symbol is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,14 +71,33 @@ pub fn symbols(snapshot: &Snapshot) -> Vec<Symbol> {
                 });
                 symbols.push(section("vars", vars.collect()));
             }
-            Some("roles") => symbols.push(section("roles", roles(spec))),
+            Some("roles") => symbols.push(section("roles", roles(spec, span))),
+            Some(list @ ("present" | "absent" | "info")) if is_tasks_file(&spec.absolute) => {
+                symbols.push(section(list, roles(spec, span)));
+            }
+            Some(list @ ("parameters" | "outputs")) if is_role_file(&spec.absolute) => {
+                let pairs = tree.pairs(*value);
+                let declared = pairs.iter().copied().map(|(key, value)| {
+                    let name_span = tree.node(key).span;
+                    Symbol {
+                        name: tree.scalar(key).map(ToString::to_string).unwrap_or_default(),
+                        detail: String::new(),
+                        kind: Kind::Parameter,
+                        span: Span { end: tree.node(value).span.end.max(name_span.end), ..name_span },
+                        name_span,
+                        children: Vec::new(),
+                    }
+                });
+                symbols.push(section(list, declared.collect()));
+            }
             _ => {}
         }
     }
     symbols
 }
 
-fn roles(spec: &seed_spec::analysis::Document) -> Vec<Symbol> {
+/// The entries of a file within a span.
+fn roles(spec: &seed_spec::analysis::Document, within: Span) -> Vec<Symbol> {
     let role = |entry: &seed_spec::analysis::Entry| Symbol {
         name: entry.name.to_string(),
         detail: type_words(entry.is.as_ref().map_or("", |(is, _)| is), entry.info.as_deref()),
@@ -99,7 +119,8 @@ fn roles(spec: &seed_spec::analysis::Document) -> Vec<Symbol> {
             })
             .collect(),
     };
-    spec.entries.iter().map(role).collect()
+    let inside = |entry: &&seed_spec::analysis::Entry| within.start <= entry.name_span.start && entry.name_span.end <= within.end;
+    spec.entries.iter().filter(inside).map(role).collect()
 }
 
 /// A role's type: what is written, and what it came to where that differs.

@@ -47,7 +47,11 @@ pub fn tokens(snapshot: &Snapshot) -> Vec<Token> {
     let mut tokens: Vec<Token> =
         occurrences.iter().map(|one| Token { span: one.span, kind: named(&one.name), definition: one.definition }).collect();
     if let Some(root) = spec.tree.root {
-        Reader { snapshot, tree: &spec.tree, tokens: &mut tokens }.node(root, &Place::Spec, &RoleWords::default());
+        Reader { snapshot, tree: &spec.tree, tokens: &mut tokens }.node(
+            root,
+            &Place::whole(spec.source.path()),
+            &RoleWords::default(),
+        );
     }
     tokens.retain(|token| token.span.file == FileId(0) && token.span.start < token.span.end);
     tokens.sort_by_key(|token| (token.span.start, token.kind));
@@ -119,6 +123,8 @@ fn is_keyword(place: &Place, name: &str) -> bool {
             crate::language::ROLE.field(name).is_some() && (!is_kind || types.collection.is_some())
         }
         Place::Spec => crate::language::SPEC.field(name).is_some(),
+        Place::RoleFile => crate::language::ROLE_FILE.field(name).is_some(),
+        Place::Tasks => crate::language::TASKS.field(name).is_some(),
         _ => false,
     }
 }

@@ -78,7 +78,7 @@ impl Picture {
     /// The picture of a spec's graph. Orphans, which only the journal knows, are not in it.
     pub fn new(analysis: &Analysis, graph: &Graph) -> Picture {
         let mut picture = DiGraph::with_capacity(graph.nodes.len(), graph.nodes.len());
-        let shown = |node: &Node| node.instance.is_some();
+        let shown = |node: &Node| node.instance.is_some() && !node.aside;
         let parts: Vec<Option<NodeIndex>> =
             graph.nodes.iter().map(|node| shown(node).then(|| picture.add_node(part(node)))).collect();
         for (index, node) in graph.nodes.iter().enumerate() {

@@ -264,6 +264,7 @@ impl Planner<'_> {
             action: verdict.action,
             loses: verdict.loses,
             changes: verdict.changes,
+            part_of: node.part_of.clone(),
             after: node.after.iter().map(|before| self.graph.nodes[*before].name.clone()).collect(),
             reason: verdict.reason,
             refused: verdict.refused,

@@ -36,6 +36,9 @@ fn role_json(planned: &PlannedRole) -> Json {
         "after": planned.after.iter().map(|name| &**name).collect::<Vec<_>>(),
         "reason": planned.reason,
     });
+    if let Some(whole) = &planned.part_of {
+        one["part_of"] = json!(&**whole);
+    }
     if let Some(loses) = &planned.loses {
         one["loses"] = json!(loses);
     }

@@ -32,7 +32,7 @@ pub fn markdown() -> String {
 fn contents(out: &mut String) {
     for collection in catalog().collections() {
         let types = catalog().types().filter(|info| info.collection() == collection);
-        let links: Vec<String> = types.map(|info| format!("[`{}`](#{})", info.name, anchor(info.name))).collect();
+        let links: Vec<String> = types.map(|info| format!("[`{}`](#{})", info.name, anchor(&info.name))).collect();
         let _ = writeln!(out, "- {collection}: {}", links.join(", "));
     }
     out.push('\n');
@@ -61,8 +61,8 @@ fn role_type(out: &mut String, info: &TypeInfo) {
     }
     if !info.outputs.is_empty() {
         let _ = write!(out, "\n| output | is | meaning |\n| --- | --- | --- |\n");
-        for output in info.outputs {
-            let _ = writeln!(out, "| `{}` | {} | {} |", output.name, output.kind.words(), cell(output.doc));
+        for output in &info.outputs {
+            let _ = writeln!(out, "| `{}` | {} | {} |", output.name, output.kind.words(), cell(&output.doc));
         }
     }
     let _ = write!(out, "\n```yaml\n{}\n```\n", info.example.trim_end());

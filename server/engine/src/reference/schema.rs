@@ -3,17 +3,19 @@
 //! It is wider than the checks: where they take `${…}`, it takes any text with an interpolation in it, and of references
 //! it knows only that they are text.
 
+use std::sync::Arc;
+
 use seed_collections::{REGISTRY, catalog};
 use seed_role::param::SHAPE_KEY;
 use seed_role::registry::RoleType;
-use seed_spec::Shape;
 use seed_spec::model::{HEADER_KEYS, ROLE_KEYS, VERSION};
-use seed_spec::shape::KIND;
+use seed_spec::shape::{KIND, TypeInfo};
+use seed_spec::{Catalog, Shape};
 use serde_json::{Map, Value as Json, json};
 
 const DRAFT: &str = "https://json-schema.org/draft/2020-12/schema";
 /// What a text with an interpolation in it looks like.
-const INTERPOLATED: &str = r"\$\{";
+pub(super) const INTERPOLATED: &str = r"\$\{";
 /// What names a role: letters, digits, `_` and `-`, the first no `-`.
 const ROLE_NAME: &str = "^[A-Za-z0-9_][A-Za-z0-9_-]*$";
 /// What names a spec.
@@ -21,15 +23,18 @@ const SPEC_NAME: &str = "^[a-z0-9][a-z0-9._-]{0,63}$";
 /// What the name of a role cannot be, since it means another thing in an interpolation.
 const TAKEN: [&str; 3] = ["vars", "env", "each"];
 
-/// The schema of a spec.
-pub fn spec_schema() -> Json {
+/// The schema of a spec that can name what is in a catalogue: the built-in types, and composite roles of it.
+pub fn spec_schema(known: &Catalog) -> Json {
     let mut definitions = Map::new();
-    definitions.insert("role".into(), role());
+    definitions.insert("role".into(), role(known));
     for collection in catalog().collections() {
         definitions.insert(collection.into(), abstract_role(collection));
     }
     for role_type in REGISTRY.types() {
         definitions.insert(role_type.name.into(), entry(role_type));
+    }
+    for info in composites(known) {
+        definitions.insert(info.name.to_string(), super::composite::entry(info));
     }
     json!({
         "$schema": DRAFT,
@@ -44,17 +49,24 @@ pub fn spec_schema() -> Json {
 }
 
 /// The schema of an entry under `roles:` of one type; none if there is no such type.
-pub fn type_schema(name: &str) -> Option<Json> {
-    let role_type = REGISTRY.get(name)?;
+pub fn type_schema(name: &str, known: &Catalog) -> Option<Json> {
+    let entry = match REGISTRY.get(name) {
+        Some(role_type) => entry(role_type),
+        None => super::composite::entry(composites(known).find(|info| info.name == name)?),
+    };
     let mut schema = json!({ "$schema": DRAFT, "title": name });
-    if let (Some(whole), Json::Object(entry)) = (schema.as_object_mut(), entry(role_type)) {
+    if let (Some(whole), Json::Object(entry)) = (schema.as_object_mut(), entry) {
         whole.extend(entry);
     }
     Some(schema)
 }
 
+fn composites(known: &Catalog) -> impl Iterator<Item = &Arc<TypeInfo>> {
+    known.types().filter(|info| info.home.is_some())
+}
+
 /// Properties for keys that each have a sentence of documentation.
-fn documented(keys: &[(&str, &str)], schema: impl Fn(&str) -> Json) -> Map<String, Json> {
+pub(super) fn documented(keys: &[(&str, &str)], schema: impl Fn(&str) -> Json) -> Map<String, Json> {
     let documented = |(name, doc): &(&str, &str)| {
         let mut schema = schema(name);
         schema["description"] = json!(doc);
@@ -88,7 +100,7 @@ fn header_key(name: &str) -> Json {
     }
 }
 
-fn role_key(name: &str) -> Json {
+pub(super) fn role_key(name: &str) -> Json {
     match name {
         "state" => choice(&[
             ("present", "It is to be there."),
@@ -105,12 +117,14 @@ fn role_key(name: &str) -> Json {
 }
 
 /// What `is:` says decides what else there can be.
-fn role() -> Json {
+fn role(known: &Catalog) -> Json {
     let types = REGISTRY.types().map(|role_type| (role_type.name, summary((role_type.info)().about)));
     let collections = catalog().collections().into_iter();
     let collections =
         collections.map(|name| (name, format!("One of the collection `{name}`, chosen by `{KIND}` or by what the host offers.")));
-    let words: Vec<Json> = types.chain(collections).map(|(word, doc)| json!({ "const": word, "description": doc })).collect();
+    let own = composites(known).map(|info| (&*info.name, summary(info.about.clone())));
+    let words: Vec<Json> =
+        types.chain(collections).chain(own).map(|(word, doc)| json!({ "const": word, "description": doc })).collect();
     let mut cases: Vec<Json> = Vec::new();
     for role_type in REGISTRY.types() {
         // Which type a concrete one is, is not to be chosen once more.
@@ -119,6 +133,11 @@ fn role() -> Json {
         cases.push(when("is", role_type.name, then));
     }
     cases.extend(catalog().collections().into_iter().map(|name| when("is", name, reference(name))));
+    cases.extend(composites(known).map(|info| {
+        let mut then = reference(&info.name);
+        then["properties"] = json!({ KIND: false });
+        when("is", &info.name, then)
+    }));
     json!({
         "type": "object",
         "properties": { "is": { "oneOf": words, "description": "What it is." } },
@@ -181,15 +200,15 @@ fn summary(about: String) -> String {
 }
 
 /// Text: any scalar stands for what is written.
-fn text() -> Json {
+pub(super) fn text() -> Json {
     json!({ "type": ["string", "number", "boolean"] })
 }
 
-fn interpolated() -> Json {
+pub(super) fn interpolated() -> Json {
     json!({ "type": "string", "pattern": INTERPOLATED })
 }
 
-fn choice(words: &[(&str, &str)]) -> Json {
+pub(super) fn choice(words: &[(&str, &str)]) -> Json {
     let words = words.iter().map(|(word, doc)| json!({ "const": word, "description": doc }));
     json!({ "oneOf": words.chain([interpolated()]).collect::<Vec<_>>() })
 }
@@ -283,7 +302,7 @@ fn unit(name: &str, schema: &Json) -> Json {
 }
 
 /// Text, or a `!secret`, which stands for where it is to be had.
-fn content() -> Json {
+pub(super) fn content() -> Json {
     let list = json!({ "type": "array", "items": text() });
     json!({
         "type": ["string", "number", "boolean", "object"],

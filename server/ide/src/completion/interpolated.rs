@@ -26,6 +26,9 @@ pub fn completions(typing: &Typing<'_>, range: Range<usize>, closed: bool) -> Ve
         offer("each.key".into(), Kind::Variable, "of the loop".into(), "", 0, true);
         offer("each.value".into(), Kind::Variable, "of the loop".into(), "", 0, true);
     }
+    for (name, doc) in known::parameters(snapshot) {
+        offer(name, Kind::Variable, "a parameter".into(), &doc, 0, true);
+    }
     for name in known::vars(snapshot) {
         let value = snapshot.analysis.vars.iter().find(|var| *var.name == *name).map(|var| &var.value);
         let value = value.and_then(|value| describe::value(value, &seed_spec::Shape::Any)).unwrap_or_default();
@@ -33,7 +36,7 @@ pub fn completions(typing: &Typing<'_>, range: Range<usize>, closed: bool) -> Ve
     }
     for role in known::roles(snapshot).iter().filter(|role| Some(role.name.as_str()) != typing.role()) {
         for (output, info) in role.outputs(snapshot) {
-            offer(format!("{}.{output}", role.name), Kind::Output, role.is.clone(), info.doc, 1, true);
+            offer(format!("{}.{output}", role.name), Kind::Output, role.is.clone(), &info.doc, 1, true);
         }
     }
     // Its names are the user's own; what they hold is not looked at.

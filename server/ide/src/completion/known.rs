@@ -3,12 +3,14 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use seed_spec::shape::{OutputInfo, TypeInfo};
+use seed_spec::FileId;
+use seed_spec::shape::{Offer, TypeInfo};
 use seed_spec::value::Data;
 
 use crate::Snapshot;
 use crate::outline;
 use crate::place::{RoleTypes, RoleWords};
+use crate::snapshot::is_role_file;
 
 /// A role that can be named.
 pub struct KnownRole {
@@ -32,7 +34,7 @@ pub fn roles(snapshot: &Snapshot) -> Vec<KnownRole> {
             known.push(KnownRole { name, is: words.is.unwrap_or_default(), why: None, types });
         }
     }
-    for entry in snapshot.analysis.documents.iter().flat_map(|document| &document.entries) {
+    for entry in snapshot.beside(FileId(0)).flat_map(|document| &document.entries) {
         let is = entry.is.as_ref().map(|(is, _)| is.to_string());
         let types = || match &entry.info {
             Some(info) => vec![info.clone()],
@@ -58,11 +60,10 @@ pub fn roles(snapshot: &Snapshot) -> Vec<KnownRole> {
 impl KnownRole {
     /// What it offers: names of outputs with what each is. `partitions.*` is told out by the names of the
     /// partitions.
-    pub fn outputs(&self, snapshot: &Snapshot) -> Vec<(String, &'static OutputInfo)> {
-        let mut outputs: Vec<(String, &'static OutputInfo)> = Vec::new();
+    pub fn outputs(&self, snapshot: &Snapshot) -> Vec<(String, &Offer)> {
+        let mut outputs: Vec<(String, &Offer)> = Vec::new();
         for info in &self.types {
-            let offered: &'static [OutputInfo] = info.outputs;
-            for output in offered {
+            for output in &info.outputs {
                 let names = match output.name.strip_suffix(".*") {
                     Some(param) => self.names_of(snapshot, param).into_iter().map(|name| format!("{param}.{name}")).collect(),
                     None => vec![output.name.to_string()],
@@ -86,6 +87,17 @@ impl KnownRole {
             _ => Vec::new(),
         }
     }
+}
+
+/// The parameters of the composite role whose files are read, with what each is for.
+pub fn parameters(snapshot: &Snapshot) -> Vec<(String, String)> {
+    let role = snapshot.beside(FileId(0)).find(|document| is_role_file(&document.absolute));
+    let Some(role) = role.filter(|_| snapshot.analysis.is_role) else { return Vec::new() };
+    let types = snapshot.analysis.catalogs.iter().flat_map(|catalog| catalog.types());
+    let mut own = types.filter(|info| info.home.as_ref().is_some_and(|home| home.role == role.absolute));
+    own.next()
+        .map(|info| info.record.fields.iter().map(|field| (field.name.clone(), field.doc.clone())).collect())
+        .unwrap_or_default()
 }
 
 /// The names of all variables.

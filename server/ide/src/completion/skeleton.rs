@@ -32,7 +32,7 @@ pub fn completions(typing: &Typing<'_>, range: Range<usize>, mend: Option<&Edit>
                 doc: describe::role_type(info),
                 edit: replace(&range, text),
                 indent: None,
-                filter: Some(if typed.is_empty() { info.name.into() } else { format!("{typed} {}", info.name) }),
+                filter: Some(if typed.is_empty() { info.name.to_string() } else { format!("{typed} {}", info.name) }),
                 rank: 3,
             }
         })
@@ -41,7 +41,7 @@ pub fn completions(typing: &Typing<'_>, range: Range<usize>, mend: Option<&Edit>
 
 /// A name that no role has yet, after the role type.
 fn free_name(info: &TypeInfo, taken: &[String]) -> String {
-    let base = info.name.split_once('.').map_or(info.name, |(_, name)| name);
+    let base = info.kind();
     std::iter::once(base.to_string())
         .chain((2..).map(|number| format!("{base}{number}")))
         .find(|name| !taken.contains(name))

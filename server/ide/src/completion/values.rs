@@ -91,9 +91,9 @@ fn word(label: &str, doc: &str) -> Candidate {
 
 fn role_types(typing: &Typing<'_>) -> Vec<Candidate> {
     let catalog = &typing.snapshot.catalog;
-    let concrete = catalog.types().map(|info| role_type(info.name, info, 0));
+    let concrete = catalog.types().map(|info| role_type(&info.name, info, 0));
     let collections = catalog.collections().into_iter().map(|name| {
-        let types: Vec<&TypeInfo> = catalog.types().filter(|info| info.collection() == name).map(|info| &**info).collect();
+        let types: Vec<&TypeInfo> = catalog.of_collection(name).map(|info| &**info).collect();
         Candidate {
             label: name.into(),
             kind: Kind::RoleType,
@@ -118,11 +118,11 @@ fn role_type(label: &str, info: &TypeInfo, rank: u8) -> Candidate {
 /// The types of a collection; first those that have all the keys that are written.
 fn kinds(typing: &Typing<'_>, collection: &str) -> Vec<Candidate> {
     let written = written_keys(typing);
-    let types = typing.snapshot.catalog.types().filter(|info| info.collection() == collection);
+    let types = typing.snapshot.catalog.of_collection(collection);
     types
         .map(|info| {
             let fits = written.iter().all(|key| info.record.field(key).is_some());
-            role_type(info.name.split_once('.').map_or(info.name, |(_, kind)| kind), info, u8::from(!fits))
+            role_type(info.kind(), info, u8::from(!fits))
         })
         .collect()
 }
@@ -143,14 +143,14 @@ fn role_names(typing: &Typing<'_>) -> Vec<Candidate> {
 fn references(typing: &Typing<'_>, kind: RefKind) -> Vec<Candidate> {
     let mut found = Vec::new();
     for role in others(typing) {
-        let plain = role.types.iter().find_map(|info| info.default_output(kind)).map(|output| output.name);
+        let plain = role.types.iter().find_map(|info| info.default_output(kind)).map(|output| output.name.to_string());
         if plain.is_some() {
             found.push(role_candidate(role.name.clone(), &role, Kind::Role, 0));
         }
         for (name, output) in role.outputs(typing.snapshot) {
-            if kind.accepts(output.kind) && Some(name.as_str()) != plain {
+            if kind.accepts(output.kind) && Some(&name) != plain.as_ref() {
                 let mut candidate = role_candidate(format!("{}.{name}", role.name), &role, Kind::Output, 1);
-                candidate.doc = output.doc.into();
+                candidate.doc = output.doc.to_string();
                 found.push(candidate);
             }
         }

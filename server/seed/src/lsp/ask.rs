@@ -38,9 +38,10 @@ impl Ask {
                 None => (Uri::from_file_path(path).unwrap_or_else(|| uri.clone()), None),
             }
         });
+        let catalog = analysed.analysis.catalog(FileId(0)).unwrap_or(&state.catalog).clone();
         Ask {
             files: files.collect(),
-            snapshot: Snapshot { source, analysis: analysed.analysis.clone(), catalog: state.catalog.clone() },
+            snapshot: Snapshot { source, analysis: analysed.analysis.clone(), catalog },
             uri: uri.clone(),
             number: analysed.number,
             encoding: state.session().encoding,

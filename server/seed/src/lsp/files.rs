@@ -79,6 +79,10 @@ impl Loader for OpenFirst<'_> {
         open.map_or_else(|| self.files.read(path), Ok)
     }
 
+    fn roles(&self, folder: &Path) -> Option<Vec<String>> {
+        seed_engine::project::roles_in(folder)
+    }
+
     fn env(&self, name: &str) -> Option<String> {
         std::env::var(name).ok()
     }

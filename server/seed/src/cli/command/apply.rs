@@ -35,8 +35,9 @@ pub fn run(args: &Args, global: &Global) -> Result {
     let project = spec_file::open(&args.spec, global, &host)?;
     let journal = Journal::open(&project.folder)?;
     let ledger = journal.ledger();
-    let project = project.with_orphans(&ledger, &host);
-    let plan = project.plan(&host, &ledger, &args.plan.options())?;
+    let options = args.plan.options();
+    let project = project.asked_for(options.state, &host).with_orphans(&ledger, &host);
+    let plan = project.plan(&host, &ledger, &options)?;
     let command = if plan.state == State::Absent { "apply absent" } else { "apply present" };
     let doing =
         Doing { host: &host, graph: &project.graph, plan: &plan, journal: &journal, command, keep: project.analysis.keep };

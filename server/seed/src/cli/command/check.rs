@@ -1,5 +1,6 @@
 //! `seed check`.
 
+use std::collections::HashSet;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -7,7 +8,7 @@ use seed_engine::check::analyse;
 use seed_engine::project::DiskLoader;
 use seed_role::Trouble;
 use seed_role::host::real::RealHost;
-use seed_spec::analysis::{Analysis, Document, Request};
+use seed_spec::analysis::{Analysis, Document, ROLE_FILE, ROLES, Request, TASKS_FILE};
 use seed_spec::tree::Tree;
 use seed_spec::yaml::decode;
 use seed_spec::{Diagnostic, FileId, Severity, Source};
@@ -17,12 +18,12 @@ use crate::cli::exit::{Exit, Result};
 use crate::cli::options::{Global, SpecArg};
 use crate::cli::{report, spec_file, style};
 
-/// Find the mistakes in specs, all at once.
+/// Find the mistakes in specs and composite roles, all at once.
 ///
 /// Nothing is run and nothing is changed. Exits with 1 if there is an error.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Specs, or folders to look for *.seed.yaml in; `-` for standard input [default: this folder]
+    /// Specs, composite roles, or folders to look for both in; `-` for standard input [default: this folder]
     #[arg(value_name = "PATH", value_hint = clap::ValueHint::AnyPath)]
     paths: Vec<PathBuf>,
     /// The path that a spec read from standard input counts as
@@ -35,9 +36,12 @@ pub fn run(args: &Args, global: &Global) -> Result {
     let host = RealHost::new();
     let mut counts = [0usize; 3];
     let mut all = Vec::new();
+    let mut told = HashSet::new();
     let specs = if args.paths.is_empty() { found_in(Path::new("."))? } else { all_specs(&args.paths)? };
     if specs.is_empty() {
-        return Err(Trouble::new("check this folder", "it holds no *.seed.yaml").hint("seed new spec NAME writes one").into());
+        return Err(Trouble::new("check this folder", "it holds no *.seed.yaml and no composite role")
+            .hint("seed new spec NAME writes one")
+            .into());
     }
     for path in specs {
         let arg = SpecArg { spec: path, path: args.path.clone() };
@@ -46,6 +50,8 @@ pub fn run(args: &Args, global: &Global) -> Result {
             Ok(text) => analyse(&Request { path: &path, text, edited_line: None }, &DiskLoader, Some(&host)),
             Err(diagnostic) => unreadable(&path, &bytes, diagnostic),
         };
+        // What several specs use is told once.
+        let analysis = without_told(analysis, &mut told);
         for diagnostic in &analysis.diagnostics {
             counts[diagnostic.severity as usize] += 1;
         }
@@ -63,6 +69,20 @@ pub fn run(args: &Args, global: &Global) -> Result {
         write_counts(&mut out, counts)?;
     }
     Ok(if errors == 0 { Exit::Ok } else { Exit::Failed })
+}
+
+/// The analysis without what was told of composite roles before.
+fn without_told(mut analysis: Analysis, told: &mut HashSet<(PathBuf, usize, &'static str, String)>) -> Analysis {
+    let Analysis { documents, diagnostics, .. } = &mut analysis;
+    diagnostics.retain(|diagnostic| {
+        let Some(document) = documents.get(diagnostic.span.file.0 as usize) else { return true };
+        if !document.absolute.ends_with(ROLE_FILE) && !document.absolute.ends_with(TASKS_FILE) {
+            return true;
+        }
+        let place = diagnostic.span.start as usize;
+        told.insert((document.absolute.clone(), place, diagnostic.code.name(), diagnostic.message.clone()))
+    });
+    analysis
 }
 
 fn write_counts(out: &mut impl Write, counts: [usize; 3]) -> std::io::Result<()> {
@@ -103,11 +123,20 @@ fn found_in(folder: &Path) -> Result<Vec<PathBuf>> {
                 open.push(entry.path());
             } else if !is_folder && (name.ends_with(".seed.yaml") || name.ends_with(".seed.yml")) {
                 found.push(entry.path());
+            } else if !is_folder && name == ROLE_FILE && is_composite(&folder) {
+                // Its tasks are read with it.
+                found.push(entry.path());
             }
         }
     }
     found.sort();
     Ok(found.into_iter().map(|path| path.strip_prefix("./").map(Path::to_path_buf).unwrap_or(path)).collect())
+}
+
+/// Whether a folder with a `role.yml` is a composite role: it has tasks, or stands among roles.
+fn is_composite(folder: &Path) -> bool {
+    let among_roles = || spec_file::absolute(folder).parent().is_some_and(|above| above.ends_with(ROLES));
+    folder.join(TASKS_FILE).is_file() || among_roles()
 }
 
 /// The analysis of a file that is not text: nothing but that.

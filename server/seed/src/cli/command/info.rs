@@ -2,9 +2,11 @@
 
 use std::io::Write;
 
+use seed_engine::plan::belongs_to;
 use seed_engine::{info, journal};
 use seed_role::Trouble;
 use seed_role::host::real::RealHost;
+use seed_spec::State;
 
 use crate::cli::exit::{Exit, Result};
 use crate::cli::options::{Global, SpecArg};
@@ -29,13 +31,12 @@ pub struct Args {
 pub fn run(args: &Args, global: &Global) -> Result {
     let host = RealHost::new();
     let project = spec_file::open(&args.spec, global, &host)?;
+    let project = project.asked_for(State::Info, &host);
     let ledger = journal::read(&project.folder)?;
     let options = seed_engine::plan::Options { only: args.only.clone(), ..Default::default() };
     let mut plan = project.plan(&host, &ledger, &options)?;
     if !args.only.is_empty() {
-        plan.roles.retain(|planned| {
-            args.only.iter().any(|only| *planned.role == **only || planned.role.starts_with(&format!("{only}[")))
-        });
+        plan.roles.retain(|planned| args.only.iter().any(|only| *planned.role == **only || belongs_to(&planned.role, only)));
     }
     let mut out = anstream::stdout().lock();
     if args.as_spec {

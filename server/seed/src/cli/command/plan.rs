@@ -25,8 +25,9 @@ pub fn run(args: &Args, global: &Global) -> Result {
     let host = RealHost::new();
     let project = spec_file::open(&args.spec, global, &host)?;
     let ledger = journal::read(&project.folder)?;
-    let project = project.with_orphans(&ledger, &host);
-    let plan = project.plan(&host, &ledger, &args.plan.options())?;
+    let options = args.plan.options();
+    let project = project.asked_for(options.state, &host).with_orphans(&ledger, &host);
+    let plan = project.plan(&host, &ledger, &options)?;
     let mut out = anstream::stdout().lock();
     if global.json {
         writeln!(out, "{}", plan.json())?;

@@ -1,11 +1,13 @@
 //! `seed schema`.
 
 use std::io::Write;
+use std::path::Path;
 
 use seed_engine::reference::{spec_schema, type_schema};
 use seed_role::Trouble;
 
 use crate::cli::exit::{Exit, Result};
+use crate::cli::spec_file;
 
 /// Write the JSON schema of specs, for editors that know YAML but nothing of Seed.
 ///
@@ -20,9 +22,11 @@ pub struct Args {
 
 /// Runs it.
 pub fn run(args: &Args) -> Result {
+    // Those of the project in this folder, too.
+    let catalog = seed_engine::project::catalog_of(&spec_file::absolute(Path::new(".")));
     let schema = match &args.name {
-        None => spec_schema(),
-        Some(name) => type_schema(name).ok_or_else(|| {
+        None => spec_schema(&catalog),
+        Some(name) => type_schema(name, &catalog).ok_or_else(|| {
             Trouble::new(format!("write the schema of {name}"), "there is no role type of that name")
                 .hint("seed types lists them")
         })?,

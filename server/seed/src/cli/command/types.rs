@@ -2,13 +2,15 @@
 
 use std::io::Write;
 
+use std::path::Path;
+
 use seed_role::Trouble;
 use seed_spec::shape::TypeInfo;
 use serde_json::json;
 
 use crate::cli::exit::{Exit, Result};
 use crate::cli::options::Global;
-use crate::cli::style;
+use crate::cli::{spec_file, style};
 
 /// List the role types, or describe one.
 #[derive(Debug, clap::Args)]
@@ -23,7 +25,7 @@ pub struct Args {
 
 /// Runs it.
 pub fn run(args: &Args, global: &Global) -> Result {
-    let catalog = seed_collections::catalog();
+    let catalog = seed_engine::project::catalog_of(&spec_file::absolute(Path::new(".")));
     let mut out = anstream::stdout().lock();
     if args.markdown {
         write!(out, "{}", seed_engine::reference::markdown())?;
@@ -53,7 +55,10 @@ pub fn run(args: &Args, global: &Global) -> Result {
 }
 
 fn json(info: &TypeInfo) -> serde_json::Value {
-    let schema = seed_collections::REGISTRY.get(info.name).map(|role_type| (role_type.json_schema)());
+    let schema = match info.home {
+        None => seed_collections::REGISTRY.get(&info.name).map(|role_type| (role_type.json_schema)()),
+        Some(_) => Some(seed_engine::reference::composite_schema(info)),
+    };
     let outputs: Vec<_> =
         info.outputs.iter().map(|output| json!({"name": output.name, "kind": output.kind, "doc": output.doc})).collect();
     json!({ "name": info.name, "about": info.about, "outputs": outputs, "schema": schema, "example": info.example })
@@ -73,8 +78,11 @@ fn describe(out: &mut impl Write, info: &TypeInfo) -> std::io::Result<()> {
     if !info.outputs.is_empty() {
         writeln!(out, "\nOutputs:")?;
     }
-    for output in info.outputs {
+    for output in &info.outputs {
         writeln!(out, "  {bold}{}{bold:#}  {}", output.name, output.doc)?;
     }
-    writeln!(out, "\nExample:\n{}", info.example)
+    match &info.home {
+        Some(home) => writeln!(out, "\nMade in {}", home.tasks.display()),
+        None => writeln!(out, "\nExample:\n{}", info.example),
+    }
 }
