@@ -7,19 +7,33 @@ vim.g.loaded_seed = true
 -- Neovim's table of filetypes takes longer to load than all of this: it is told of ours when the first spec is at hand,
 -- which is before its filetype is looked for.
 local function add_filetype()
-  vim.filetype.add({ pattern = { [".*%.seed%.ya?ml"] = "yaml.seed" } })
+  -- A composite role has a `role.yml`; roles of Ansible, which have none, are left alone.
+  local function of_role(path)
+    local folder = path:match("^(.*)/tasks/main%.yml$") or path:match("^(.*)/role%.yml$")
+    return (path:find("/role%.yml$") or (folder and vim.uv.fs_stat(folder .. "/role.yml"))) and "yaml.seed" or nil
+  end
+  vim.filetype.add({
+    pattern = {
+      [".*%.seed%.ya?ml"] = "yaml.seed",
+      [".*/roles/[^/]+/role%.yml"] = { of_role, { priority = 10 } },
+      [".*/roles/[^/]+/tasks/main%.yml"] = { of_role, { priority = 10 } },
+    },
+  })
   return true
 end
 
 local is_given = false
 for _, file in ipairs(vim.fn.argv()) do
-  is_given = is_given or file:find("%.seed%.ya?ml$") ~= nil
+  is_given = is_given
+    or file:find("%.seed%.ya?ml$") ~= nil
+    or file:find("role%.yml$") ~= nil
+    or file:find("main%.yml$") ~= nil
 end
 if is_given then
   add_filetype()
 else
   vim.api.nvim_create_autocmd({ "BufNew", "BufReadPre", "BufFilePost" }, {
-    pattern = { "*.seed.yaml", "*.seed.yml" },
+    pattern = { "*.seed.yaml", "*.seed.yml", "*/role.yml", "*/tasks/main.yml" },
     callback = add_filetype,
     desc = "Name the filetype of Seed's specs",
   })

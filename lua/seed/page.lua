@@ -11,17 +11,19 @@ local M = {}
 ---@field lines string[]
 ---@field marks seed.Mark[]
 ---@field rows table<string, integer> where the roles stand
+---@field folds { [1]: integer, [2]: integer }[] first and last row of what folds, inner ones first
+---@field indent string what stands before each line
 local Page = {}
 Page.__index = Page
 
 ---@return seed.Page
 function M.new()
-  return setmetatable({ lines = {}, marks = {}, rows = {} }, Page)
+  return setmetatable({ lines = {}, marks = {}, rows = {}, folds = {}, indent = "" }, Page)
 end
 
 --- Adds a line made of pieces, each a text or a pair of text and highlight group.
 function Page:add(...)
-  local text = ""
+  local text = select("#", ...) == 1 and (...) == "" and "" or self.indent
   for _, piece in ipairs({ ... }) do
     local word, group = piece, nil
     if type(piece) == "table" then
@@ -151,7 +153,7 @@ local function change(page, field, from, to)
 end
 
 local function heading(page, name, kind, role)
-  page.rows[name] = #page.lines
+  page.rows[role.role] = #page.lines
   local pieces = { "  ", { kind.sign .. " ", kind.group }, { name, "SeedRole" }, "  ", { role.is or "", "SeedType" } }
   if role.destructive then
     vim.list_extend(pieces, { "  ", { "destroys " .. (role.loses or "data"), "SeedDestructive" } })
@@ -188,6 +190,77 @@ function M.is_idle(plan)
   end)
 end
 
+--- For each role the composite roles that it is a part of, the outermost first, and for each of those how many of its parts
+--- have which action.
+local function composites(plan)
+  local known, above, summaries = {}, {}, {}
+  for _, one in ipairs(plan.composites or {}) do
+    known[one.role] = one
+  end
+  for _, action in ipairs(plan.actions) do
+    local chain, whole = {}, known[action.part_of]
+    while whole do
+      table.insert(chain, 1, whole)
+      local summary = summaries[whole.role] or {}
+      summary[action.action] = (summary[action.action] or 0) + 1
+      summaries[whole.role] = summary
+      whole = known[whole.part_of]
+    end
+    above[action.role] = chain
+  end
+  return { above = above, summaries = summaries }
+end
+
+--- The name of a part without that of what it is a part of.
+local function inner_name(name, outer)
+  local front = outer and outer.role .. "/"
+  return front and vim.startswith(name, front) and name:sub(#front + 1) or name
+end
+
+--- Roles below the composite roles that they are parts of; those of one together, where its first stands.
+local function tree(page, actions, wholes, depth)
+  local below = {}
+  for _, action in ipairs(actions) do
+    local whole = wholes.above[action.role][depth]
+    if whole then
+      below[whole.role] = below[whole.role] or {}
+      table.insert(below[whole.role], action)
+    end
+  end
+  local indent = page.indent
+  for _, action in ipairs(actions) do
+    local chain = wholes.above[action.role]
+    local whole = chain[depth]
+    if not whole then
+      page:add("")
+      local name = inner_name(action.role, chain[depth - 1])
+      heading(page, name, ACTIONS[action.action] or { sign = " ", group = "SeedReason" }, action)
+      for _, one in ipairs(action.changes or {}) do
+        change(page, one.field, one.from, one.to)
+      end
+    elseif below[whole.role] then
+      local parts, first = below[whole.role], #page.lines + 1
+      below[whole.role] = nil
+      page:add("")
+      local name = inner_name(whole.role, chain[depth - 1])
+      local counts = M.counts({ summary = wholes.summaries[whole.role] })
+      page:add(
+        "  ",
+        { "▾ ", "SeedReason" },
+        { name, "SeedRole" },
+        "  ",
+        { whole.is, "SeedType" },
+        "  ",
+        { counts, "SeedReason" }
+      )
+      page.indent = indent .. "  "
+      tree(page, parts, wholes, depth + 1)
+      page.indent = indent
+      table.insert(page.folds, { first, #page.lines - 1 })
+    end
+  end
+end
+
 --- A plan, as `seed plan --json` gives it.
 ---@param plan table
 ---@return seed.Page
@@ -195,16 +268,10 @@ function M.plan(plan)
   local page = M.new()
   page:add({ ("%s → %s"):format(vim.fs.basename(plan.spec or ""), plan.state or "present"), "SeedTitle" })
   page:add(M.counts(plan))
-  for _, action in ipairs(plan.actions) do
-    local kind = ACTIONS[action.action]
-    if kind or action.reason then
-      page:add("")
-      heading(page, action.role, kind or { sign = " ", group = "SeedReason" }, action)
-      for _, one in ipairs(action.changes or {}) do
-        change(page, one.field, one.from, one.to)
-      end
-    end
-  end
+  local shown = vim.tbl_filter(function(action)
+    return ACTIONS[action.action] ~= nil or action.reason ~= nil
+  end, plan.actions)
+  tree(page, shown, composites(plan), 1)
   return page
 end
 

@@ -54,6 +54,22 @@ local function fill(buf, first, page)
   end
 end
 
+--- Makes folds of the current window, open as they begin.
+---@param folds { [1]: integer, [2]: integer }[]
+local function fold(folds)
+  if #folds == 0 then
+    return
+  end
+  vim.wo[0][0].foldmethod = "manual"
+  vim.wo[0][0].foldtext = ""
+  vim.wo[0][0].foldenable = true
+  vim.cmd("normal! zE")
+  for _, rows in ipairs(folds) do
+    vim.cmd(("%d,%dfold"):format(rows[1] + 1, rows[2] + 1))
+  end
+  vim.cmd("normal! zR")
+end
+
 local function buffer(name)
   local buf = vim.fn.bufnr("^" .. vim.fn.escape(name, [[\*?[{]]) .. "$")
   if buf < 0 then
@@ -88,6 +104,7 @@ function M.show(what, spec, page, filetype)
     vim.wo[0][0].number = false
     vim.wo[0][0].signcolumn = "no"
   end
+  fold(page.folds)
   return setmetatable({ buf = buf, rows = page.rows, status_of = {} }, Window)
 end
 

@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod commands;
+mod composite;
 mod consent;
 mod documents;
 mod failures;

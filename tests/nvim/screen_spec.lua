@@ -44,6 +44,48 @@ return {
     end,
   },
   {
+    "the parts of a composite role are shown below it, and fold",
+    function()
+      local child, folder = open("  mine:\n    is: desk\n    home: ./mine\n")
+      vim.fn.mkdir(folder .. "/roles/desk/tasks", "p")
+      neovim.write(folder, "roles/desk/role.yml", "about: A desk.\nparameters: {home: {type: path}}\n")
+      local tasks =
+        'present:\n  top: {is: file.directory, path: "${home}"}\n  note: {is: file.text, path: "${home}/n", content: x}\n'
+      neovim.write(folder, "roles/desk/tasks/main.yml", tasks)
+      child:lua("vim.cmd.SeedPlan()")
+      child:expect("seed://plan/", "▾ mine  desk  2 to create")
+      child:expect("seed://plan/", "    + note  file.text")
+      local folded = child:lua([[
+        local row = vim.fn.search("▾ mine")
+        vim.cmd("normal! zM")
+        return { vim.fn.foldclosed(row) == row, vim.fn.foldclosedend(row) > row + 3, vim.fn.foldclosed(1) }
+      ]])
+      neovim.same(folded, { true, true, -1 })
+    end,
+  },
+  {
+    "the files of a composite role are Seed's, those of Ansible are not",
+    function()
+      local child, folder = open()
+      vim.fn.mkdir(folder .. "/roles/desk/tasks", "p")
+      vim.fn.mkdir(folder .. "/roles/other/tasks", "p")
+      neovim.write(folder, "roles/desk/role.yml", "about: A desk.\n")
+      neovim.write(folder, "roles/desk/tasks/main.yml", "present: {}\n")
+      neovim.write(folder, "roles/other/tasks/main.yml", "- name: x\n")
+      local filetypes = child:lua(
+        [[
+        local folder = ...
+        return vim.tbl_map(function(file)
+          vim.cmd.edit(folder .. "/roles/" .. file)
+          return vim.bo.filetype
+        end, { "desk/role.yml", "desk/tasks/main.yml", "other/tasks/main.yml" })
+      ]],
+        folder
+      )
+      neovim.same({ filetypes[1], filetypes[2], filetypes[3] == "yaml.seed" }, { "yaml.seed", "yaml.seed", false })
+    end,
+  },
+  {
     "nothing is done before it is confirmed",
     function()
       local child, folder = open()

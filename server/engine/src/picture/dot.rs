@@ -1,11 +1,14 @@
 //! The picture for Graphviz.
 
+use std::fmt::Write;
+
 use petgraph::dot::{Config, Dot};
 use petgraph::graph::EdgeReference;
 use petgraph::graph::NodeIndex;
 use seed_spec::analysis::State;
 
 use super::{Part, Picture, Tie, palette, text};
+use crate::node::Whole;
 
 impl Picture {
     /// The graph in Graphviz's language.
@@ -19,7 +22,23 @@ impl Picture {
         let header = "    graph [rankdir=LR, nodesep=0.25, ranksep=0.6]\n    \
                       node [shape=box, style=\"rounded,filled\", fontname=\"sans-serif\", fontsize=11]\n    \
                       edge [arrowsize=0.7, color=\"#64748b\"]\n";
-        format!("digraph {} {{\n{header}{content:?}}}\n", quoted(&self.name))
+        let mut clusters = String::new();
+        self.outermost().for_each(|whole| self.cluster(whole, 1, &mut clusters));
+        format!("digraph {} {{\n{header}{content:?}{clusters}}}\n", quoted(&self.name))
+    }
+
+    /// A composite role: a box around its parts.
+    fn cluster(&self, whole: &Whole, depth: usize, out: &mut String) {
+        let indent = "    ".repeat(depth);
+        let label = text::escaped(&format!("{} ({})", whole.name, whole.is));
+        let _ = writeln!(out, "{indent}subgraph {} {{", quoted(&format!("cluster_{}", whole.name)));
+        let _ = writeln!(out, "{indent}    label=<{label}>; style=\"rounded,dashed\"; color=\"#94a3b8\"; fontsize=10;");
+        let (parts, inner) = self.inside(whole);
+        for part in parts {
+            let _ = writeln!(out, "{indent}    {};", part.index());
+        }
+        inner.into_iter().for_each(|inner| self.cluster(inner, depth + 1, out));
+        let _ = writeln!(out, "{indent}}}");
     }
 }
 

@@ -12,7 +12,7 @@ impl Picture {
         let levels = layout::levels(&self.graph);
         let roles = self.graph.node_indices().map(|index| {
             let part = &self.graph[index];
-            json!({
+            let mut role = json!({
                 "role": &*part.role,
                 "is": part.is,
                 "type": part.concrete,
@@ -20,7 +20,11 @@ impl Picture {
                 "why": part.why.as_deref(),
                 "disposable": part.disposable,
                 "level": levels[index.index()],
-            })
+            });
+            if let Some(whole) = &part.part_of {
+                role["part_of"] = json!(&**whole);
+            }
+            role
         });
         let edges = self.graph.edge_references().map(|edge| {
             let name = |index: NodeIndex| &*self.graph[index].role;

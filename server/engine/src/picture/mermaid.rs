@@ -6,6 +6,7 @@ use petgraph::visit::EdgeRef;
 use seed_spec::analysis::State;
 
 use super::{Picture, Tie, palette};
+use crate::node::Whole;
 
 impl Picture {
     /// The graph in Mermaid's language.
@@ -16,6 +17,8 @@ impl Picture {
             let (role, is) = (escaped(&part.role), escaped(&part.is));
             let _ = writeln!(out, "  n{}[\"<b>{role}</b><br>{is}\"]:::{}", index.index(), part.collection());
         }
+        let mut number = 0;
+        self.outermost().for_each(|whole| self.subgraph(whole, 1, &mut number, &mut out));
         for edge in self.graph.edge_references() {
             let _ = writeln!(out, "  n{} --> n{}", edge.source().index(), edge.target().index());
         }
@@ -45,6 +48,24 @@ impl Picture {
             let _ = writeln!(out, "  classDef aside stroke-dasharray:5 4\n  class {} aside", aside.join(","));
         }
         out
+    }
+}
+
+impl Picture {
+    /// A composite role: a box around its parts. Those without any are left out, as Mermaid draws no empty box.
+    fn subgraph(&self, whole: &Whole, depth: usize, number: &mut usize, out: &mut String) {
+        let (parts, inner) = self.inside(whole);
+        if parts.is_empty() && inner.is_empty() {
+            return;
+        }
+        let indent = "  ".repeat(depth);
+        let _ = writeln!(out, "{indent}subgraph w{number}[\"{}\"]", escaped(&whole.name));
+        *number += 1;
+        for part in parts {
+            let _ = writeln!(out, "{indent}  n{}", part.index());
+        }
+        inner.into_iter().for_each(|inner| self.subgraph(inner, depth + 1, number, out));
+        let _ = writeln!(out, "{indent}end");
     }
 }
 

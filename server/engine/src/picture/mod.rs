@@ -16,7 +16,7 @@ use std::sync::Arc;
 use petgraph::graph::{DiGraph, NodeIndex};
 use seed_spec::analysis::{Analysis, State};
 
-use crate::node::{Graph, Node};
+use crate::node::{Graph, Node, Whole};
 use crate::stored;
 
 /// Why a role comes after another. Where several reasons hold, the strongest: that which is first here.
@@ -58,6 +58,8 @@ struct Part {
     why: Option<Arc<str>>,
     state: State,
     disposable: bool,
+    /// The composite role that it is a part of.
+    part_of: Option<Arc<str>>,
 }
 
 impl Part {
@@ -72,6 +74,8 @@ pub struct Picture {
     name: String,
     why: Option<String>,
     graph: DiGraph<Part, Tie>,
+    /// The composite roles, each behind the one that it is a part of.
+    wholes: Vec<Whole>,
 }
 
 impl Picture {
@@ -96,6 +100,7 @@ impl Picture {
             name: analysis.name.as_deref().unwrap_or("spec").to_string(),
             why: analysis.why.as_deref().map(str::to_string),
             graph: picture,
+            wholes: graph.wholes.clone(),
         }
     }
 
@@ -103,6 +108,18 @@ impl Picture {
     fn collections(&self) -> Vec<&'static str> {
         let occurring: HashSet<&str> = self.graph.node_weights().map(Part::collection).collect();
         palette::collections().filter(|name| occurring.contains(name)).collect()
+    }
+
+    /// The parts of a composite role, and the composite roles in it.
+    fn inside(&self, whole: &Whole) -> (Vec<NodeIndex>, Vec<&Whole>) {
+        let part_of = |part: &Option<Arc<str>>| part.as_ref() == Some(&whole.name);
+        let parts = self.graph.node_indices().filter(|index| part_of(&self.graph[*index].part_of)).collect();
+        (parts, self.wholes.iter().filter(|inner| part_of(&inner.part_of)).collect())
+    }
+
+    /// The composite roles that are a part of no other.
+    fn outermost(&self) -> impl Iterator<Item = &Whole> {
+        self.wholes.iter().filter(|whole| whole.part_of.is_none())
     }
 
     /// The kinds of ties that occur.
@@ -120,6 +137,7 @@ fn part(node: &Node) -> Part {
         why: node.why.clone(),
         state: node.state,
         disposable: node.disposable,
+        part_of: node.part_of.clone(),
     }
 }
 

@@ -11,6 +11,11 @@ impl Plan {
     pub fn json(&self) -> Json {
         let actions: Vec<Json> = self.in_order().map(role_json).collect();
         let count = |action| self.count(action);
+        let composites: Vec<Json> = self
+            .wholes
+            .iter()
+            .map(|whole| json!({"role": &*whole.name, "is": &*whole.is, "why": whole.why.as_deref(), "part_of": whole.part_of.as_deref()}))
+            .collect();
         json!({
             "spec": self.spec,
             "state": self.state,
@@ -18,6 +23,7 @@ impl Plan {
             "needs_root": self.needs_root,
             "kept_by_root": self.kept_by_root,
             "actions": actions,
+            "composites": composites,
             "summary": {
                 "create": count(Action::Create), "change": count(Action::Change), "replace": count(Action::Replace),
                 "remove": count(Action::Remove), "none": count(Action::None), "unknown": count(Action::Unknown),

@@ -263,3 +263,75 @@ fn formatting_changes_the_layout_and_nothing_else() {
     }
     assert_eq!(lines.join("\n"), "seed: 1\nname: a # lab\nroles:\n  d:\n    is: file.directory\n    path: ./d");
 }
+
+/// A project with a composite role: the client, and the address of a spec that uses it.
+fn with_composite_role(uses: &str) -> (Client, String, Json) {
+    let mut client = Client::start();
+    let role = client.folder.path().join("roles/desk");
+    std::fs::create_dir_all(role.join("tasks")).unwrap();
+    std::fs::write(role.join("role.yml"), DESK).unwrap();
+    std::fs::write(role.join("tasks/main.yml"), DESK_TASKS).unwrap();
+    let (uri, at) = client.open_at("a.seed.yaml", &format!("seed: 1\nname: a\nroles:\n{uses}"));
+    // The roles of a project are known once its spec was read.
+    client.diagnostics(&uri, 1);
+    (client, uri, at)
+}
+
+const DESK: &str = "about: A desk to work at.\nparameters:\n  home: {type: path, doc: Where it stands.}\n  \
+                    wood: {type: {choice: [oak, pine]}, default: oak}\noutputs:\n  top: {value: \"${folder.path}\", doc: Its top.}\n";
+const DESK_TASKS: &str = "present:\n  folder: {is: file.directory, path: \"${home}\"}\n  \
+                          note: {is: file.text, path: \"${home}/note\", content: \"${wood}\"}\n";
+
+#[test]
+fn a_composite_role_is_completed_and_explained_as_any_other() {
+    let (mut client, uri, at) = with_composite_role("  mine:\n    is: de$0\n");
+    let types = labels(&client.at("textDocument/completion", &uri, &at));
+    assert!(types.contains(&"desk".into()), "{types:?}");
+    let (mut client, uri, at) = with_composite_role("  mine:\n    is: desk\n    $0\n");
+    let keys = labels(&client.at("textDocument/completion", &uri, &at));
+    assert!(keys.contains(&"home".into()) && keys.contains(&"wood".into()) && keys.contains(&"state".into()), "{keys:?}");
+    let (mut client, uri, at) = with_composite_role("  mine:\n    is: desk\n    wood: $0\n");
+    assert_eq!(labels(&client.at("textDocument/completion", &uri, &at)), ["oak", "pine"]);
+    let (mut client, uri, at) = with_composite_role(
+        "  mine: {is: desk, home: ./m}\n  note:\n    is: file.text\n    path: ./n\n    content: ${mine.$0}\n",
+    );
+    assert!(labels(&client.at("textDocument/completion", &uri, &at)).contains(&"mine.top".into()));
+    let (mut client, uri, at) = with_composite_role("  mine:\n    is: de$0sk\n    home: ./m\n");
+    let hover = client.at("textDocument/hover", &uri, &at);
+    let text = hover["contents"]["value"].as_str().unwrap();
+    assert!(text.contains("A desk to work at.") && text.contains("| `home`\\* |"), "{text}");
+}
+
+#[test]
+fn a_composite_role_leads_into_its_files() {
+    let target = |uses: &str| {
+        let (mut client, uri, at) = with_composite_role(uses);
+        let found = client.at("textDocument/definition", &uri, &at);
+        let file = found["uri"].as_str().unwrap().rsplit('/').next().unwrap().to_string();
+        (file, found["range"]["start"]["line"].as_u64().unwrap())
+    };
+    assert_eq!(target("  mine:\n    is: de$0sk\n    home: ./m\n"), ("role.yml".into(), 0));
+    assert_eq!(target("  mine:\n    is: desk\n    wo$0od: pine\n    home: ./m\n"), ("role.yml".into(), 3));
+    let output = "  mine: {is: desk, home: ./m}\n  note:\n    is: file.text\n    path: ./n\n    content: ${mine.to$0p}\n";
+    assert_eq!(target(output), ("role.yml".into(), 5));
+}
+
+#[test]
+fn the_files_of_a_composite_role_are_read_while_they_are_written() {
+    let (mut client, _, _) = with_composite_role("  mine: {is: desk, home: ./m}$0\n");
+    let text = DESK_TASKS.replace("content: \"${wood}\"", "content: \"${wod}\"");
+    let uri = client.open("roles/desk/tasks/main.yml", &text);
+    let found = client.request("textDocument/diagnostic", json!({"textDocument": {"uri": uri}})).unwrap();
+    let items = found["items"].as_array().unwrap();
+    assert_eq!(items.len(), 1, "{found}");
+    assert!(items[0]["message"].as_str().unwrap().contains("did you mean `wood`?"), "{found}");
+    let found = client.at("textDocument/definition", &uri, &position(&text, "home}\"}"));
+    assert!(found["uri"].as_str().unwrap().ends_with("role.yml"), "{found}");
+    let (uri, at) = client.open_at("roles/desk/tasks/main.yml", "present:\n  folder: {is: file.directory, path: \"${$0\"}\n");
+    let names = labels(&client.at("textDocument/completion", &uri, &at));
+    assert!(names.contains(&"home".into()) && names.contains(&"wood".into()), "{names:?}");
+    let (uri, at) = client.open_at("roles/desk/tasks/main.yml", "present:\n  folder:\n    is: file.te$0\n");
+    assert!(labels(&client.at("textDocument/completion", &uri, &at)).contains(&"file.text".into()));
+    let (uri, at) = client.open_at("roles/desk/role.yml", "about: A desk.\nparameters:\n  home:\n    type: $0\n");
+    assert!(labels(&client.at("textDocument/completion", &uri, &at)).contains(&"size".into()));
+}

@@ -2,6 +2,7 @@
 
 mod btrfs;
 mod check;
+mod expand;
 mod files;
 mod language_server;
 mod neovim;
@@ -27,6 +28,7 @@ const GROUPS: &[Group] = &[
     ("btrfs", btrfs::run),
     ("repair", repair::run),
     ("scale", scale::run),
+    ("expand", expand::run),
     ("check", check::run),
     ("lsp", language_server::run),
     ("nvim", neovim::run),
