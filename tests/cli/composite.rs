@@ -186,6 +186,33 @@ fn the_graph_keeps_parts_together_and_the_laws_hold() {
 }
 
 #[test]
+fn what_a_role_runs_only_for_absent_needs_trust_too() {
+    let (sandbox, spec) = Sandbox::with_spec("mine: {is: desk}\n");
+    sandbox.write("roles/desk/role.yml", "about: A desk.\n");
+    let farewell = "{is: task.command, folder: /, present: [touch, /tmp/x], absent: [\"true\"], info: [\"false\"]}";
+    sandbox.write("roles/desk/tasks/main.yml", &format!("present: {{}}\nabsent:\n  farewell: {farewell}\n"));
+    for state in ["present", "absent"] {
+        sandbox.seed(&["plan", spec, "--state", state]).exits(3).says("seed trust");
+    }
+    sandbox.seed(&["trust", "."]).exits(0);
+    sandbox.seed(&["plan", spec, "--state", "absent"]).exits(2).says("mine");
+    sandbox.seed(&["plan", spec]).exits(0);
+}
+
+#[test]
+fn a_role_from_above_is_trusted_by_its_own_folder() {
+    let sandbox = Sandbox::new();
+    sandbox.write("roles/flag/role.yml", "about: A flag.\n");
+    let flag = "{is: task.command, folder: /, present: [\"true\"], absent: [\"true\"], info: [\"false\"]}";
+    sandbox.write("roles/flag/tasks/main.yml", &format!("present:\n  set: {flag}\n"));
+    sandbox.write("specs/a.seed.yaml", "seed: 1\nname: a\nroles: {mine: {is: flag}}\n");
+    sandbox.seed(&["trust", "specs"]).exits(0);
+    sandbox.seed(&["plan", "specs/a.seed.yaml"]).exits(3).says("roles/flag");
+    sandbox.seed(&["trust", "roles"]).exits(0);
+    sandbox.seed(&["plan", "specs/a.seed.yaml"]).exits(2);
+}
+
+#[test]
 fn a_new_role_is_written_checked_and_used() {
     let sandbox = Sandbox::new();
     sandbox.seed(&["new", "role", "desk"]).exits(0);

@@ -1,13 +1,15 @@
 //! What the spec language cannot see by itself: claims that clash, sizes that do not fit, programs that are missing.
 
 use std::collections::HashMap;
+use std::path::{Path, PathBuf};
 
 use seed_collections::{REGISTRY, catalog};
 use seed_role::claim::Claim;
 use seed_role::host::Host;
 use seed_role::{Finding, Role};
 use seed_spec::analysis::{Analysis, Loader, Request, RoleInstance, State};
-use seed_spec::{Code, Diagnostic, Span, Value};
+use seed_spec::value::Secret;
+use seed_spec::{Code, Data, Diagnostic, Span, Value};
 
 use crate::node::{Graph, Node, expand, wholes};
 use crate::stored;
@@ -151,18 +153,45 @@ impl<'a> Checker<'a> {
     }
 
     fn trust(&self, request: &Request<'_>, findings: &mut Vec<Diagnostic>) {
-        let Some(instance) = self.graph.nodes.iter().filter(|node| runs_commands(node)).find_map(|node| self.instance(node))
-        else {
+        let commands = commands(self.analysis, request.path);
+        if commands.is_empty() {
             return;
-        };
-        let folder = crate::node::folder_of(request.path);
-        if !Trust::new(&crate::journal::state_folder()).allows(&folder) {
+        }
+        let trust = Trust::new(&crate::journal::state_folder());
+        if let Some((instance, folder)) = commands.into_iter().find(|(_, folder)| !trust.allows(folder)) {
             let message = format!("`{}` runs a command that the spec names, and its folder is not trusted yet", instance.name);
             findings.push(
                 Diagnostic::warning(Code::Untrusted, instance.name_span, message)
                     .help(format!("read the spec, then: seed trust {}", folder.display())),
             );
         }
+    }
+}
+
+/// The roles that run commands which a spec or a composite role names, whatever state is asked for, each with a folder that has to
+/// be trusted for it: that of the spec, and that of the composite role whose files say so.
+pub fn commands<'a>(analysis: &'a Analysis, spec: &Path) -> Vec<(&'a RoleInstance, PathBuf)> {
+    let mut found = Vec::new();
+    let here = crate::node::folder_of(spec);
+    for role in analysis.roles.iter().chain(&analysis.instead) {
+        let declared = role.types.iter().any(|info| info.runs_commands);
+        if !declared && !role.params.iter().any(|(_, value)| runs_secret_command(value)) {
+            continue;
+        }
+        found.push((role, here.clone()));
+        if let Some(document) = role.part_of.and_then(|_| analysis.document(role.entry.0)) {
+            found.push((role, document.folder.clone()));
+        }
+    }
+    found
+}
+
+fn runs_secret_command(value: &Value) -> bool {
+    match &value.data {
+        Data::Secret(secret) => matches!(**secret, Secret::Command(_)),
+        Data::List(items) => items.iter().any(runs_secret_command),
+        Data::Map(entries) => entries.iter().any(|(_, value)| runs_secret_command(value)),
+        _ => false,
     }
 }
 

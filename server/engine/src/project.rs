@@ -10,7 +10,7 @@ use seed_role::{Role, Trouble};
 use seed_spec::Catalog;
 use seed_spec::analysis::{Analysis, Loader, ROLE_FILE, Request, State};
 
-use crate::check::{analyse_with_graph, runs_commands};
+use crate::check::{analyse_with_graph, commands, runs_commands};
 use crate::journal::ledger::Owned;
 use crate::journal::{self, Ledger};
 use crate::node::{Draft, Graph, Node};
@@ -204,17 +204,18 @@ impl Project {
     ///
     /// [`Kind::Unsafe`], with the command that trusts the folder.
     pub fn require_trust(&self, trust: &Trust) -> Result<()> {
-        let Some(node) = self.graph.nodes.iter().find(|node| runs_commands(node)) else { return Ok(()) };
-        let folder = crate::node::folder_of(&self.path);
-        if trust.allows(&folder) {
-            return Ok(());
-        }
-        Err(Trouble::new(
-            format!("look at `{}`", node.name),
-            "it runs a command that the spec names, and the spec's folder is not trusted",
-        )
-        .kind(Kind::Unsafe)
-        .hint(format!("read the spec, then: seed trust {}", folder.display())))
+        // What only the journal knows came from the spec, too.
+        let orphan = self.graph.nodes.iter().find(|node| node.instance.is_none() && runs_commands(node));
+        let orphan = orphan.map(|node| (node.name.clone(), crate::node::folder_of(&self.path)));
+        let named = commands(&self.analysis, &self.path).into_iter().map(|(instance, folder)| (instance.name.clone(), folder));
+        let Some((name, folder)) = named.chain(orphan).find(|(_, folder)| !trust.allows(folder)) else { return Ok(()) };
+        let (reason, what) = match folder == crate::node::folder_of(&self.path) {
+            true => ("it runs a command that the spec names, and the spec's folder is not trusted", "the spec"),
+            false => ("it runs a command that a composite role names, and the role's folder is not trusted", "the role"),
+        };
+        Err(Trouble::new(format!("look at `{name}`"), reason)
+            .kind(Kind::Unsafe)
+            .hint(format!("read {what}, then: seed trust {}", folder.display())))
     }
 
     /// Plans.

@@ -94,6 +94,23 @@ mod tests {
         );
     }
 
+    const ROLE: &str = "\n--- roles/desk/role.yml\nparameters: {home: {type: path}}\n\
+                        --- roles/desk/tasks/main.yml\npresent:\n  image: {is: disk.image, path: \"${home}\", size: 1 GiB}\n";
+
+    #[test]
+    fn names_of_a_spec_and_of_a_composite_role_have_nothing_to_do_with_each_other() {
+        let spec =
+            "seed: 1\nname: a\nroles:\n  image$0: {is: disk.image, path: ./i, size: 1 GiB}\n  mine: {is: desk, home: ./h}\n";
+        assert_eq!(renamed(&format!("{spec}{ROLE}"), "file"), spec.replace("image$0", "file"));
+        let tasks = "# at roles/desk/tasks/main.yml\npresent:\n  image$0: {is: disk.image, path: \"${home}\", size: 1 GiB}\n  \
+                     loop: {is: disk.loop, backing: image, read_only: true}\n";
+        let role = "\n--- roles/desk/role.yml\nparameters: {home: {type: path}}\n";
+        let done = renamed(&format!("{tasks}{role}"), "file");
+        assert!(done.contains("  file: {") && done.contains("backing: file,"), "{done}");
+        let parameter = tasks.replace("image$0", "image").replace("${home}", "${ho$0me}");
+        assert!(renamed(&format!("{parameter}{role}"), "house").contains("only roles and variables"));
+    }
+
     #[test]
     fn names_that_cannot_be_are_refused() {
         assert!(renamed(SPEC, "a b").contains("cannot name a role"));
