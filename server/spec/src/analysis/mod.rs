@@ -8,6 +8,7 @@
 mod composite;
 mod files;
 mod graph;
+mod header;
 mod ignore;
 mod instance;
 pub mod interpolate;
@@ -34,10 +35,10 @@ use self::reader::{Budget, Outputs, Reader, World};
 use self::roles::Roles;
 use crate::diagnostic::{Code, Diagnostic, Severity};
 use crate::model::Model;
-use crate::shape::{Catalog, Field, Record, Shape, TypeInfo};
+use crate::shape::{Catalog, Shape, TypeInfo};
 use crate::text::{FileId, Source, Span};
 use crate::tree::Tree;
-use crate::value::{Data, Value};
+use crate::value::Value;
 
 /// The tag of a secret.
 pub const SECRET_TAG: &str = "!secret";
@@ -343,7 +344,7 @@ pub fn analyse(request: &Request<'_>, catalog: &Catalog, loader: &dyn Loader) ->
     let world = readable.world(&vars);
     for (number, file) in loaded.iter().enumerate().filter(|(_, file)| file.part == files::Part::Spec) {
         let mut reader = Reader::new(&world, &mut budget, Outputs::Not("a spec's header must be known before anything is done"));
-        let header = header(&mut reader, FileId(number as u32), &file.model);
+        let header = header::read(&mut reader, FileId(number as u32), &file.model);
         diagnostics.extend(reader.diagnostics);
         analysis.var_uses.extend(reader.var_uses);
         if number == 0 {
@@ -470,72 +471,4 @@ fn variables(
     }
     broken.iter().for_each(|name| vars.mark_broken(name));
     values
-}
-
-/// What the header of a file says.
-#[derive(Default)]
-struct HeaderValues {
-    name: Option<Arc<str>>,
-    why: Option<Arc<str>>,
-    keep: Option<u64>,
-}
-
-fn header(reader: &mut Reader<'_>, file: FileId, model: &Model) -> HeaderValues {
-    let text = Shape::Text { secret: false };
-    let mut values = HeaderValues::default();
-    let read = |reader: &mut Reader<'_>, node, shape: &Shape| reader.read(reader.at(file, node), shape);
-    if let Some(node) = model.header.name
-        && let Some(Value { data: Data::Text(name), span }) = read(reader, node, &text)
-    {
-        match spec_name(&name) {
-            Ok(()) => values.name = Some(name),
-            Err(better) => {
-                let message = format!("`{name}` cannot name a spec");
-                let mut diagnostic = Diagnostic::error(Code::BadName, span, message)
-                    .help("a name has lower-case letters, digits, `.`, `_` and `-`, begins with a letter or digit, and is up to 64 long");
-                if !better.is_empty() {
-                    diagnostic = diagnostic.fix(format!("Change to `{better}`"), span, better);
-                }
-                reader.diagnostics.push(diagnostic);
-            }
-        }
-    }
-    if let Some(node) = model.header.why
-        && let Some(Value { data: Data::Text(why), .. }) = read(reader, node, &text)
-    {
-        values.why = Some(why);
-    }
-    if let Some(node) = model.header.keep
-        && let Some(Value { data: Data::Int(keep), .. }) = read(reader, node, &Shape::Duration)
-    {
-        values.keep = u64::try_from(keep).ok();
-    }
-    if let Some(node) = model.header.collections.filter(|node| !crate::model::left_out(reader.world.tree(file), *node)) {
-        read(reader, node, &Shape::Map(Box::new(Shape::Record(Arc::new(collection_source())))));
-    }
-    values
-}
-
-/// Where a collection comes from.
-fn collection_source() -> Record {
-    let field =
-        |name: &str, doc: &str, shape: Shape| Field { name: name.into(), doc: doc.into(), shape, required: false, default: None };
-    Record {
-        fields: vec![
-            field("git", "A Git repository: a URL or a path.", Shape::Text { secret: false }),
-            field("path", "A folder.", Shape::Path),
-            field("rev", "The tag, branch or commit of the repository.", Shape::Text { secret: false }),
-        ],
-    }
-}
-
-/// Whether a text can name a spec; else the nearest that can, empty if there is none.
-fn spec_name(name: &str) -> Result<(), String> {
-    let allowed = |letter: char| letter.is_ascii_lowercase() || letter.is_ascii_digit() || matches!(letter, '.' | '_' | '-');
-    let begins = name.starts_with(|letter: char| letter.is_ascii_lowercase() || letter.is_ascii_digit());
-    if begins && name.len() <= 64 && name.chars().all(allowed) {
-        return Ok(());
-    }
-    let better: String = name.to_lowercase().chars().map(|letter| if allowed(letter) { letter } else { '-' }).take(64).collect();
-    Err(better.trim_start_matches(['.', '_', '-']).trim_end_matches('-').to_owned())
 }

@@ -1,213 +1,27 @@
 //! From role entries to role instances: types, loops, conditions and composite roles, before parameters are read.
 
+mod index;
+mod loops;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::composite::definition::Definitions;
+pub(super) use self::index::{Composite, Entered, Frame, Instance, ROOT, RoleIndex, Target};
+use self::loops::items;
 use super::composite::values::Slots;
 use super::composite::{Definition, List};
 use super::files::Part;
 use super::interpolate;
-use super::reader::{At, Budget, Each, EachValue, Outputs, Reader, Resolved, World};
+use super::reader::{At, Budget, Each, Outputs, Reader, World};
 use super::when::Conditions;
 use super::{CompositeInstance, Entry, Loaded, Phases, RoleInstance, State, Variable};
 use crate::diagnostic::{Code, Diagnostic};
-use crate::model::{RoleNode, words};
-use crate::shape::{Shape, TypeInfo};
+use crate::model::RoleNode;
+use crate::shape::Shape;
 use crate::text::{FileId, Span};
-use crate::tree::{NodeId, NodeKind};
 
 /// The most role instances of one spec, loops unrolled.
 const MAX_INSTANCES: usize = 200_000;
-
-/// A role before its parameters are read.
-pub(super) struct Instance {
-    pub name: Arc<str>,
-    /// The file and the entry in it.
-    pub entry: (FileId, usize),
-    pub each: Option<Each>,
-    pub types: Vec<Arc<TypeInfo>>,
-    /// In which its names are looked up.
-    pub frame: usize,
-}
-
-/// A use of a composite role.
-pub(super) struct Composite {
-    pub name: Arc<str>,
-    /// The file and the entry in it.
-    pub entry: (FileId, usize),
-    pub each: Option<Each>,
-    pub info: Arc<TypeInfo>,
-    pub definition: usize,
-    /// The keys and values that it gives to the parameters.
-    pub params: Vec<(NodeId, NodeId)>,
-    pub slots: Slots,
-    pub state: State,
-    /// In which the names of its own entry are looked up.
-    pub frame: usize,
-    /// The frame of what it is made of; none where it is read without a use of the role that it is a part of.
-    pub main: Option<usize>,
-    /// The frames of what takes the place of that for one of the states.
-    pub instead: Vec<usize>,
-    /// The name of the entry of the spec that all this is for.
-    pub top: Span,
-}
-
-/// What a name stands for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Target {
-    /// An index into [`RoleIndex::instances`].
-    Role(usize),
-    /// An index into [`RoleIndex::composites`].
-    Composite(usize),
-}
-
-/// What became of an entry.
-pub(super) enum Entered {
-    /// One role.
-    One(Target),
-    /// A loop.
-    Loop {
-        /// By the key of the item.
-        instances: Vec<(Arc<str>, Target)>,
-        by_key: HashMap<Arc<str>, usize>,
-        /// The keys of those whose `when` is false.
-        left_out: Vec<Arc<str>>,
-    },
-    /// Its `when` is false.
-    LeftOut,
-    /// It could not be read, which was told.
-    Unread,
-}
-
-/// The frame of the spec itself.
-pub(super) const ROOT: usize = 0;
-
-/// Entries that can name each other: those of the spec, or those of one list of a composite role in one use of it.
-pub(super) struct Frame {
-    /// What stands before the names of its instances: `outer/`.
-    prefix: Arc<str>,
-    /// The role, if it is one of a role.
-    pub definition: Option<(usize, List)>,
-    /// The use of the role; none for the spec, and where the role is read without a use.
-    pub composite: Option<usize>,
-    /// The entries by name, for the spec.
-    names: HashMap<Arc<str>, usize>,
-    entered: Vec<Entered>,
-    /// The state that all of it is led to, whatever its entries say.
-    pub lead: Option<State>,
-    pub phases: Phases,
-    /// Its entries' own states hold, whatever state is asked for.
-    pub literal: bool,
-    /// It takes the place of what a role is made of.
-    pub instead: bool,
-}
-
-impl Frame {
-    fn root() -> Self {
-        Frame {
-            prefix: "".into(),
-            definition: None,
-            composite: None,
-            names: HashMap::new(),
-            entered: Vec::new(),
-            lead: None,
-            phases: Phases::ALL,
-            literal: false,
-            instead: false,
-        }
-    }
-
-    /// Whether it is a role's, read without a use of it: its parameters have shapes but no values.
-    pub fn is_symbolic(&self) -> bool {
-        self.definition.is_some() && self.composite.is_none()
-    }
-
-    fn full_name(&self, name: &Arc<str>) -> Arc<str> {
-        if self.prefix.is_empty() { name.clone() } else { format!("{}{name}", self.prefix).into() }
-    }
-}
-
-/// All roles by name.
-#[derive(Default)]
-pub(super) struct RoleIndex {
-    pub frames: Vec<Frame>,
-    /// In the order written, parts in the place of the role that they are of.
-    pub instances: Vec<Instance>,
-    pub composites: Vec<Composite>,
-    /// For each composite role, the frames in which its lists are read without a use.
-    prototypes: Vec<Vec<usize>>,
-}
-
-impl RoleIndex {
-    pub fn entry(&self, definitions: &Definitions, frame: usize, name: &str) -> Option<&Entered> {
-        let frame = &self.frames[frame];
-        let place = match frame.definition {
-            Some((definition, list)) => definitions.all[definition].names[list as usize].get(name),
-            None => frame.names.get(name),
-        };
-        frame.entered.get(*place?)
-    }
-
-    pub fn names<'i>(&'i self, definitions: &'i Definitions, frame: usize) -> impl Iterator<Item = &'i str> {
-        let frame = &self.frames[frame];
-        let names = match frame.definition {
-            Some((definition, list)) => &definitions.all[definition].names[list as usize],
-            None => &frame.names,
-        };
-        names.keys().map(|name| &**name)
-    }
-
-    /// The names that stand for one role each, with what they stand for.
-    pub fn known<'i>(&'i self, definitions: &'i Definitions, frame: usize) -> impl Iterator<Item = (&'i Arc<str>, Target)> {
-        let frame = &self.frames[frame];
-        let names = match frame.definition {
-            Some((definition, list)) => &definitions.all[definition].names[list as usize],
-            None => &frame.names,
-        };
-        let mut names: Vec<(&Arc<str>, usize)> = names.iter().map(|(name, place)| (name, *place)).collect();
-        names.sort_unstable_by_key(|(_, place)| *place);
-        names.into_iter().filter_map(|(name, place)| match frame.entered.get(place)? {
-            Entered::One(target) => Some((name, *target)),
-            _ => None,
-        })
-    }
-
-    /// The output that is most likely meant by the bare name of a role.
-    pub fn first_output(&self, definitions: &Definitions, frame: usize, role: &str) -> Option<String> {
-        let Some(Entered::One(target)) = self.entry(definitions, frame, role) else { return None };
-        let info = match target {
-            Target::Role(instance) => self.instances[*instance].types.first()?,
-            Target::Composite(composite) => &self.composites[*composite].info,
-        };
-        info.outputs.first().map(|output| output.name.to_string()).filter(|name| !name.contains('*'))
-    }
-
-    /// The names of the built-in roles that a role comes to.
-    pub fn leaves(&self, target: Target) -> Vec<Arc<str>> {
-        let mut leaves = Vec::new();
-        let mut open = vec![target];
-        while let Some(target) = open.pop() {
-            match target {
-                Target::Role(instance) => leaves.push(self.instances[instance].name.clone()),
-                Target::Composite(composite) => {
-                    let used = &self.composites[composite];
-                    for frame in used.main.iter().chain(&used.instead) {
-                        for entered in &self.frames[*frame].entered {
-                            match entered {
-                                Entered::One(target) => open.push(*target),
-                                Entered::Loop { instances, .. } => open.extend(instances.iter().map(|(_, target)| *target)),
-                                Entered::LeftOut | Entered::Unread => {}
-                            }
-                        }
-                    }
-                }
-            }
-        }
-        leaves.reverse();
-        leaves
-    }
-}
 
 /// What reading the roles needs and gives.
 pub(super) struct Roles<'a> {
@@ -634,116 +448,9 @@ fn note_use(definition: &Definition, found: &mut [Diagnostic]) {
     }
 }
 
-impl RoleIndex {
-    fn put(&mut self, frame: usize, name: &Arc<str>, entered: Entered) {
-        let frame = &mut self.frames[frame];
-        if !frame.names.contains_key(name) {
-            frame.names.insert(name.clone(), frame.entered.len());
-            frame.entered.push(entered);
-        }
-    }
-}
-
 /// What an entry or an item of its loop becomes.
 enum Made {
     Target(Target),
     LeftOut,
     Unread,
-}
-
-/// The items of a loop, with their keys; none if they could not be read, which was told.
-fn items(reader: &mut Reader<'_>, at: At) -> Option<Vec<Each>> {
-    let found = match reader.resolve(at) {
-        Resolved::Collection(found) => found,
-        Resolved::Broken => return None,
-        Resolved::Typed { typed, at } => {
-            if matches!(typed.value.data, crate::value::Data::Null) {
-                return Some(Vec::new());
-            }
-            let Some(items) = typed.items() else {
-                reader.misfit(at, &typed.shape, &Shape::List(Box::new(Shape::Any)));
-                return None;
-            };
-            let mut each: Vec<Each> = Vec::with_capacity(items.len());
-            for (key, typed) in items {
-                let twice = each.iter().any(|other| other.key == key);
-                if twice || !is_key(&key) {
-                    let what = if twice { "stands twice in this loop" } else { "cannot name a role of the loop" };
-                    reader.error(at, Code::BadName, format!("`{key}` {what}"));
-                } else {
-                    each.push(Each { key, value: EachValue::Typed(typed) });
-                }
-            }
-            return Some(each);
-        }
-        Resolved::Unknown { shape, at } => {
-            let item = match &shape {
-                Shape::List(_) | Shape::Map(_) => super::composite::typed::inner(&shape, None).clone(),
-                Shape::Any | Shape::Record(_) | Shape::OneOf(_) => Shape::Any,
-                other => {
-                    reader.misfit(at, other, &Shape::List(Box::new(Shape::Any)));
-                    return None;
-                }
-            };
-            return Some(vec![Each { key: "".into(), value: EachValue::Unknown(item) }]);
-        }
-        Resolved::Scalar { at, .. } | Resolved::Output { at, .. } | Resolved::Template { at, .. } => {
-            let found = words(reader.world.tree(at.file), at.node);
-            reader.error(at, Code::WrongType, format!("`for_each` is a list or a mapping, and this is {found}"));
-            return None;
-        }
-    };
-    let tree = reader.world.tree(found.file);
-    let mut all: Vec<(Arc<str>, At, At)> = Vec::new();
-    match &tree.node(found.node).kind {
-        NodeKind::List(list) => {
-            for (number, item) in list.iter().enumerate() {
-                let place = Reader::below(found, *item);
-                match reader.resolve(place) {
-                    Resolved::Scalar { text, .. } => all.push((text, place, place)),
-                    Resolved::Typed { typed, .. } => {
-                        let key = match typed.parts().as_deref() {
-                            Some([crate::value::Part::Text(text)]) => text.clone(),
-                            _ => number.to_string().into(),
-                        };
-                        all.push((key, place, place));
-                    }
-                    Resolved::Collection(_) => all.push((number.to_string().into(), place, place)),
-                    Resolved::Unknown { .. } => all.push((number.to_string().into(), place, place)),
-                    _ => {}
-                }
-            }
-        }
-        _ => {
-            for (key, value) in tree.pairs(found.node).iter() {
-                let place = Reader::below(found, *key);
-                if let Resolved::Scalar { text, .. } = reader.resolve(place) {
-                    all.push((text, place, Reader::below(found, *value)));
-                }
-            }
-        }
-    }
-    let mut seen: HashMap<Arc<str>, At> = HashMap::new();
-    let mut items = Vec::with_capacity(all.len());
-    for (key, place, value) in all {
-        if !is_key(&key) {
-            let diagnostic = Diagnostic::error(Code::BadName, reader.span(place), "this cannot name a role of the loop")
-                .help("the key of an item is not empty and has no brackets and line ends");
-            reader.tell(place, diagnostic);
-        } else if let Some(first) = seen.get(&key).copied() {
-            let other = reader.span(first);
-            let diagnostic =
-                Diagnostic::error(Code::DuplicateKey, reader.span(place), format!("`{key}` stands twice in this loop"));
-            reader.tell(place, diagnostic.related(other, "it is here too"));
-        } else {
-            seen.insert(key.clone(), place);
-            items.push(Each { key, value: EachValue::At(value) });
-        }
-    }
-    Some(items)
-}
-
-/// Whether a text can stand between the brackets of a role of a loop.
-fn is_key(text: &str) -> bool {
-    !text.is_empty() && !text.contains(['[', ']']) && !text.chars().any(char::is_control)
 }
