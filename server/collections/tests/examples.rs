@@ -32,6 +32,6 @@ fn every_example_is_correct_and_is_of_its_type() {
         let request = Request { path: Path::new("/spec/example.seed.yaml"), text: &text, edited_line: None };
         let analysis = analyse(&request, catalog(), &Nothing);
         assert!(analysis.diagnostics.is_empty(), "{}: {:?}", info.name, analysis.diagnostics);
-        assert!(analysis.roles.iter().any(|role| &*role.is == info.name), "{}", info.name);
+        assert!(analysis.roles.iter().any(|role| *role.is == *info.name), "{}", info.name);
     }
 }
