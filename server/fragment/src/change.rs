@@ -180,7 +180,7 @@ pub fn resolve(root: &Path, targets: &[Target], resolution: Resolution) -> Resul
     let mut judged = Vec::new();
     let mut forget = Vec::new();
     for text in &scan.texts {
-        let blocks = tree::parse(&text.text);
+        let blocks = &text.parsed;
         let meant: Vec<(Key, usize)> = tree::all_blocks(&blocks.0)
             .into_iter()
             .filter(|block| is_meant(&text.file) || keys.contains(&block.key))
@@ -244,7 +244,7 @@ pub fn add(root: &Path, path: &Path, place: &Embedding) -> Result<Report> {
     let bytes = fs::read(work.project.root.join(&file)).map_err(|error| Trouble::from_io(attempted(), &error))?;
     let text = String::from_utf8(bytes).ok().filter(|text| !text.contains('\0'));
     let text = text.ok_or_else(|| Trouble::new(attempted(), "it is not UTF-8 text"))?;
-    let text = Text { file: file.clone(), text };
+    let text = Text::new(file.clone(), text);
     let instance = match &place.instance {
         Some(instance) => instance.clone(),
         None => work.project.free_instance(&place.fragment, &text.text)?,

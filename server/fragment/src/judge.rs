@@ -71,18 +71,29 @@ pub struct Judgement {
 
 /// Judges a text. `file` is its path relative to the project.
 pub fn judge(file: &Path, text: &str, library: &Library, store: &Store, wishes: &Wishes<'_>) -> Judgement {
-    let (parts, problems) = tree::parse(text);
+    judge_parsed(file, &tree::parse(text), library, store, wishes)
+}
+
+/// The same, of a text that was read already.
+pub(crate) fn judge_parsed(
+    file: &Path,
+    parsed: &tree::Parsed,
+    library: &Library,
+    store: &Store,
+    wishes: &Wishes<'_>,
+) -> Judgement {
+    let (parts, problems) = parsed;
     let mut judge = Judge { file, library, store, wishes, asked: false, out: Judgement::default() };
-    let new = judge.parts(&parts, 0);
+    let new = judge.parts(parts, 0);
     let is_broken = !problems.is_empty();
     for problem in problems {
         let item = Item {
             file: file.to_path_buf(),
             line: problem.line,
             fragment: problem.key.as_ref().map(|key| key.fragment.clone()).unwrap_or_default(),
-            instance: problem.key.map(|key| key.instance).unwrap_or_default(),
+            instance: problem.key.as_ref().map(|key| key.instance.clone()).unwrap_or_default(),
             state: State::Error,
-            message: problem.message,
+            message: problem.message.clone(),
             actions: Vec::new(),
             then: None,
         };
@@ -190,12 +201,20 @@ impl Judge<'_> {
     }
 
     fn compare(&mut self, block: &Block, original: &Key, fragment: &Arc<Fragment>, theirs: &[Part], depth: usize) -> Block {
+        let their_units = normal::units(theirs, "");
+        let their_lines = normals(&their_units);
+        if self.is_as_rendered(block, &their_lines) {
+            if self.asked {
+                self.record(block, fragment, &their_lines);
+            }
+            self.tell(block, State::Current, "as the fragment renders".into(), actions_of(State::Current));
+            return self.untouched(block, depth);
+        }
         let entry = self.store.lock.get(original);
         let base = entry.and_then(|entry| self.store.base(&entry.base));
         let base_parts = base.as_deref().map(|text| tree::parse(text).0);
         let base_units = base_parts.as_ref().map(|parts| normal::units(parts, ""));
-        let theirs = normal::units(theirs, "");
-        let their_lines = normals(&theirs);
+        let theirs = their_units.as_slice();
         let base_lines = base_units.as_ref().map(|units| normals(units));
         let prefix = prefix_of(block, base_lines.as_deref().unwrap_or(&their_lines));
         let mine = normal::units(&block.inside, &prefix);
@@ -220,7 +239,7 @@ impl Judge<'_> {
         } else {
             match chunks.as_ref().filter(|chunks| is_clean(chunks)) {
                 Some(chunks) if chunks.iter().any(|chunk| matches!(chunk, Chunk::Theirs(..))) => {
-                    match self.lost(block, &mine, &theirs, chunks) {
+                    match self.lost(block, &mine, theirs, chunks) {
                         Some(key) => (State::Clash, format!("the fragment no longer embeds `{key}`, whose text you edited")),
                         None if is_blank => (State::Outdated, "not rendered yet".into()),
                         None => (State::Outdated, "the fragment or its parameters have changed".into()),
@@ -276,11 +295,17 @@ impl Judge<'_> {
                 (false, false) => (State::Current, "updated"),
             });
         }
-        let writer = Writer { block, mine: &mine, theirs: &theirs, prefix: &prefix, line_end: line_end_of(block), depth };
+        let writer = Writer { block, mine: &mine, theirs, prefix: &prefix, line_end: line_end_of(block), depth };
         match way {
             Way::Keep => self.untouched(block, depth),
             Way::Merge(chunks) | Way::Markers(chunks) => Block { inside: self.weave(&writer, &chunks), ..block.clone() },
         }
+    }
+
+    /// Whether a block holds just what its fragment renders to, indented as its markers are: most do, and need no base.
+    fn is_as_rendered(&self, block: &Block, their_lines: &[&str]) -> bool {
+        let mine = normal::units(&block.inside, tree::indent_of(&block.begin));
+        normals(&mine) == their_lines
     }
 
     /// A block inside whose text a person edited and that would go with the fragment's change.

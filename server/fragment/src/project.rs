@@ -12,7 +12,7 @@ use seed_role::trouble::Result;
 
 use crate::embed;
 use crate::item::{Item, State};
-use crate::judge::{Judgement, Wishes, judge};
+use crate::judge::{Judgement, Wishes, judge, judge_parsed};
 use crate::library::Library;
 use crate::marker::Key;
 use crate::place;
@@ -58,6 +58,14 @@ pub enum Target {
 pub(crate) struct Text {
     pub(crate) file: PathBuf,
     pub(crate) text: String,
+    pub(crate) parsed: tree::Parsed,
+}
+
+impl Text {
+    pub(crate) fn new(file: PathBuf, text: String) -> Text {
+        let parsed = tree::parse(&text);
+        Text { file, text, parsed }
+    }
 }
 
 /// A block that stands more than once.
@@ -159,7 +167,7 @@ impl Project {
             return None;
         }
         Some(match String::from_utf8(bytes) {
-            Ok(text) if !text.contains('\0') => Ok(Text { file, text }),
+            Ok(text) if !text.contains('\0') => Ok(Text::new(file, text)),
             Ok(_) => Err(unreadable(file, "it holds markers and NUL characters: only text can embed fragments".into())),
             Err(error) => {
                 let at = error.utf8_error().valid_up_to();
@@ -177,7 +185,7 @@ impl Project {
     pub(crate) fn copies(&self, texts: &[Text]) -> Copies {
         let mut places: BTreeMap<Key, Vec<(PathBuf, usize)>> = BTreeMap::new();
         for text in texts {
-            for block in tree::all_blocks(&tree::parse(&text.text).0) {
+            for block in tree::all_blocks(&text.parsed.0) {
                 places.entry(block.key.clone()).or_default().push((text.file.clone(), block.line));
             }
         }
@@ -226,7 +234,7 @@ impl Project {
             let why = |line: usize| copies.get(&(text.file.clone(), line)).map(|copy| copy.message.clone());
             let own = wishes(text);
             let wishes = Wishes { copies: Some(&why), take: own.take, take_all: own.take_all, only: own.only, renew: own.renew };
-            (text, judge(&text.file, &text.text, &project.library, &project.store, &wishes))
+            (text, judge_parsed(&text.file, &text.parsed, &project.library, &project.store, &wishes))
         };
         std::thread::scope(|scope| {
             let workers: Vec<_> = texts
@@ -245,7 +253,7 @@ impl Project {
     ///
     /// What [`Judgement::records`] says is for [`crate::record`], once the text is on the disk.
     pub fn judge_text(&self, file: &Path, text: &str, wishes: Wishes<'_>) -> Judgement {
-        let texts = [Text { file: file.to_path_buf(), text: text.to_string() }];
+        let texts = [Text::new(file.to_path_buf(), text.to_string())];
         let copies = self.copies(&texts);
         let why = |line: usize| copies.get(&(file.to_path_buf(), line)).map(|copy| copy.message.clone());
         judge(file, text, &self.library, &self.store, &Wishes { copies: Some(&why), ..wishes })

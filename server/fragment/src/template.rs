@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use minijinja::syntax::SyntaxConfig;
 use minijinja::{AutoEscape, Environment, ErrorKind, UndefinedBehavior};
@@ -70,7 +71,8 @@ pub struct Fragment {
     pub parameters: BTreeMap<String, Param>,
     /// What tells this text of the fragment from another.
     pub version: String,
-    body: String,
+    /// The body, read once for all its renderings; or what is wrong with it.
+    compiled: Result<Arc<Environment<'static>>, Arc<minijinja::Error>>,
     /// The line of the file on which the body begins, counted from 0.
     body_at: usize,
 }
@@ -122,7 +124,7 @@ impl Fragment {
             about: front.about,
             parameters: front.parameters,
             version,
-            body: body.into(),
+            compiled: compile(name, body).map(Arc::new).map_err(Arc::new),
             body_at,
         })
     }
@@ -171,8 +173,8 @@ impl Fragment {
     pub fn render(&self, instance: &str, given: &[(String, String)]) -> Result<String, String> {
         let mut values = self.values(given)?;
         values.insert(INSTANCE.into(), Json::String(instance.into()));
-        let environment = environment().map_err(|error| error.to_string())?;
-        let rendered = environment.render_named_str(&self.name, &self.body, minijinja::value::Serde(&values));
+        let environment = self.compiled.as_ref().map_err(|error| self.words_of(error))?;
+        let rendered = environment.get_template(&self.name).and_then(|body| body.render(minijinja::value::Serde(&values)));
         let text = rendered.map_err(|error| self.words_of(&error))?;
         if text.len() > LARGEST {
             return Err(format!("the fragment `{}` renders to more than 8 MiB", self.name));
@@ -253,12 +255,13 @@ fn is_front(text: &str) -> bool {
     lines.map(|line| line.split(':').next().unwrap_or_default()).any(|key| matches!(key, "about" | "parameters"))
 }
 
-fn environment() -> Result<Environment<'static>, minijinja::Error> {
+fn compile(name: &str, body: &str) -> Result<Environment<'static>, minijinja::Error> {
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     environment.set_auto_escape_callback(|_| AutoEscape::None);
     environment.set_syntax(SyntaxConfig::builder().keep_trailing_newline(true).trim_blocks(true).lstrip_blocks(true).build()?);
     environment.set_debug(true);
     environment.set_fuel(Some(FUEL));
+    environment.add_template_owned(name.to_string(), body.to_string())?;
     Ok(environment)
 }

@@ -54,8 +54,11 @@ pub fn indent_of(line: &str) -> &str {
     &line[..line.len() - line.trim_start_matches([' ', '\t']).len()]
 }
 
+/// A text as it was read: its parts, and the mistakes in its markers.
+pub type Parsed = (Vec<Part>, Vec<Problem>);
+
 /// Reads a text. With problems the tree is only what could be made of it, and must not be written back.
-pub fn parse(text: &str) -> (Vec<Part>, Vec<Problem>) {
+pub fn parse(text: &str) -> Parsed {
     let mut top = Vec::new();
     let mut open: Vec<Block> = Vec::new();
     let mut problems = Vec::new();
