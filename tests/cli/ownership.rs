@@ -115,6 +115,25 @@ fn a_role_that_left_the_spec_is_an_orphan_until_it_is_pruned() {
 }
 
 #[test]
+fn a_folder_that_was_made_on_the_way_goes_with_the_last_that_lies_in_it() {
+    let (sandbox, spec) = Sandbox::with_spec("second:\n  is: file.text\n  path: ./on/the/way/second\n  content: x\n");
+    let before = {
+        sandbox.write_spec("");
+        sandbox.tree()
+    };
+    let role = |name: &str| format!("{name}:\n  is: file.text\n  path: ./on/the/way/{name}\n  content: x\n");
+    sandbox.write_spec(&role("second"));
+    sandbox.seed(&["apply", "--yes", spec]).exits(0);
+    sandbox.write_spec(&format!("{}\n{}", role("first"), role("second")));
+    sandbox.seed(&["apply", "--yes", spec]).exits(0);
+    sandbox.seed(&["apply", "--yes", "--state", "absent", "--jobs", "1", "--only", "second", spec]).exits(0);
+    assert!(sandbox.at("on/the/way/first").exists());
+    sandbox.seed(&["apply", "--yes", "--state", "absent", spec]).exits(0);
+    sandbox.write_spec("");
+    assert_eq!(sandbox.tree(), before);
+}
+
+#[test]
 fn absent_takes_orphans_back_too() {
     let (sandbox, spec) = Sandbox::with_spec(FILES);
     sandbox.seed(&["apply", "--yes", spec]).exits(0);

@@ -122,7 +122,7 @@ impl Apply<'_> {
         let mut made = Vec::new();
         // The first step's intent becomes durable together with this; later ones follow as they come.
         if let Some(first) = steps.first() {
-            made = missing(self.host, &first.folders)?;
+            made = self.missing(&first.folders)?;
             records.push(intent(&node.name, first, &made));
         }
         Ok(Prepared { planned, half, role, steps, made, records, ahead: !goes_for_good })
@@ -221,7 +221,7 @@ impl Apply<'_> {
             let made = match first.take() {
                 Some(made) => made,
                 None => {
-                    let made = missing(self.host, &step.folders)?;
+                    let made = self.missing(&step.folders)?;
                     let must_survive = step.undo_when_interrupted || !made.is_empty() || !step.litter.is_empty();
                     self.journal.write(&[intent(&planned.role, &step, &made)], must_survive)?;
                     made
@@ -304,11 +304,38 @@ impl Apply<'_> {
         for folder in made.iter().rev() {
             let empty = matches!(self.host.metadata(folder), Ok(Some(metadata)) if metadata.kind == FileKind::Directory)
                 && self.host.list(folder).is_ok_and(|names| names.is_empty());
-            if empty {
-                self.host.remove_folder(folder)?;
+            match empty.then(|| self.host.remove_folder(folder)) {
+                // Something was mounted on it since.
+                Some(Err(trouble)) if trouble.kind == Kind::Busy => {}
+                Some(removed) => removed?,
+                None => {}
             }
         }
         Ok(())
+    }
+
+    /// The folders among these, and above them, that are not there, outermost first. With them those that were made for
+    /// another role: they go with the last role that lies in them.
+    fn missing(&self, folders: &[PathBuf]) -> Result<Vec<PathBuf>> {
+        let mut missing: Vec<PathBuf> = Vec::new();
+        for folder in folders {
+            let mut absent: Vec<&Path> = Vec::new();
+            for above in folder.ancestors() {
+                if above.as_os_str().is_empty() || missing.iter().any(|known| known == above) {
+                    break;
+                }
+                if let Some(there) = self.host.metadata(above)? {
+                    let around = above.parent().map(|parent| self.host.metadata(parent)).transpose()?.flatten();
+                    let is_mounted = around.is_some_and(|around| around.device != there.device);
+                    if is_mounted || !self.journal.has_made(above) {
+                        break;
+                    }
+                }
+                absent.push(above);
+            }
+            missing.extend(absent.into_iter().rev().map(Path::to_path_buf));
+        }
+        Ok(missing)
     }
 }
 
@@ -335,20 +362,4 @@ fn intent(role: &str, step: &Step, made: &[PathBuf]) -> Record {
         litter: step.litter.clone(),
         undo: step.undo_when_interrupted,
     }
-}
-
-/// The folders among these, and above them, that are not there, outermost first.
-fn missing(host: &dyn Host, folders: &[PathBuf]) -> Result<Vec<PathBuf>> {
-    let mut missing: Vec<PathBuf> = Vec::new();
-    for folder in folders {
-        let mut absent: Vec<&Path> = Vec::new();
-        for above in folder.ancestors() {
-            if above.as_os_str().is_empty() || missing.iter().any(|known| known == above) || host.metadata(above)?.is_some() {
-                break;
-            }
-            absent.push(above);
-        }
-        missing.extend(absent.into_iter().rev().map(Path::to_path_buf));
-    }
-    Ok(missing)
 }

@@ -8,6 +8,7 @@ pub mod file;
 pub mod ledger;
 pub mod record;
 
+use std::collections::HashSet;
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
@@ -132,6 +133,8 @@ pub struct Journal {
 struct Inner {
     file: File,
     ledger: Ledger,
+    /// The folders that were made on the way to roles; none until somebody asks.
+    made: Option<HashSet<PathBuf>>,
     /// After how many more records the process kills itself: see `doc/testing.md`.
     kill_after: Option<u64>,
 }
@@ -164,7 +167,12 @@ impl Journal {
         end_torn_line(&mut file).map_err(io)?;
         let kill_after = std::env::var("SEED_FAILPOINT").ok().and_then(|point| point.strip_prefix("journal:")?.parse().ok());
         let run = ledger.last_run + 1;
-        Ok(Journal { folder: folder.to_path_buf(), inner: Mutex::new(Inner { file, ledger, kill_after }), _lock: lock, run })
+        Ok(Journal {
+            folder: folder.to_path_buf(),
+            inner: Mutex::new(Inner { file, ledger, made: None, kill_after }),
+            _lock: lock,
+            run,
+        })
     }
 
     fn inner(&self) -> MutexGuard<'_, Inner> {
@@ -179,6 +187,13 @@ impl Journal {
     /// Asks the ledger.
     pub fn with_ledger<T>(&self, ask: impl FnOnce(&Ledger) -> T) -> T {
         ask(&self.inner().ledger)
+    }
+
+    /// Whether a folder was made on the way to a role that is still known.
+    pub fn has_made(&self, folder: &Path) -> bool {
+        let Inner { ledger, made, .. } = &mut *self.inner();
+        let known = || ledger.names().filter_map(|name| ledger.get(name)).flat_map(|owned| owned.made).collect();
+        made.get_or_insert_with(known).contains(folder)
     }
 
     /// Begins the run.
@@ -222,7 +237,12 @@ impl Journal {
         if durable {
             inner.file.sync_data().map_err(io)?;
         }
-        records.iter().for_each(|record| inner.ledger.take(record));
+        for record in records {
+            if let (Record::Step { made: new, .. }, Some(made)) = (record, &mut inner.made) {
+                made.extend(new.iter().cloned());
+            }
+            inner.ledger.take(record);
+        }
         Ok(())
     }
 
