@@ -74,11 +74,14 @@ fn report(diagnostic: &Diagnostic) -> Report<'static, Place> {
         Severity::Info => (ReportKind::Advice, Color::Blue),
     };
     let colored = anstream::AutoStream::choice(&std::io::stdout()) != anstream::ColorChoice::Never;
-    let label = Label::new(place(diagnostic.span)).with_color(color);
-    let label = match &diagnostic.help {
-        Some(help) => label.with_message(help),
-        None => label,
+    // A label without words is not underlined. The help says already what the fixes, which are for editors, would do.
+    let fixes: Vec<&str> = diagnostic.fixes.iter().map(|fix| &*fix.title).collect();
+    let words = match &diagnostic.help {
+        Some(help) => help.clone(),
+        None if fixes.is_empty() => "here".to_string(),
+        None => fixes.join(", or: "),
     };
+    let label = Label::new(place(diagnostic.span)).with_color(color).with_message(words);
     let mut builder = Report::build(kind, place(diagnostic.span))
         .with_config(Config::default().with_index_type(IndexType::Byte).with_color(colored).with_compact(false))
         .with_code(diagnostic.code.name())
@@ -86,10 +89,6 @@ fn report(diagnostic: &Diagnostic) -> Report<'static, Place> {
         .with_label(label);
     for (span, remark) in &diagnostic.related {
         builder = builder.with_label(Label::new(place(*span)).with_message(remark).with_color(Color::Cyan));
-    }
-    // The help already says what the fixes, which are for editors, would do.
-    for fix in diagnostic.fixes.iter().filter(|_| diagnostic.help.is_none()) {
-        builder = builder.with_help(&fix.title);
     }
     builder.finish()
 }
