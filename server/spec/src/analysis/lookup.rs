@@ -58,6 +58,8 @@ impl Reader<'_> {
         match parsed {
             Expr::Env(name) => match self.world.loader.env(name) {
                 Some(value) => Found::Text(value.into()),
+                // It may be left out for just that.
+                None if self.left_out => Found::Nothing,
                 None => {
                     let message = format!("the environment variable `{name}` is not set");
                     self.tell(at, Diagnostic::error(Code::UnknownReference, span, message));

@@ -144,6 +144,8 @@ pub(super) struct Reader<'a> {
     pub depth: usize,
     /// Set while values are read that are checked again where they are used.
     pub lenient: bool,
+    /// Set while a role is read that its `when` leaves out: it may refer to others that are left out with it.
+    pub left_out: bool,
     /// Set when a value was left out because the parameter that it is has none.
     pub omitted: bool,
 }
@@ -166,6 +168,7 @@ impl<'a> Reader<'a> {
             var_uses: Vec::new(),
             depth: 0,
             lenient: false,
+            left_out: false,
             omitted: false,
         }
     }

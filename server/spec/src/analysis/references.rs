@@ -204,6 +204,8 @@ impl<'a> Reader<'a> {
         let wrong = |code, message: String| Diagnostic::error(code, span, message);
         let diagnostic = match (entry, index) {
             (Some(Entered::Unread), _) => return None,
+            (Some(Entered::LeftOut), _) if self.left_out => return None,
+            (Some(Entered::Loop { left_out, .. }), _) if self.left_out && !left_out.is_empty() => return None,
             (Some(Entered::One(instance)), None) => return Some(named(roles, *instance)),
             (Some(Entered::One(_)), Some(index)) => wrong(
                 Code::WrongReference,

@@ -220,7 +220,10 @@ impl<'a> Roles<'a> {
         };
         // A condition that could not be read does not hide the mistakes of its role.
         let (mut types, mut state) = (None, State::Present);
-        if when != Some(false) {
+        // One that is left out is read as well, for its mistakes: the first of its entry, and only the spec's own, since
+        // parts are told in their role's files.
+        let is_first_left_out = || frame == ROOT && index.left_out.last().is_none_or(|last| last.entry != entry);
+        if when != Some(false) || is_first_left_out() {
             types = super::instance::types(&mut reader, node, entry.0);
             if types.iter().flatten().any(|info| info.home.is_some()) {
                 state = super::instance::own_state(&mut reader, node, entry.0);
@@ -229,9 +232,14 @@ impl<'a> Roles<'a> {
         let Reader { mut diagnostics, references, var_uses, .. } = reader;
         index.note(frame, &mut diagnostics);
         self.take(diagnostics, references, var_uses);
-        let Some(types) = types else {
-            return if when == Some(false) { Made::LeftOut } else { Made::Unread };
-        };
+        if when == Some(false) {
+            // What a composite role is given is checked where it is expanded.
+            if let Some(types) = types.filter(|types| types.iter().all(|info| info.home.is_none())) {
+                index.left_out.push(Instance { name, entry, each, types, frame });
+            }
+            return Made::LeftOut;
+        }
+        let Some(types) = types else { return Made::Unread };
         if let [info] = &types[..]
             && info.home.is_some()
         {
@@ -363,6 +371,17 @@ impl<'a> Roles<'a> {
             if !symbolic {
                 read.composites.push(made);
             }
+        }
+        for instance in &index.left_out {
+            let (entry, node) = (self.entry(instance.entry), self.node(instance.entry));
+            let mut reader = self.reader(Outputs::Of(index));
+            reader.frame = instance.frame;
+            reader.each = instance.each.as_ref();
+            reader.role = Some(entry.name.clone());
+            reader.left_out = true;
+            super::instance::read(&mut reader, instance, node, entry);
+            let Reader { diagnostics, references, var_uses, .. } = reader;
+            self.keep(index, instance.frame, diagnostics, references, var_uses);
         }
         read.roles.reserve(index.instances.len());
         for instance in &index.instances {

@@ -126,6 +126,8 @@ pub(in crate::analysis) struct RoleIndex {
     pub frames: Vec<Frame>,
     /// In the order written, parts in the place of the role that they are of.
     pub instances: Vec<Instance>,
+    /// Those of the spec itself that their `when` leaves out, one of each entry: their mistakes are told all the same.
+    pub left_out: Vec<Instance>,
     pub composites: Vec<Composite>,
     /// For each composite role, the frames in which its lists are read without a use.
     pub(super) prototypes: Vec<Vec<usize>>,
