@@ -7,6 +7,7 @@
 
 pub mod buffer;
 mod change;
+mod create;
 pub mod embed;
 pub mod item;
 pub mod judge;
@@ -23,8 +24,9 @@ mod transaction;
 pub mod tree;
 
 pub use change::{Embedding, Resolution, add, record, resolve, update};
+pub use create::create;
 pub use item::{Action, Item, Sides, State, Summary};
-pub use judge::{Judgement, Take, Wishes};
+pub use judge::{Judgement, Record, Take, Wishes};
 pub use marker::Key;
-pub use place::root_of;
+pub use place::{is_apart, root_of};
 pub use project::{Project, Report, Target};

@@ -9,6 +9,7 @@ pub mod completion;
 pub mod definition;
 pub mod folding;
 pub mod formatting;
+pub mod fragments;
 pub mod highlights;
 pub mod hints;
 pub mod hover;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use seed_engine::node::Graph;
 use seed_role::host::RealHost;
 use seed_spec::analysis::Request;
-use tower_lsp::ls_types::Uri;
+use tower_lsp::ls_types::{Diagnostic, Uri};
 
 use super::diagnostics::{Board, Publisher};
 use super::documents::{Analysed, Document};
@@ -113,7 +113,7 @@ fn run(state: &Arc<State>, publisher: &Publisher) {
         }
         number += 1;
         match analyse(state, publisher, &files, &host, &uri, number) {
-            Some(found) => board.put(state, publisher, &uri, &found.analysed),
+            Some(found) => board.put(state, publisher, &uri, &found.analysed, found.of_fragments),
             None => board.remove(state, publisher, &uri),
         }
     }
@@ -123,6 +123,7 @@ fn run(state: &Arc<State>, publisher: &Publisher) {
 /// tell of its mistakes, which is therefore done first.
 struct Found {
     analysed: Arc<Analysed>,
+    of_fragments: Vec<Diagnostic>,
     _graph: Graph,
     _before: Option<Arc<Analysed>>,
 }
@@ -130,20 +131,28 @@ struct Found {
 /// Analyses the newest state of a text and gives it to those who wait. None if it is not open any more. The host is asked
 /// which programs it has; nothing is run.
 fn analyse(state: &Arc<State>, publisher: &Publisher, files: &Files, host: &RealHost, uri: &Uri, number: u64) -> Option<Found> {
-    let (source, version, number_of_state, edited_line) = {
+    let (source, version, number_of_state, edited_line, is_spec) = {
         let documents = state.documents();
         let document = documents.get(uri)?;
-        (document.source.clone(), document.version, document.state, document.edited)
+        (document.source.clone(), document.version, document.state, document.edited, document.is_spec)
     };
     let loader = files.loader(state);
     let request = Request { path: source.path(), text: source.text(), edited_line };
-    let outcome =
-        std::panic::catch_unwind(AssertUnwindSafe(|| seed_engine::check::analyse_with_graph(&request, &loader, Some(host))));
-    let (analysis, graph) = outcome.unwrap_or_else(|_| {
-        let path = source.path().display();
+    let path = source.path().to_path_buf();
+    let broken = || {
+        let path = path.display();
         publisher.broken(format!("Seed could not analyse {path}: a mistake in Seed itself; the server's log says where."));
+    };
+    let (analysis, graph) = if is_spec {
+        let outcome =
+            std::panic::catch_unwind(AssertUnwindSafe(|| seed_engine::check::analyse_with_graph(&request, &loader, Some(host))));
+        outcome.unwrap_or_else(|_| {
+            broken();
+            Default::default()
+        })
+    } else {
         Default::default()
-    });
+    };
     let analysed = Arc::new(Analysed {
         source,
         version,
@@ -152,8 +161,12 @@ fn analyse(state: &Arc<State>, publisher: &Publisher, files: &Files, host: &Real
         asked: loader.asked(),
         number,
     });
-    let documents = state.documents();
-    let document = documents.get(uri)?;
-    let before = document.analysed.send_replace(Some(analysed.clone()));
-    Some(Found { analysed, _graph: graph, _before: before })
+    let before = state.documents().get(uri)?.analysed.send_replace(Some(analysed.clone()));
+    // Those who wait have their answer; the fragments only add diagnostics.
+    let of_fragments = std::panic::catch_unwind(AssertUnwindSafe(|| state.fragment_diagnostics(uri, &analysed.source, version)));
+    let of_fragments = of_fragments.unwrap_or_else(|_| {
+        broken();
+        Vec::new()
+    });
+    Some(Found { analysed, of_fragments, _graph: graph, _before: before })
 }

@@ -94,12 +94,29 @@ impl Ask {
 }
 
 impl State {
-    /// Asks about a spec as the editor shows it at this moment, once that state is analysed.
+    /// Asks about a spec as the editor shows it at this moment, once that state is analysed. Of a text that is no spec there is
+    /// nothing to say.
     ///
     /// # Errors
     ///
     /// When the text is not open, or changes meanwhile: then the editor asks again.
-    pub async fn ask<T: Send + 'static>(
+    pub async fn ask<T: Default + Send + 'static>(
+        self: &Arc<Self>,
+        uri: &Uri,
+        question: impl FnOnce(&Ask) -> T + Send + 'static,
+    ) -> Result<T> {
+        if !self.is_spec(uri)? {
+            return Ok(T::default());
+        }
+        self.ask_of_any(uri, question).await
+    }
+
+    /// Asks about a text, be it a spec or not, as [`State::ask`] does.
+    ///
+    /// # Errors
+    ///
+    /// As [`State::ask`].
+    pub async fn ask_of_any<T: Send + 'static>(
         self: &Arc<Self>,
         uri: &Uri,
         question: impl FnOnce(&Ask) -> T + Send + 'static,
@@ -122,7 +139,7 @@ impl State {
     /// # Errors
     ///
     /// As [`State::ask`], for any of them.
-    pub async fn ask_with_including<T: Send + 'static>(
+    pub async fn ask_with_including<T: Default + Send + 'static>(
         self: &Arc<Self>,
         uri: &Uri,
         question: impl Fn(&Ask, FileId) -> T + Send + Sync + 'static,
@@ -143,7 +160,7 @@ impl State {
     /// # Errors
     ///
     /// When the text is not open.
-    pub async fn ask_at_once<T: Send + 'static>(
+    pub async fn ask_at_once<T: Default + Send + 'static>(
         self: &Arc<Self>,
         uri: &Uri,
         question: impl FnOnce(&Ask) -> T + Send + 'static,
@@ -151,6 +168,9 @@ impl State {
         let (source, analysed) = {
             let documents = self.documents();
             let document = documents.get(uri).ok_or_else(|| not_open(uri))?;
+            if !document.is_spec {
+                return Ok(T::default());
+            }
             (document.source.clone(), document.analysed.borrow().clone())
         };
         let analysed = analysed.unwrap_or_else(|| Arc::new(Analysed::nothing(source.clone())));
@@ -159,15 +179,22 @@ impl State {
     }
 }
 
+impl State {
+    fn is_spec(&self, uri: &Uri) -> Result<bool> {
+        self.documents().get(uri).map(|document| document.is_spec).ok_or_else(|| not_open(uri))
+    }
+}
+
 /// Computes on another thread. A panic becomes an error of this one request; a cancelled request leaves the
 /// computation behind, which only reads.
-async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
+pub async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
     tokio::task::spawn_blocking(work).await.map_err(|error| {
         tracing::error!(%error, "a request panicked");
         Error::internal_error()
     })
 }
 
-fn not_open(uri: &Uri) -> Error {
+/// What is answered about a text that is not open.
+pub fn not_open(uri: &Uri) -> Error {
     Error::invalid_params(format!("{} is not open", uri.as_str()))
 }

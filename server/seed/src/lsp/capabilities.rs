@@ -6,6 +6,7 @@ use seed_ide::tokens;
 use tower_lsp::ls_types::*;
 
 use super::encoding::Encoding;
+use super::fragments;
 use super::jobs::Command;
 
 /// What was agreed upon.
@@ -17,6 +18,10 @@ pub struct Session {
     pub push_diagnostics: bool,
     /// Whether edits of a workspace can carry versions.
     pub versioned_edits: bool,
+    /// Whether the editor can be asked to make an edit.
+    pub apply_edit: bool,
+    /// Whether only fragments are served: for texts of other languages, beside servers of their own.
+    pub only_fragments: bool,
     /// Whether progress can be shown that the editor did not ask for.
     pub progress: bool,
     /// Whether the editor can be asked to watch files.
@@ -36,6 +41,14 @@ pub struct Session {
 struct Options {
     nvim: Option<PathBuf>,
     diagnostics: Option<Delivery>,
+    only: Option<Part>,
+}
+
+/// What is served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Part {
+    Fragments,
 }
 
 /// How diagnostics reach the editor.
@@ -77,6 +90,8 @@ impl Session {
                 .and_then(|workspace| workspace.workspace_edit.as_ref())
                 .and_then(|edit| edit.document_changes)
                 .unwrap_or(false),
+            apply_edit: workspace.and_then(|workspace| workspace.apply_edit).unwrap_or(false),
+            only_fragments: options.only == Some(Part::Fragments),
             progress: all.window.as_ref().and_then(|window| window.work_done_progress).unwrap_or(false),
             watch_files: workspace
                 .and_then(|workspace| workspace.did_change_watched_files.as_ref())
@@ -97,6 +112,30 @@ impl Session {
 
 /// What the server offers.
 pub fn offered(session: &Session) -> ServerCapabilities {
+    let all = all(session);
+    if !session.only_fragments {
+        return all;
+    }
+    ServerCapabilities {
+        position_encoding: all.position_encoding,
+        text_document_sync: all.text_document_sync,
+        completion_provider: all.completion_provider,
+        hover_provider: all.hover_provider,
+        definition_provider: all.definition_provider,
+        code_action_provider: all.code_action_provider,
+        diagnostic_provider: all.diagnostic_provider,
+        execute_command_provider: all.execute_command_provider,
+        ..ServerCapabilities::default()
+    }
+}
+
+/// The commands that can be executed.
+fn commands(session: &Session) -> Vec<String> {
+    let jobs = Command::ALL.iter().filter(|_| !session.only_fragments).map(|command| command.name());
+    jobs.chain(fragments::Command::ALL.iter().map(|command| command.name())).map(String::from).collect()
+}
+
+fn all(session: &Session) -> ServerCapabilities {
     ServerCapabilities {
         position_encoding: Some(session.encoding.kind()),
         text_document_sync: Some(TextDocumentSyncCapability::Options(TextDocumentSyncOptions {
@@ -147,7 +186,7 @@ pub fn offered(session: &Session) -> ServerCapabilities {
             })
         }),
         execute_command_provider: Some(ExecuteCommandOptions {
-            commands: Command::ALL.iter().map(|command| command.name().to_string()).collect(),
+            commands: commands(session),
             work_done_progress_options: WorkDoneProgressOptions { work_done_progress: Some(true) },
         }),
         ..ServerCapabilities::default()

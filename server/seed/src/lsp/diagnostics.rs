@@ -23,11 +23,18 @@ pub struct Board {
 }
 
 impl Board {
-    /// Takes what became known of a spec, and publishes all files that are affected.
-    pub fn put(&mut self, state: &Arc<State>, publisher: &Publisher, spec: &Uri, analysed: &Arc<Analysed>) {
+    /// Takes what became known of a text and of the fragments in it, and publishes all files that are affected.
+    pub fn put(
+        &mut self,
+        state: &Arc<State>,
+        publisher: &Publisher,
+        spec: &Uri,
+        analysed: &Arc<Analysed>,
+        of_fragments: Vec<Diagnostic>,
+    ) {
         let ask = Ask::new(state, spec, analysed, analysed.source.clone());
         let mut found = by_file(&ask);
-        found.entry(spec.clone()).or_default();
+        found.entry(spec.clone()).or_default().extend(of_fragments);
         let mut affected: Vec<Uri> = found.keys().cloned().collect();
         affected.extend(self.clear(spec).into_iter().filter(|uri| !found.contains_key(uri)));
         for (file, diagnostics) in found {

@@ -40,6 +40,8 @@ impl Analysed {
 pub struct Document {
     /// Where it belongs on disk; its address where it belongs nowhere.
     pub path: PathBuf,
+    /// Whether it is a spec, or a file of a composite role; anything else is only looked at for fragments.
+    pub is_spec: bool,
     /// The editor's number for this state of it.
     pub version: i32,
     /// The text.
@@ -67,15 +69,16 @@ pub struct Documents {
 
 impl Documents {
     /// Takes a text that was opened.
-    pub fn open(&mut self, uri: Uri, version: i32, text: String) {
+    pub fn open(&mut self, uri: Uri, language: &str, version: i32, text: String) {
         let path = path_of(&uri);
+        let is_spec = is_spec(&path, language);
         let source = Arc::new(Source::new(&path, text));
         let (state, analysed) = match self.open.remove(&uri) {
             // Opened twice: those who wait for it go on waiting.
             Some(known) => (known.state + 1, known.analysed),
             None => (1, watch::Sender::new(None)),
         };
-        self.open.insert(uri, Document { path, version, state, source, edited: None, analysed });
+        self.open.insert(uri, Document { path, is_spec, version, state, source, edited: None, analysed });
     }
 
     /// Puts changes into a text, in order. False if it is not open.
@@ -121,6 +124,16 @@ impl Documents {
         self.open.keys()
     }
 }
+
+/// Whether a text is a spec, by what the editor calls its language, or by its name where it calls it YAML.
+fn is_spec(path: &Path, language: &str) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let has_ending = name.ends_with(".seed.yaml") || name.ends_with(".seed.yml");
+    language == SPEC || has_ending || (language == "yaml" && matches!(&*name, "role.yml" | "main.yml"))
+}
+
+/// What editors call the language of specs.
+const SPEC: &str = "yaml.seed";
 
 /// The path that an address stands for; the address itself where it stands for none.
 pub fn path_of(uri: &Uri) -> PathBuf {

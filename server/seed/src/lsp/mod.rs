@@ -17,6 +17,7 @@ mod diagnostics;
 mod documents;
 mod encoding;
 mod files;
+mod fragments;
 mod jobs;
 mod memory;
 mod notifications;

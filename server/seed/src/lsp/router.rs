@@ -144,6 +144,6 @@ impl LanguageServer for Router {
     }
 
     async fn execute_command(&self, params: ExecuteCommandParams) -> Result<Option<LSPAny>> {
-        requests::execute_command::handle(&self.state, params)
+        requests::execute_command::handle(&self.state, params).await
     }
 }

@@ -11,6 +11,7 @@ use tower_lsp::ls_types::Uri;
 use super::analyst::{Queue, Why};
 use super::capabilities::Session;
 use super::documents::{Documents, path_of};
+use super::fragments::Fragments;
 use super::jobs::Jobs;
 
 /// What all handlers share.
@@ -23,6 +24,8 @@ pub struct State {
     pub queue: Queue,
     /// What was started and has not ended.
     pub jobs: Jobs,
+    /// What is known of fragments.
+    pub fragments: Fragments,
     documents: Mutex<Documents>,
     session: OnceLock<Session>,
     shut_down: AtomicBool,
@@ -36,6 +39,7 @@ impl State {
             catalog: Arc::new(seed_collections::catalog().clone()),
             queue: Queue::default(),
             jobs: Jobs::default(),
+            fragments: Fragments::default(),
             documents: Mutex::default(),
             session: OnceLock::new(),
             shut_down: AtomicBool::new(false),
@@ -88,5 +92,6 @@ impl State {
     pub fn end(&self) {
         self.queue.close();
         self.jobs.interrupt_all();
+        self.fragments.settle();
     }
 }

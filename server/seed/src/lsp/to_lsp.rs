@@ -20,10 +20,12 @@ pub fn text_edit(ask: &Ask, edit: &Edit) -> TextEdit {
 
 /// An edit, and the file it is for.
 pub struct FileEdit {
-    uri: Uri,
+    /// The file.
+    pub uri: Uri,
     /// The state of the file that it was made for, if it is open.
-    version: Option<i32>,
-    edit: TextEdit,
+    pub version: Option<i32>,
+    /// The edit.
+    pub edit: TextEdit,
 }
 
 /// Edits of the files of the asked spec.

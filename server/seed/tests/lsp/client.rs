@@ -64,7 +64,7 @@ impl Client {
         json!({
             "general": {"positionEncodings": ["utf-16"]},
             "window": {"workDoneProgress": true},
-            "workspace": {"workspaceEdit": {"documentChanges": true}, "didChangeWatchedFiles": {"dynamicRegistration": true}},
+            "workspace": {"applyEdit": true, "workspaceEdit": {"documentChanges": true}, "didChangeWatchedFiles": {"dynamicRegistration": true}},
             "textDocument": {
                 "publishDiagnostics": {"versionSupport": true},
                 "documentSymbol": {"hierarchicalDocumentSymbolSupport": true},
@@ -202,9 +202,14 @@ impl Client {
     /// Opens a text, without a file behind it.
     pub fn open(&mut self, name: &str, text: &str) -> String {
         let uri = self.uri(name);
-        let document = json!({"uri": uri, "languageId": "yaml.seed", "version": 1, "text": text});
-        self.notify("textDocument/didOpen", json!({"textDocument": document}));
+        self.open_as(&uri, "yaml.seed", text);
         uri
+    }
+
+    /// Opens a text of any language.
+    pub fn open_as(&mut self, uri: &str, language: &str, text: &str) {
+        let document = json!({"uri": uri, "languageId": language, "version": 1, "text": text});
+        self.notify("textDocument/didOpen", json!({"textDocument": document}));
     }
 
     /// Opens a text with the cursor marked `$0`; its address and the position.

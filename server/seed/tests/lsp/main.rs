@@ -6,6 +6,7 @@ mod client;
 mod diagnostics;
 mod editing;
 mod features;
+mod fragments;
 mod jobs;
 mod memory;
 #[cfg(feature = "nvim")]

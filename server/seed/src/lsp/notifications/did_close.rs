@@ -11,5 +11,6 @@ pub fn handle(state: &State, params: &DidCloseTextDocumentParams) {
     // Dropped without the lock: it can be large.
     let closed = state.documents().close(uri);
     drop(closed);
+    state.fragments.forget(uri);
     state.touch(uri, Why::Text);
 }

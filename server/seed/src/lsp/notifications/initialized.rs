@@ -6,12 +6,12 @@ use tower_lsp::ls_types::{DidChangeWatchedFilesRegistrationOptions, FileSystemWa
 
 use crate::lsp::state::State;
 
-/// Asks the editor to watch the specs on disk, where it can.
+/// Asks the editor to watch the specs and fragments on disk, where it can.
 pub fn handle(state: &Arc<State>) {
     if !state.session().watch_files {
         return;
     }
-    let watchers = ["**/*.seed.yaml", "**/*.seed.yml"]
+    let watchers = ["**/*.seed.yaml", "**/*.seed.yml", "**/fragments/*", "**/.seed/fragments.lock"]
         .map(|glob| FileSystemWatcher { glob_pattern: GlobPattern::String(glob.into()), kind: None });
     let options = DidChangeWatchedFilesRegistrationOptions { watchers: watchers.to_vec() };
     let registration = Registration {

@@ -3,10 +3,12 @@
 use std::sync::Arc;
 
 use seed_ide::actions::{Does, actions};
+use seed_ide::fragments::actions::Offer;
 use tower_lsp::jsonrpc::Result;
-use tower_lsp::ls_types::{CodeAction, CodeActionKind, CodeActionOrCommand, CodeActionParams, CodeActionResponse};
+use tower_lsp::ls_types::{CodeAction, CodeActionKind, CodeActionOrCommand, CodeActionParams, CodeActionResponse, Range, Uri};
 
 use crate::lsp::diagnostics::diagnostic_for;
+use crate::lsp::fragments::{Asked, to_command};
 use crate::lsp::state::State;
 use crate::lsp::to_lsp::{command, file_edits, workspace_edit};
 
@@ -14,13 +16,21 @@ use crate::lsp::to_lsp::{command, file_edits, workspace_edit};
 pub async fn handle(state: &Arc<State>, params: CodeActionParams) -> Result<Option<CodeActionResponse>> {
     let shared = state.clone();
     let wanted = params.context.only;
+    let only = wanted.clone();
+    let range = params.range;
+    let uri = params.text_document.uri.clone();
+    let of_fragments = state.ask_of_fragments(
+        &params.text_document.uri,
+        |_, _| true,
+        move |asked| Some(of_fragments(asked, &uri, range, only.as_deref())),
+    );
+    let of_fragments = of_fragments.await?.unwrap_or_default();
     let found = state.ask(&params.text_document.uri, move |ask| {
         let range = ask.offset(params.range.start)..ask.offset(params.range.end);
         let mut shown = Vec::new();
         for action in actions(&ask.snapshot, range) {
             let kind = if action.mends.is_some() { CodeActionKind::QUICKFIX } else { CodeActionKind::EMPTY };
-            let asked_for = |wanted: &CodeActionKind| *wanted == kind || *wanted == CodeActionKind::EMPTY;
-            if wanted.as_ref().is_some_and(|wanted| !wanted.iter().any(asked_for)) {
+            if !is_wanted(wanted.as_deref(), &kind) {
                 continue;
             }
             let mends = action.mends.and_then(|number| ask.snapshot.analysis.diagnostics.get(number));
@@ -39,5 +49,31 @@ pub async fn handle(state: &Arc<State>, params: CodeActionParams) -> Result<Opti
         }
         shown
     });
-    found.await.map(Some)
+    let of_spec: Vec<_> = found.await?;
+    Ok(Some(of_fragments.into_iter().chain(of_spec).collect()))
+}
+
+fn is_wanted(only: Option<&[CodeActionKind]>, kind: &CodeActionKind) -> bool {
+    only.is_none_or(|only| only.iter().any(|wanted| wanted == kind || *wanted == CodeActionKind::EMPTY))
+}
+
+/// What can be done about the fragments at a range. Each is a command, which refuses a text that has changed since.
+fn of_fragments(asked: &Asked<'_>, uri: &Uri, range: Range, only: Option<&[CodeActionKind]>) -> Vec<CodeActionOrCommand> {
+    let bytes = asked.offset(range.start)..asked.offset(range.end);
+    let offers = seed_ide::fragments::actions::actions(&asked.open, bytes, &asked.taken);
+    let findings = asked.findings();
+    let one = |offer: &Offer| {
+        let kind = if offer.mends.is_some() { CodeActionKind::QUICKFIX } else { CodeActionKind::EMPTY };
+        let mended = findings.iter().find(|finding| Some(finding.line) == offer.mends).cloned();
+        is_wanted(only, &kind).then(|| {
+            CodeActionOrCommand::CodeAction(CodeAction {
+                title: offer.title.clone(),
+                kind: Some(kind),
+                diagnostics: mended.map(|finding| vec![asked.diagnostic(finding)]),
+                command: Some(to_command(uri, asked.version, offer)),
+                ..CodeAction::default()
+            })
+        })
+    };
+    offers.iter().filter_map(one).collect()
 }

@@ -3,13 +3,15 @@
 use std::sync::Arc;
 
 use seed_ide::completion::{Completion, Kind, completions};
+use seed_ide::fragments::{self, Suggestion};
 use tower_lsp::jsonrpc::Result;
 use tower_lsp::ls_types::{
     CompletionItem, CompletionItemKind, CompletionList, CompletionParams, CompletionResponse, CompletionTextEdit, Documentation,
-    InsertTextFormat, InsertTextMode, MarkupContent, MarkupKind,
+    InsertTextFormat, InsertTextMode, MarkupContent, MarkupKind, TextEdit,
 };
 
 use crate::lsp::ask::Ask;
+use crate::lsp::fragments::Asked;
 use crate::lsp::state::State;
 use crate::lsp::text::letters_in_order;
 use crate::lsp::to_lsp::text_edit;
@@ -17,6 +19,14 @@ use crate::lsp::to_lsp::text_edit;
 /// What can be typed; answered from the text as it is, without waiting for its analysis.
 pub async fn handle(state: &Arc<State>, params: CompletionParams) -> Result<Option<CompletionResponse>> {
     let at = params.text_document_position;
+    let of_marker = state.ask_of_marker(&at.text_document.uri, at.position, |asked, offset| {
+        let found = fragments::completions(&asked.open, offset)?;
+        let items = found.into_iter().enumerate().map(|(rank, one)| suggestion(asked, rank, one));
+        Some(CompletionList { is_incomplete: false, items: items.collect() })
+    });
+    if let Some(found) = of_marker.await? {
+        return Ok(Some(CompletionResponse::List(found)));
+    }
     let found = state.ask_at_once(&at.text_document.uri, move |ask| {
         let offset = ask.offset(at.position);
         let mut found = completions(&ask.snapshot, offset);
@@ -66,6 +76,27 @@ fn item(ask: &Ask, one: Completion) -> CompletionItem {
         text_edit: Some(CompletionTextEdit::Edit(text_edit(ask, &one.edit))),
         additional_text_edits: one.indent.map(|edit| vec![text_edit(ask, &edit)]),
         label: one.label,
+        ..CompletionItem::default()
+    }
+}
+
+/// What can be typed on the line of a marker.
+fn suggestion(asked: &Asked<'_>, rank: usize, one: Suggestion) -> CompletionItem {
+    CompletionItem {
+        kind: Some(match one.kind {
+            fragments::Kind::Fragment => CompletionItemKind::SNIPPET,
+            fragments::Kind::Parameter => CompletionItemKind::PROPERTY,
+            fragments::Kind::Value => CompletionItemKind::ENUM_MEMBER,
+        }),
+        detail: Some(one.detail).filter(|detail| !detail.is_empty()),
+        documentation: Some(one.doc)
+            .filter(|doc| !doc.is_empty())
+            .map(|value| Documentation::MarkupContent(MarkupContent { kind: MarkupKind::Markdown, value })),
+        sort_text: Some(format!("{rank:04}")),
+        filter_text: Some(one.text.clone()),
+        insert_text_format: Some(InsertTextFormat::PLAIN_TEXT),
+        text_edit: Some(CompletionTextEdit::Edit(TextEdit { range: asked.range(one.range), new_text: one.text.clone() })),
+        label: one.text,
         ..CompletionItem::default()
     }
 }

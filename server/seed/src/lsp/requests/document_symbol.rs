@@ -15,13 +15,13 @@ pub async fn handle(state: &Arc<State>, params: DocumentSymbolParams) -> Result<
     let found = state.ask(&params.text_document.uri, move |ask| {
         let symbols = symbols(&ask.snapshot);
         if nested {
-            return DocumentSymbolResponse::Nested(symbols.iter().map(|symbol| nest(ask, symbol)).collect());
+            return Some(DocumentSymbolResponse::Nested(symbols.iter().map(|symbol| nest(ask, symbol)).collect()));
         }
         let mut flat = Vec::new();
         symbols.iter().for_each(|symbol| flatten(ask, symbol, None, &mut flat));
-        DocumentSymbolResponse::Flat(flat)
+        Some(DocumentSymbolResponse::Flat(flat))
     });
-    found.await.map(Some)
+    found.await
 }
 
 /// The kind of a symbol in the protocol.

@@ -13,12 +13,12 @@ pub async fn handle(state: &Arc<State>, params: RenameParams) -> Result<Option<W
     let at = params.text_document_position;
     let found = state.ask_with_including(&at.text_document.uri, move |ask, file| {
         let offset = ask.offset_in(file, at.position);
-        let edits = seed_ide::rename::rename(&ask.snapshot, file, offset, &params.new_name)?;
-        Ok(file_edits(ask, &edits))
+        let edits = seed_ide::rename::rename(&ask.snapshot, file, offset, &params.new_name);
+        Some(edits.map(|edits| file_edits(ask, &edits)))
     });
     let mut edits = Vec::new();
-    for of_spec in found.await? {
-        edits.extend(of_spec.map_err(|why: String| Error::invalid_params(why))?);
+    for of_spec in found.await?.into_iter().flatten() {
+        edits.extend(of_spec.map_err(Error::invalid_params)?);
     }
     Ok(Some(workspace_edit(state, edits)))
 }

@@ -20,7 +20,7 @@ pub async fn handle(state: &Arc<State>, params: SelectionRangeParams) -> Result<
             let empty = tower_lsp::ls_types::Range { start: *position, end: *position };
             chain.unwrap_or(SelectionRange { range: empty, parent: None })
         };
-        params.positions.iter().map(around).collect()
+        Some(params.positions.iter().map(around).collect())
     });
-    found.await.map(Some)
+    found.await
 }

@@ -30,7 +30,7 @@ pub async fn handle(state: &Arc<State>, params: SemanticTokensParams) -> Result<
             });
             before = range.start;
         }
-        SemanticTokensResult::Tokens(SemanticTokens { result_id: None, data })
+        Some(SemanticTokensResult::Tokens(SemanticTokens { result_id: None, data }))
     });
-    found.await.map(Some)
+    found.await
 }
