@@ -17,5 +17,6 @@ mod reference;
 mod safety;
 mod sandbox;
 mod screens;
+mod skeletons;
 mod tree;
 mod watching;

@@ -6,11 +6,12 @@ use seed_role::registry::Registry;
 use seed_spec::Catalog;
 
 pub mod file;
+pub mod meta;
 pub mod storage;
 pub mod task;
 
 /// All role types.
-pub const REGISTRY: Registry = Registry { collections: &[storage::TYPES, file::TYPES, task::TYPES] };
+pub const REGISTRY: Registry = Registry { collections: &[storage::TYPES, file::TYPES, task::TYPES, meta::TYPES] };
 
 /// Their descriptions, as the spec language takes them; read off the types once.
 pub fn catalog() -> &'static Catalog {

@@ -164,6 +164,48 @@ const ROWS: &[Row] = &[
         on: On::Both,
     },
     Row {
+        is: "meta.template",
+        what: "two roles, to which files are added",
+        before: skeleton,
+        params: |_, at| json!({"roles": at.join("roles"), "template": at.join("skeleton"), "except": ["odd"]}),
+        on: On::Both,
+    },
+    Row {
+        is: "meta.template",
+        what: "a role with parts that were never rendered, by the template that comes with Seed",
+        before: |host, at| {
+            for (file, part) in [("role.yml", "role"), ("tasks/main.yml", "tasks"), ("README.md", "readme")] {
+                let text = format!("mine\r\n\t# seed:begin meta/{part}#desk ##\r\n\t# seed:end meta/{part}#desk ##\r\nmine");
+                write(host, &at.join("roles/desk").join(file), &text);
+            }
+        },
+        params: |_, at| json!({"roles": at.join("roles")}),
+        on: On::Both,
+    },
+    Row {
+        is: "meta.template",
+        what: "roles whose parts were edited, by a template that has changed",
+        before: |host, at| {
+            skeleton(host, at);
+            let params = json!({"roles": at.join("roles"), "template": at.join("skeleton"), "except": ["odd"]});
+            let role = REGISTRY.get("meta.template").unwrap().build(&params).unwrap();
+            let (from, to) = (role.observe(host).unwrap(), role.wanted(host).unwrap());
+            let transition = Transition { from: &from, to: Goal::Attrs(&to), keep: None, kept: None };
+            let steps = role.steps(host, &transition).unwrap();
+            steps.into_iter().for_each(|step| Driver::default().run(host, step));
+            for (file, from, to) in [
+                ("roles/desk/README.md", "three", "three, mine"),
+                ("roles/desk/README.md", "# desk", "# My desk"),
+                ("skeleton/README.md", "one", "ONE\nand more"),
+            ] {
+                let text = String::from_utf8(host.read(&at.join(file), u64::MAX).unwrap().unwrap()).unwrap();
+                write(host, &at.join(file), &text.replace(from, to));
+            }
+        },
+        params: |_, at| json!({"roles": at.join("roles"), "template": at.join("skeleton"), "except": ["odd"]}),
+        on: On::Both,
+    },
+    Row {
         is: "task.command",
         what: "a folder made and removed by commands",
         before: NOTHING,
@@ -239,6 +281,25 @@ const ROWS: &[Row] = &[
 fn fragment(host: &dyn Host, at: &Path) {
     let text = b"---\nparameters:\n  port: {type: int, default: 22}\n---\nPort {{ port }}\n\n  indented\n";
     host.write_file(&at.join("base.conf"), text, 0o644, None).unwrap();
+}
+
+/// Three roles, and a skeleton that none of them has yet.
+fn skeleton(host: &dyn Host, at: &Path) {
+    for role in ["desk", "lamp", "odd"] {
+        write(host, &at.join("roles").join(role).join("role.yml"), "about: Mine.\n");
+    }
+    let part = "<!-- seed:begin meta/use#{{ instance }} -->\none\ntwo\n\nthree\n<!-- seed:end meta/use#{{ instance }} -->\n";
+    write(host, &at.join("skeleton/README.md"), &format!("# {{{{ instance }}}}\n{part}end\n"));
+    write(
+        host,
+        &at.join("skeleton/tests/NAME.seed.yaml"),
+        "seed: 1\n# seed:begin meta/t#{{ instance }}\n# seed:end meta/t#{{ instance }}\n",
+    );
+}
+
+fn write(host: &dyn Host, path: &Path, text: &str) {
+    Driver::default().make_folders(host, path.parent().unwrap());
+    host.write_file(path, text.as_bytes(), 0o644, None).unwrap();
 }
 
 /// An empty disk: an image on a loop device.

@@ -6,13 +6,16 @@ use std::path::{Path, PathBuf};
 use seed_role::claim::Claim;
 use seed_role::host::sim::SimHost;
 use seed_role::host::{FileKind, Host};
-use seed_role::trouble::Result;
+use seed_role::trouble::{Result, Trouble};
 use serde_json::Value as Json;
 
 use crate::project::Project;
 
 /// Files longer than this, in bytes, are not copied: what a spec reads is shorter.
 const LONGEST: u64 = 16 << 20;
+
+/// The most files that a folder is copied with.
+const MOST: usize = 10_000;
 
 /// A machine with the spec's folder, and with the files and disks that its parameters name and that no role makes.
 ///
@@ -35,6 +38,9 @@ pub fn world_for(project: &Project, host: &dyn Host) -> Result<SimHost> {
     }
     for path in named.iter().filter(|path| !path.ancestors().any(|above| made.contains(above))) {
         bring(&world, host, path)?;
+    }
+    for folder in project.graph.nodes.iter().filter_map(|node| node.role.as_ref()).flat_map(|role| role.reads()) {
+        bring_folder(&world, host, &folder)?;
     }
     world.reset_calls();
     Ok(world)
@@ -66,6 +72,24 @@ fn bring(world: &SimHost, host: &dyn Host, path: &Path) -> Result<()> {
             world.write_file(path, &content, metadata.mode, None)?;
         }
         _ => {}
+    }
+    Ok(())
+}
+
+/// Copies a folder with all files below it; links are not followed.
+fn bring_folder(world: &SimHost, host: &dyn Host, folder: &Path) -> Result<()> {
+    let mut open = vec![folder.to_path_buf()];
+    let mut left = MOST;
+    while let Some(path) = open.pop() {
+        let Some(there) = host.metadata(&path)? else { continue };
+        bring(world, host, &path)?;
+        if there.kind == FileKind::Directory {
+            open.extend(host.list(&path)?.iter().map(|name| path.join(name)));
+        }
+        left = left.checked_sub(1).ok_or_else(|| {
+            let attempted = format!("copy {} to a simulated machine", folder.display());
+            Trouble::new(attempted, format!("it holds more than {MOST} files"))
+        })?;
     }
     Ok(())
 }

@@ -339,6 +339,7 @@ impl Judge<'_> {
             version: fragment.version.clone(),
             parameters: block.params.iter().cloned().collect(),
             base: hash(base.as_bytes()),
+            made: self.store.lock.get(&block.key).and_then(|known| known.made.clone()),
         };
         let is_known = self.store.lock.get(&block.key) == Some(&entry) && self.store.base(&entry.base).is_some();
         if !is_known {

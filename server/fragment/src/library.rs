@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use seed_role::Trouble;
 use seed_role::trouble::Result;
 
+use crate::skeleton;
 use crate::template::Fragment;
 
 /// The greatest fragment, in bytes.
@@ -25,6 +26,8 @@ pub struct Shelf {
 #[derive(Debug, Default)]
 pub struct Library {
     shelves: Vec<Shelf>,
+    /// The project whose skeletons have parts that are fragments too.
+    root: Option<PathBuf>,
     read: Mutex<HashMap<String, Found>>,
 }
 
@@ -44,12 +47,18 @@ impl Library {
                 shelves.push(Shelf { owner: name, folder: owner.join("fragments") });
             }
         }
-        Library::new(shelves)
+        Library { root: Some(root.to_path_buf()), ..Library::new(shelves) }
     }
 
     /// Those in these folders.
     pub fn new(shelves: Vec<Shelf>) -> Library {
-        Library { shelves, read: Mutex::default() }
+        Library { shelves, ..Library::default() }
+    }
+
+    /// These fragments and no others, by name.
+    pub fn holding(fragments: impl IntoIterator<Item = (String, Fragment)>) -> Library {
+        let read = fragments.into_iter().map(|(name, fragment)| (name, Ok(Some(Arc::new(fragment)))));
+        Library { read: Mutex::new(read.collect()), ..Library::default() }
     }
 
     /// The names of all fragments, sorted.
@@ -110,7 +119,10 @@ impl Library {
         let attempted = || format!("find the fragment `{name}`");
         files.sort();
         match files.as_slice() {
-            [] => Ok(None),
+            [] => match self.root.as_deref().filter(|_| owner == Some(skeleton::OWNER)) {
+                Some(root) => Ok(skeleton::part(root, name)?.map(Arc::new)),
+                None => Ok(None),
+            },
             [path] => {
                 let io = |error: std::io::Error| Trouble::from_io(format!("read the fragment {}", path.display()), &error);
                 if std::fs::metadata(path).map_err(io)?.len() > LARGEST {

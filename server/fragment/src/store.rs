@@ -30,6 +30,9 @@ pub struct Entry {
     pub parameters: BTreeMap<String, String>,
     /// The hash of the text, which lies in `.seed/base/` under that name.
     pub base: String,
+    /// Where Seed made the whole file: the hash of the text that it wrote around the blocks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub made: Option<String>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -108,6 +111,12 @@ impl Store {
             Err(error) => return Err(Trouble::from_io(format!("read {}", root.join(LOCK).display()), &error)),
         };
         Ok(Store { root: root.to_path_buf(), lock, bases: Mutex::default() })
+    }
+
+    /// One of these entries and bases, by their names, and nothing on a disk.
+    pub fn of(lock: Lock, bases: impl IntoIterator<Item = (String, Option<String>)>) -> Store {
+        let bases = bases.into_iter().map(|(name, text)| (name, text.map(Arc::from)));
+        Store { root: PathBuf::new(), lock, bases: Mutex::new(bases.collect()) }
     }
 
     /// The base of that name; none if it is not there, or is no longer what it was.

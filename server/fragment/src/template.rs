@@ -11,6 +11,9 @@ use seed_role::trouble::Result;
 use serde::Deserialize;
 use serde_json::Value as Json;
 
+use crate::marker::Key;
+use crate::single;
+
 /// How many instructions a rendering may take; what needs more never ends.
 const FUEL: u64 = 10_000_000;
 
@@ -71,6 +74,10 @@ pub struct Fragment {
     pub parameters: BTreeMap<String, Param>,
     /// What tells this text of the fragment from another.
     pub version: String,
+    /// The body as it was written.
+    pub(crate) body: Arc<str>,
+    /// The only block of its rendering that is meant; none for all of it.
+    part: Option<String>,
     /// The body, read once for all its renderings; or what is wrong with it.
     compiled: Result<Arc<Environment<'static>>, Arc<minijinja::Error>>,
     /// The line of the file on which the body begins, counted from 0.
@@ -124,9 +131,17 @@ impl Fragment {
             about: front.about,
             parameters: front.parameters,
             version,
+            body: body.into(),
+            part: None,
             compiled: compile(name, body).map(Arc::new).map_err(Arc::new),
             body_at,
         })
+    }
+
+    /// The fragment that one block of its rendering is: what stands in the block of that name and the same instance.
+    #[must_use]
+    pub(crate) fn only(self, name: &str) -> Fragment {
+        Fragment { part: Some(name.into()), ..self }
     }
 
     /// The values that the body sees: those given, read as what they are to be, and the defaults.
@@ -179,7 +194,17 @@ impl Fragment {
         if text.len() > LARGEST {
             return Err(format!("the fragment `{}` renders to more than 8 MiB", self.name));
         }
-        Ok(text)
+        match &self.part {
+            Some(part) => self.cut(part, instance, &text),
+            None => Ok(text),
+        }
+    }
+
+    /// What stands in a block of the rendering.
+    fn cut(&self, part: &str, instance: &str, text: &str) -> Result<String, String> {
+        let key = Key { fragment: part.into(), instance: instance.into() };
+        let found = single::find(text, &key).map_err(|said| format!("{}: {said}", self.path.display()))?;
+        found.map(|found| found.content).ok_or_else(|| format!("{} renders to no block `{key}`", self.path.display()))
     }
 
     fn words_of(&self, error: &minijinja::Error) -> String {

@@ -158,6 +158,11 @@ pub trait Role: Send + Sync {
         Ok(())
     }
 
+    /// Folders whose contents it starts from, beside the files that its parameters name: a simulated machine gets copies of them.
+    fn reads(&self) -> Vec<std::path::PathBuf> {
+        Vec::new()
+    }
+
     /// What tells that it may have drifted.
     fn watches(&self) -> Vec<Watch>;
 }

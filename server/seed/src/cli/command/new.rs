@@ -1,15 +1,24 @@
 //! `seed new`.
 
+use std::fs;
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use seed_fragment::skeleton::{self, Skeleton};
+use seed_fragment::{kept, root_of};
 use seed_role::Trouble;
-use seed_spec::analysis::{ROLE_FILE, ROLES, TASKS_FILE};
+use seed_role::host::temporary_of;
+use seed_spec::analysis::ROLES;
 
 use crate::cli::exit::{Exit, Result};
 use crate::cli::style;
 
-/// Write an example to begin with.
+/// Write something new to begin with.
+///
+/// It is written from a skeleton, files in which `{{ instance }}` is the name. A project can have its own, in `fragments/meta/spec/`,
+/// `role/`, `collection/` and `fragment/`; `seed new meta` writes those that come with Seed there. What a skeleton holds between
+/// `seed:begin meta/…` and `seed:end` is a fragment in what was written from it: `seed fragment update` keeps it in step, and for all
+/// roles of a folder the role type `meta.template` does.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(subcommand)]
@@ -28,56 +37,166 @@ enum What {
         /// The name of the role; its folder is roles/NAME
         name: String,
     },
+    /// A collection: roles and fragments to share
+    Collection {
+        /// The name of the collection; its folder is collections/NAME
+        name: String,
+    },
+    /// A fragment: a snippet to keep alike in many files
+    Fragment {
+        /// The name of the fragment; its file is fragments/NAME
+        name: String,
+    },
+    /// The skeletons that all these are written from, to change them
+    Meta,
+}
+
+/// Something new, before it is written.
+struct New {
+    /// A folder of its own, or the one that its files go to.
+    folder: PathBuf,
+    is_own: bool,
+    /// Relative to the folder.
+    files: Vec<(PathBuf, String)>,
+    attempted: String,
 }
 
 /// Runs it.
 pub fn run(args: &Args) -> Result {
-    let (name, what) = match &args.what {
-        What::Spec { name } => (name, "spec"),
-        What::Role { name } => (name, "role"),
+    let (name, what, folder) = match &args.what {
+        What::Spec { name } => (name, "spec", PathBuf::from(".")),
+        What::Role { name } => (name, "role", Path::new(ROLES).join(name)),
+        What::Collection { name } => (name, "collection", Path::new("collections").join(name)),
+        What::Fragment { name } => (name, "fragment", PathBuf::from("fragments")),
+        What::Meta => return new_meta(),
     };
-    let fits =
-        !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"._-".contains(&byte));
-    let attempt = || format!("write the {what} {name}");
-    if !fits {
-        return Err(Trouble::new(attempt(), "a name is made of lower-case letters, digits, `-`, `_` and `.`").into());
+    let attempted = format!("write the {what} {name}");
+    let is_own = matches!(what, "role" | "collection");
+    check(name, what, is_own).map_err(|said| Trouble::new(attempted.clone(), said))?;
+    let root = root_of(Path::new("."))?;
+    let files = Skeleton::of_project(&root, what)?.render(name).map_err(|said| Trouble::new(attempted.clone(), said))?;
+    let new = New { folder, is_own, files, attempted };
+    new.write()?;
+    let note = new.keep_in_step(&root, name);
+    let told = new.told();
+    let (bold, next) = (style::NAME, next(what, name));
+    writeln!(anstream::stdout(), "Wrote {bold}{told}{bold:#}. Next: {next}")?;
+    if let Some(note) = note {
+        writeln!(anstream::stderr(), "{note}")?;
     }
-    match &args.what {
-        What::Spec { .. } => new_spec(name, &attempt),
-        What::Role { .. } => new_role(name, &attempt),
-    }
-}
-
-fn new_role(name: &str, attempt: &dyn Fn() -> String) -> Result {
-    let folder = PathBuf::from(ROLES).join(name);
-    if name.contains('.') {
-        let reason = "the name of a role has no dot: with one it would be of a collection";
-        return Err(Trouble::new(attempt(), reason).into());
-    }
-    let io = |error: std::io::Error| Trouble::from_io(attempt(), &error);
-    let tasks = folder.join(TASKS_FILE);
-    if let Some(above) = tasks.parent() {
-        std::fs::create_dir_all(above).map_err(io)?;
-    }
-    for (path, text) in [(folder.join(ROLE_FILE), include_str!("new.role.yml")), (tasks, include_str!("new.tasks.yml"))] {
-        let mut file = std::fs::OpenOptions::new().write(true).create_new(true).open(&path).map_err(io)?;
-        file.write_all(text.replace("NAME", name).as_bytes()).map_err(io)?;
-    }
-    let (bold, folder) = (style::NAME, folder.display());
-    writeln!(anstream::stdout(), "Wrote {bold}{folder}{bold:#}. Next: write `is: {name}` in a spec, with `home:`")?;
     Ok(Exit::Ok)
 }
 
-fn new_spec(name: &str, attempt: &dyn Fn() -> String) -> Result {
-    let path = PathBuf::from(format!("{name}.seed.yaml"));
-    let mut file = std::fs::OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .open(&path)
-        .map_err(|error| Trouble::from_io(attempt(), &error))?;
-    let text = include_str!("new.seed.yaml").replace("NAME", name);
-    file.write_all(text.as_bytes()).map_err(|error| Trouble::from_io(attempt(), &error))?;
-    let (bold, path) = (style::NAME, path.display());
-    writeln!(anstream::stdout(), "Wrote {bold}{path}{bold:#}. Next: seed plan {path}")?;
+/// Writes the skeletons that come with Seed.
+fn new_meta() -> Result {
+    let file = |what: &str, (path, text): &(&str, &str)| (Path::new(what).join(path), (*text).to_string());
+    let files = skeleton::built_in().flat_map(|(what, files)| files.iter().map(move |one| file(what, one))).collect();
+    let folder = PathBuf::from(skeleton::FOLDER);
+    let new = New { folder, is_own: true, files, attempted: "write the skeletons".into() };
+    new.write()?;
+    let (bold, told) = (style::NAME, new.told());
+    writeln!(
+        anstream::stdout(),
+        "Wrote {bold}{told}{bold:#}. Next: change them, and take away those that you keep as they come"
+    )?;
     Ok(Exit::Ok)
+}
+
+fn check(name: &str, what: &str, is_own: bool) -> std::result::Result<(), String> {
+    let fits = name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"._-".contains(&byte));
+    if !fits || !seed_fragment::marker::is_name(name) {
+        return Err("a name is made of lower-case letters, digits, `-`, `_` and `.`, with a letter or a digit first".into());
+    }
+    if is_own && name.contains('.') {
+        return Err(format!("the name of a {what} has no dot: it stands before the dot in the names of what is in it"));
+    }
+    Ok(())
+}
+
+fn next(what: &str, name: &str) -> String {
+    match what {
+        "spec" => format!("seed plan {name}.seed.yaml"),
+        "role" => format!("write `is: {name}` in a spec, with `home:`"),
+        "collection" => format!("seed check collections/{name}"),
+        _ => format!("seed fragment add {name} FILE"),
+    }
+}
+
+impl New {
+    fn trouble(&self, error: &std::io::Error) -> Trouble {
+        Trouble::from_io(self.attempted.clone(), error)
+    }
+
+    /// Writes all of it, or nothing, and over nothing.
+    fn write(&self) -> std::result::Result<(), Trouble> {
+        let exists = |path: &Path| {
+            Trouble::new(self.attempted.clone(), format!("{} exists already", path.display())).hint("choose another name")
+        };
+        if self.is_own {
+            if self.folder.symlink_metadata().is_ok() {
+                return Err(exists(&self.folder));
+            }
+            let beside = temporary_of(&self.folder);
+            let written = self.write_to(&beside).and_then(|()| fs::rename(&beside, &self.folder));
+            return written.map_err(|error| {
+                // What is half written goes; that this fails as well tells no more than the first error.
+                let _ = fs::remove_dir_all(&beside);
+                self.trouble(&error)
+            });
+        }
+        let places: Vec<PathBuf> = self.files.iter().map(|(path, _)| self.folder.join(path)).collect();
+        if let Some(path) = places.iter().find(|path| path.symlink_metadata().is_ok()) {
+            return Err(exists(path));
+        }
+        let mut done: Vec<&PathBuf> = Vec::new();
+        for (place, (_, text)) in places.iter().zip(&self.files) {
+            if let Err(error) = write_new(place, text) {
+                done.iter().for_each(|place| drop(fs::remove_file(place)));
+                return Err(self.trouble(&error));
+            }
+            done.push(place);
+        }
+        Ok(())
+    }
+
+    fn write_to(&self, folder: &Path) -> std::io::Result<()> {
+        if folder.exists() {
+            fs::remove_dir_all(folder)?;
+        }
+        for (path, text) in &self.files {
+            let path = folder.join(path);
+            fs::create_dir_all(path.parent().unwrap_or(folder))?;
+            let mut file = fs::File::create_new(path)?;
+            file.write_all(text.as_bytes())?;
+            file.sync_all()?;
+        }
+        Ok(())
+    }
+
+    /// Notes what was rendered, so that later changes of the skeleton can be merged. The words tell why that was not possible.
+    fn keep_in_step(&self, root: &Path, name: &str) -> Option<String> {
+        let parted = self.files.iter().filter(|(_, text)| !kept::parts(text, name).is_empty());
+        let paths: Vec<PathBuf> = parted.map(|(path, _)| self.folder.join(path)).collect();
+        if paths.is_empty() {
+            return None;
+        }
+        seed_fragment::update(root, &paths).err().map(|trouble| format!("{trouble}; seed fragment update does it later"))
+    }
+
+    fn told(&self) -> String {
+        match self.files.as_slice() {
+            [(path, _)] if !self.is_own => self.folder.join(path).display().to_string().trim_start_matches("./").to_string(),
+            _ => self.folder.display().to_string(),
+        }
+    }
+}
+
+/// Writes a file whole, and over no other.
+fn write_new(path: &Path, text: &str) -> std::io::Result<()> {
+    let beside = temporary_of(path);
+    fs::create_dir_all(path.parent().unwrap_or(Path::new(".")))?;
+    let mut file = fs::File::create(&beside)?;
+    let written = file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).and_then(|()| fs::hard_link(&beside, path));
+    fs::remove_file(&beside)?;
+    written
 }
