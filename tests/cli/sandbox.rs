@@ -72,6 +72,11 @@ impl Sandbox {
         self.top.join("state")
     }
 
+    /// The folder of what was fetched.
+    pub fn cache(&self) -> PathBuf {
+        self.top.join("cache")
+    }
+
     /// Writes a file, with the folders above it.
     pub fn write(&self, path: &str, content: &str) {
         let path = self.at(path);
@@ -95,6 +100,7 @@ impl Sandbox {
         command.current_dir(&self.work).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command
             .env("SEED_STATE_DIR", self.state())
+            .env("SEED_CACHE_DIR", self.cache())
             .env("TZ", "UTC")
             .env_remove("SEED_FAILPOINT")
             .env_remove("SEED_LOG")

@@ -1,7 +1,7 @@
 //! What the spec language cannot see by itself: claims that clash, sizes that do not fit, programs that are missing.
 
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use seed_collections::{REGISTRY, catalog};
 use seed_role::claim::Claim;
@@ -13,7 +13,7 @@ use seed_spec::{Code, Data, Diagnostic, Span, Value};
 
 use crate::node::{Graph, Node, expand, wholes};
 use crate::stored;
-use crate::trust::Trust;
+use crate::trust::{Trust, Writer};
 
 /// Analyses a spec to the end: what [`seed_spec::analysis::analyse`] finds, and what only the role types can tell. With a
 /// host, also which programs are missing on it and whether the spec is trusted. Runs nothing.
@@ -158,19 +158,27 @@ impl<'a> Checker<'a> {
             return;
         }
         let trust = Trust::new(&crate::journal::state_folder());
-        if let Some((instance, folder)) = commands.into_iter().find(|(_, folder)| !trust.allows(folder)) {
-            let message = format!("`{}` runs a command that the spec names, and its folder is not trusted yet", instance.name);
-            findings.push(
-                Diagnostic::warning(Code::Untrusted, instance.name_span, message)
-                    .help(format!("read the spec, then: seed trust {}", folder.display())),
-            );
+        if let Some((instance, writer)) = commands.into_iter().find(|(_, writer)| !trust.allows(writer)) {
+            let message = match &writer {
+                Writer::Folder(_) => {
+                    format!("`{}` runs a command that the spec names, and its folder is not trusted yet", instance.name)
+                }
+                Writer::Collection { name, .. } => {
+                    format!(
+                        "`{}` runs a command that the collection `{name}` names, which is not trusted at this commit",
+                        instance.name
+                    )
+                }
+            };
+            findings
+                .push(Diagnostic::warning(Code::Untrusted, instance.name_span, message).help(writer.how_to_trust(request.path)));
         }
     }
 }
 
-/// The roles that run commands which a spec or a composite role names, whatever state is asked for, each with a folder that has to
-/// be trusted for it: that of the spec, and that of the composite role whose files say so.
-pub fn commands<'a>(analysis: &'a Analysis, spec: &Path) -> Vec<(&'a RoleInstance, PathBuf)> {
+/// The roles that run commands which a spec or a composite role names, whatever state is asked for, each with who writes it and
+/// has to be trusted for it: the spec, and the composite role whose files say so.
+pub fn commands<'a>(analysis: &'a Analysis, spec: &Path) -> Vec<(&'a RoleInstance, Writer)> {
     let mut found = Vec::new();
     let here = crate::node::folder_of(spec);
     for role in analysis.roles.iter().chain(&analysis.instead) {
@@ -178,9 +186,9 @@ pub fn commands<'a>(analysis: &'a Analysis, spec: &Path) -> Vec<(&'a RoleInstanc
         if !declared && !role.params.iter().any(|(_, value)| runs_secret_command(value)) {
             continue;
         }
-        found.push((role, here.clone()));
+        found.push((role, Writer::Folder(here.clone())));
         if let Some(document) = role.part_of.and_then(|_| analysis.document(role.entry.0)) {
-            found.push((role, document.folder.clone()));
+            found.push((role, Writer::of(&document.folder, analysis)));
         }
     }
     found

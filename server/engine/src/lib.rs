@@ -10,6 +10,7 @@ pub mod journal;
 pub mod laws;
 pub mod node;
 pub mod picture;
+pub mod pinned;
 pub mod plan;
 pub mod project;
 pub mod reference;

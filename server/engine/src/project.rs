@@ -3,12 +3,13 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use seed_collection::LOCK;
 use seed_role::claim::Claim;
 use seed_role::host::Host;
 use seed_role::trouble::{Kind, Result};
 use seed_role::{Role, Trouble};
-use seed_spec::Catalog;
-use seed_spec::analysis::{Analysis, Loader, ROLE_FILE, Request, State};
+use seed_spec::analysis::{Analysis, FoundCollection, Loader, MissingCollection, ROLE_FILE, Request, State};
+use seed_spec::{Catalog, Code};
 
 use crate::check::{analyse_with_graph, commands, runs_commands};
 use crate::journal::ledger::Owned;
@@ -16,7 +17,7 @@ use crate::journal::{self, Ledger};
 use crate::node::{Draft, Graph, Node};
 use crate::plan::{self, Plan, World};
 use crate::stored::{self, Stored};
-use crate::trust::Trust;
+use crate::trust::{Trust, Writer};
 
 /// Files longer than this, in bytes, are not read as specs.
 pub const LONGEST: u64 = 64 << 20;
@@ -34,6 +35,19 @@ impl Loader for DiskLoader {
         roles_in(folder)
     }
 
+    fn is_folder(&self, path: &Path) -> bool {
+        path.is_dir()
+    }
+
+    fn specs(&self, folder: &Path) -> Vec<PathBuf> {
+        specs_in(folder)
+    }
+
+    fn collection(&self, name: &str, git: &str, rev: Option<&str>, beside: &Path) -> Result<FoundCollection, MissingCollection> {
+        let lock = lock_text(&beside.join(LOCK), |path| read_text(path).map_err(|trouble| trouble.to_string()))?;
+        crate::pinned::locate(name, git, rev, beside, lock.as_deref())
+    }
+
     fn env(&self, name: &str) -> Option<String> {
         std::env::var(name).ok()
     }
@@ -48,6 +62,37 @@ pub fn roles_in(folder: &Path) -> Option<Vec<String>> {
     let entries = std::fs::read_dir(folder).ok()?.flatten();
     let roles = entries.filter(|entry| entry.path().join(ROLE_FILE).is_file());
     Some(roles.filter_map(|entry| entry.file_name().into_string().ok()).collect())
+}
+
+/// The text of a lock, if there is one.
+///
+/// # Errors
+///
+/// When there is one that cannot be read.
+pub fn lock_text(
+    path: &Path,
+    read: impl FnOnce(&Path) -> Result<Arc<str>, String>,
+) -> Result<Option<Arc<str>>, MissingCollection> {
+    if path.symlink_metadata().is_err() {
+        return Ok(None);
+    }
+    read(path).map(Some).map_err(|message| MissingCollection {
+        code: Code::CollectionChanged,
+        message,
+        help: format!("{LOCK} tells what collections are pinned to; none is used without it"),
+    })
+}
+
+/// The specs in a folder on the disk, sorted.
+pub fn specs_in(folder: &Path) -> Vec<PathBuf> {
+    let is_spec = |path: &PathBuf| {
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        [".seed.yaml", ".seed.yml"].iter().any(|end| name.len() > end.len() && name.ends_with(end)) && path.is_file()
+    };
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let mut specs: Vec<PathBuf> = entries.map(|entry| entry.path()).filter(is_spec).collect();
+    specs.sort();
+    specs
 }
 
 /// The role types that a spec in a folder can name: the built-in ones and its composite roles.
@@ -206,16 +251,20 @@ impl Project {
     pub fn require_trust(&self, trust: &Trust) -> Result<()> {
         // What only the journal knows came from the spec, too.
         let orphan = self.graph.nodes.iter().find(|node| node.instance.is_none() && runs_commands(node));
-        let orphan = orphan.map(|node| (node.name.clone(), crate::node::folder_of(&self.path)));
-        let named = commands(&self.analysis, &self.path).into_iter().map(|(instance, folder)| (instance.name.clone(), folder));
-        let Some((name, folder)) = named.chain(orphan).find(|(_, folder)| !trust.allows(folder)) else { return Ok(()) };
-        let (reason, what) = match folder == crate::node::folder_of(&self.path) {
-            true => ("it runs a command that the spec names, and the spec's folder is not trusted", "the spec"),
-            false => ("it runs a command that a composite role names, and the role's folder is not trusted", "the role"),
+        let orphan = orphan.map(|node| (node.name.clone(), Writer::Folder(crate::node::folder_of(&self.path))));
+        let named = commands(&self.analysis, &self.path).into_iter().map(|(instance, writer)| (instance.name.clone(), writer));
+        let Some((name, writer)) = named.chain(orphan).find(|(_, writer)| !trust.allows(writer)) else { return Ok(()) };
+        let reason = match &writer {
+            Writer::Folder(folder) if *folder == crate::node::folder_of(&self.path) => {
+                "it runs a command that the spec names, and the spec's folder is not trusted".to_owned()
+            }
+            Writer::Folder(_) => "it runs a command that a composite role names, and the role's folder is not trusted".to_owned(),
+            Writer::Collection { name, .. } => {
+                format!("it runs a command that the collection `{name}` names, and the collection is not trusted at this commit")
+            }
         };
-        Err(Trouble::new(format!("look at `{name}`"), reason)
-            .kind(Kind::Unsafe)
-            .hint(format!("read {what}, then: seed trust {}", folder.display())))
+        let hint = writer.how_to_trust(&self.path);
+        Err(Trouble::new(format!("look at `{name}`"), reason).kind(Kind::Unsafe).hint(hint))
     }
 
     /// Plans.

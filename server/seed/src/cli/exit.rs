@@ -58,6 +58,12 @@ impl From<Trouble> for Error {
     }
 }
 
+impl From<seed_collection::Problem> for Error {
+    fn from(problem: seed_collection::Problem) -> Self {
+        Trouble::from(problem).into()
+    }
+}
+
 impl From<std::io::Error> for Error {
     fn from(error: std::io::Error) -> Self {
         Error::Output(error)

@@ -63,6 +63,17 @@ pub fn open(arg: &SpecArg, global: &Global, host: &dyn Host) -> Result<Project> 
     open_text(&read(arg)?, global, host)
 }
 
+/// The same, for who changes the machine: all files of the collections that it uses are read and compared with the lock first.
+///
+/// # Errors
+///
+/// As [`open`], and when a collection is not what the lock says.
+pub fn open_to_change(arg: &SpecArg, global: &Global, host: &dyn Host) -> Result<Project> {
+    let project = open(arg, global, host)?;
+    seed_engine::pinned::verify(&project.analysis)?;
+    Ok(project)
+}
+
 /// Analyses a spec that was read; shows its mistakes.
 ///
 /// # Errors

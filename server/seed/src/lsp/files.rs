@@ -6,7 +6,8 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use seed_spec::analysis::Loader;
+use seed_collection::LOCK;
+use seed_spec::analysis::{FoundCollection, Loader, MissingCollection};
 
 use super::state::State;
 
@@ -81,6 +82,22 @@ impl Loader for OpenFirst<'_> {
 
     fn roles(&self, folder: &Path) -> Option<Vec<String>> {
         seed_engine::project::roles_in(folder)
+    }
+
+    fn is_folder(&self, path: &Path) -> bool {
+        path.is_dir()
+    }
+
+    fn specs(&self, folder: &Path) -> Vec<PathBuf> {
+        seed_engine::project::specs_in(folder)
+    }
+
+    fn collection(&self, name: &str, git: &str, rev: Option<&str>, beside: &Path) -> Result<FoundCollection, MissingCollection> {
+        let path = beside.join(LOCK);
+        // Asked for also where it is not there, so that it is noticed when it comes.
+        let lock = self.load(&path);
+        let lock = seed_engine::project::lock_text(&path, |_| lock)?;
+        seed_engine::pinned::locate(name, git, rev, beside, lock.as_deref())
     }
 
     fn env(&self, name: &str) -> Option<String> {

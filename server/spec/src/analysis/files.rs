@@ -4,8 +4,9 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::collections::{self, Collection, Named};
 use super::composite::definition::{self, type_info};
-use super::composite::lookup::{ROLE_FILE, Roles, TASKS_FILE, folder_of_role_file, roles_of};
+use super::composite::lookup::{ROLE_FILE, ROLES, Roles, TASKS_FILE, folder_of_role_file, roles_of};
 use super::composite::{Definition, Definitions, read_role_file};
 use super::path::normalise;
 use super::{Document, Entry, IncludeLink, Loaded, Loader, Request, graph, interpolate};
@@ -20,6 +21,8 @@ use crate::yaml;
 const MAX_FILES: usize = 256;
 /// The most composite roles that one spec uses.
 const MAX_DEFINITIONS: usize = 256;
+/// The most specs beside a composite role whose collections are looked at.
+const MAX_BESIDE: usize = 16;
 
 /// What came of reading the files.
 #[derive(Default)]
@@ -31,8 +34,25 @@ pub(super) struct Files {
     pub definitions: Definitions,
     /// The role types that each file can name.
     pub catalogs: Vec<Arc<Catalog>>,
-    /// The composite roles that the files of a folder can name.
-    scopes: HashMap<PathBuf, Arc<Roles>>,
+    /// The collections that the files name.
+    pub collections: Vec<Collection>,
+    /// The composite roles that the files of a folder can name, by the folder and the collections.
+    scopes: Vec<(PathBuf, Arc<Named>, Arc<Roles>)>,
+    /// The names of the built-in collections.
+    taken: Vec<&'static str>,
+}
+
+/// A file that is to be read.
+struct New<'a> {
+    path: PathBuf,
+    text: Arc<str>,
+    part: Part,
+    /// What it can name besides its own: the collections of the file that includes or uses it.
+    collections: Arc<Named>,
+    parent: Option<FileId>,
+    edited_line: Option<usize>,
+    /// The folder of the composite role that it belongs to.
+    role: Option<&'a Path>,
 }
 
 /// What a file is to the spec.
@@ -49,12 +69,16 @@ pub(super) enum Part {
 
 /// Reads the spec and all that it includes and uses, each file once. The file asked for may be one of a composite role.
 pub(super) fn load(request: &Request<'_>, catalog: &Catalog, loader: &dyn Loader) -> Files {
-    let mut files = Files::default();
+    let mut files = Files { taken: catalog.collections(), ..Files::default() };
     let text: Arc<str> = request.text.into();
     let absolute = absolute(request.path);
     match folder_of_role_file(&absolute, loader) {
         Some(folder) => files.start_with_role(request, text, &folder, loader),
-        None => drop(files.add(request.path.to_owned(), text, (Part::Spec, None), request.edited_line, None, loader)),
+        None => {
+            let (path, edited_line) = (request.path.to_owned(), request.edited_line);
+            let collections = Arc::default();
+            files.add(New { path, text, part: Part::Spec, collections, parent: None, edited_line, role: None }, loader);
+        }
     }
     // Files that are found on the way are appended, and so visited too.
     let mut next = 0;
@@ -74,18 +98,11 @@ fn absolute(path: &Path) -> PathBuf {
 }
 
 impl Files {
-    fn add(
-        &mut self,
-        path: PathBuf,
-        text: Arc<str>,
-        (part, parent): (Part, Option<FileId>),
-        edited_line: Option<usize>,
-        folder: Option<&Path>,
-        loader: &dyn Loader,
-    ) -> FileId {
+    fn add(&mut self, new: New<'_>, loader: &dyn Loader) -> FileId {
+        let New { path, text, part, collections, parent, edited_line, role } = new;
         let file = FileId(self.documents.len() as u32);
         let absolute = absolute(&path);
-        let folder = folder.map_or_else(|| absolute.parent().map(Path::to_owned).unwrap_or_default(), Path::to_owned);
+        let folder = role.map_or_else(|| absolute.parent().map(Path::to_owned).unwrap_or_default(), Path::to_owned);
         let source = Source::new(path, text);
         let (tree, diagnostics) = yaml::parse(&source, file, edited_line);
         self.diagnostics.extend(diagnostics);
@@ -96,22 +113,62 @@ impl Files {
         };
         self.diagnostics.extend(diagnostics);
         super::structure::check(&source, &tree, &model, &mut self.diagnostics);
-        let scope = self.scopes.entry(folder.clone()).or_insert_with(|| Arc::new(roles_of(&folder, loader))).clone();
+        let place = collections::Place { tree: &tree, folder: &folder, taken: &self.taken };
+        let (own, diagnostics) = collections::read(&place, model.header.collections, loader);
+        self.diagnostics.extend(diagnostics);
+        let collections = if own.is_empty() { collections } else { Arc::new(Named::with(&own, &collections)) };
+        self.collections.extend(own);
+        let scope = self.scope(&folder, &collections, loader);
         self.documents.push(Document { file, source, tree, entries: Vec::new(), folder, absolute });
-        self.loaded.push(Loaded { model, parent, part, scope });
+        self.loaded.push(Loaded { model, parent, part, scope, collections });
         file
+    }
+
+    fn scope(&mut self, folder: &Path, collections: &Arc<Named>, loader: &dyn Loader) -> Arc<Roles> {
+        let known = self.scopes.iter().find(|(known, named, _)| known == folder && named == collections);
+        if let Some((_, _, scope)) = known {
+            return scope.clone();
+        }
+        let scope = Arc::new(roles_of(folder, collections, loader));
+        self.scopes.push((folder.to_owned(), collections.clone(), scope.clone()));
+        scope
+    }
+
+    /// What a composite role by itself can name: the collections of the specs beside the `roles/` that it lies in.
+    fn collections_beside(&self, role: &Path, loader: &dyn Loader) -> Arc<Named> {
+        let mut all = Named::default();
+        let beside = role.parent().filter(|roles| roles.ends_with(ROLES)).and_then(Path::parent);
+        for spec in beside.map(|folder| loader.specs(folder)).unwrap_or_default().into_iter().take(MAX_BESIDE) {
+            let Ok(text) = loader.load(&spec) else { continue };
+            let source = Source::new(spec.clone(), text);
+            let file = FileId(u32::MAX);
+            let (tree, _) = yaml::parse(&source, file, None);
+            let (model, _) = model::read(&source, file, &tree, false);
+            let place = collections::Place { tree: &tree, folder: spec.parent().unwrap_or(Path::new("/")), taken: &self.taken };
+            let (found, _) = collections::read(&place, model.header.collections, loader);
+            all = Named::with(&found, &all);
+        }
+        // That they are missing is told where the spec is open; here a role of them is not known.
+        all.missing.clear();
+        Arc::new(all)
     }
 
     /// Begins with a file of a composite role, for which the role itself is what is asked about.
     fn start_with_role(&mut self, request: &Request<'_>, text: Arc<str>, folder: &Path, loader: &dyn Loader) {
         let is_role = request.path.file_name().is_some_and(|name| name == ROLE_FILE);
         let part = if is_role { Part::Role } else { Part::Tasks };
-        let asked = self.add(request.path.to_owned(), text, (part, None), request.edited_line, Some(folder), loader);
+        let (path, edited_line) = (request.path.to_owned(), request.edited_line);
+        let collections = self.collections_beside(folder, loader);
+        let of_role = |path, text, part, edited_line| {
+            let (parent, collections) = (None, collections.clone());
+            New { path, text, part, collections, parent, edited_line, role: Some(folder) }
+        };
+        let asked = self.add(of_role(path, text, part, edited_line), loader);
         let beside = if is_role { folder.join(TASKS_FILE) } else { folder.join(ROLE_FILE) };
         let other = match loader.load(&beside) {
             Ok(text) => {
                 let part = if is_role { Part::Tasks } else { Part::Role };
-                Some(self.add(beside, text, (part, None), None, Some(folder), loader))
+                Some(self.add(of_role(beside, text, part, None), loader))
             }
             Err(reason) => {
                 let message = format!("`{}` cannot be read: {reason}", beside.display());
@@ -120,19 +177,19 @@ impl Files {
                 None
             }
         };
+        let name = name(folder);
         match (is_role, other) {
-            (true, tasks) => drop(self.define(folder, asked, tasks, None)),
-            (false, Some(role)) => drop(self.define(folder, role, Some(asked), None)),
+            (true, tasks) => self.define((&name, folder), asked, tasks, None),
+            (false, Some(role)) => self.define((&name, folder), role, Some(asked), None),
             (false, None) => {}
         }
     }
 
     /// Takes a composite role whose files were read.
-    fn define(&mut self, folder: &Path, role_file: FileId, tasks_file: Option<FileId>, used: Option<Span>) -> usize {
+    fn define(&mut self, (name, folder): (&str, &Path), role_file: FileId, tasks_file: Option<FileId>, used: Option<Span>) {
         let document = &self.documents[role_file.0 as usize];
         let (role, diagnostics) = read_role_file(&document.source, role_file, &document.tree);
-        let name = folder.file_name().unwrap_or_default().to_string_lossy();
-        let info = Arc::new(type_info(&name, folder.to_owned(), &role, &document.tree, &[]));
+        let info = Arc::new(type_info(name, folder.to_owned(), &role, &document.tree, &[]));
         self.diagnostics.extend(diagnostics);
         let mut definition = Definition {
             folder: folder.to_owned(),
@@ -151,7 +208,6 @@ impl Files {
         let number = self.definitions.all.len();
         self.definitions.by_folder.insert(folder.to_owned(), number);
         self.definitions.all.push(definition);
-        number
     }
 
     /// Reads the composite roles that the entries of a file use.
@@ -161,38 +217,45 @@ impl Files {
             return;
         }
         let (scope, tree) = (loaded.scope.clone(), &self.documents[file.0 as usize].tree);
-        let mut wanted: Vec<(PathBuf, Span)> = Vec::new();
+        let collections = loaded.collections.clone();
+        let mut wanted: Vec<Use> = Vec::new();
         for (_, is) in loaded.model.roles.iter().filter_map(|role| role.is) {
-            let folder = tree.scalar(is).and_then(|name| scope.folder(name));
-            if let Some(folder) = folder.filter(|folder| !self.definitions.by_folder.contains_key(*folder))
-                && !wanted.iter().any(|(known, _)| known == folder)
-            {
-                wanted.push((folder.to_owned(), tree.node(is).span));
+            let Some(name) = tree.scalar(is) else { continue };
+            let folder = scope.folder(name).filter(|folder| !self.definitions.by_folder.contains_key(*folder));
+            if let Some(folder) = folder.filter(|folder| !wanted.iter().any(|known| known.folder == *folder)) {
+                // What a role of a collection is made of lies in the collection.
+                let collections = if name.contains('.') { Arc::default() } else { collections.clone() };
+                wanted.push(Use { name: name.clone(), folder: folder.to_owned(), span: tree.node(is).span, collections });
             }
         }
-        for (folder, used) in wanted {
-            self.use_role(&folder, used, loader);
+        for used in wanted {
+            self.use_role(&used, loader);
         }
     }
 
-    fn use_role(&mut self, folder: &Path, used: Span, loader: &dyn Loader) {
+    fn use_role(&mut self, used: &Use, loader: &dyn Loader) {
+        let Use { name, folder, span, collections } = used;
         if self.definitions.all.len() >= MAX_DEFINITIONS {
             let message = format!("a spec uses up to {MAX_DEFINITIONS} composite roles");
-            self.diagnostics.push(Diagnostic::error(Code::TooLarge, used, message));
+            self.diagnostics.push(Diagnostic::error(Code::TooLarge, *span, message));
             return;
         }
         let mut read = |path: PathBuf, part| match loader.load(&path) {
-            Ok(text) => Some(self.add(path, text, (part, None), None, Some(folder), loader)),
+            Ok(text) => {
+                let collections = collections.clone();
+                let new = New { path, text, part, collections, parent: None, edited_line: None, role: Some(folder) };
+                Some(self.add(new, loader))
+            }
             Err(reason) => {
                 let message = format!("`{}` cannot be read: {reason}", path.display());
                 let help = "a composite role has a `role.yml` and a `tasks/main.yml`";
-                self.diagnostics.push(Diagnostic::error(Code::RoleFiles, used, message).help(help));
+                self.diagnostics.push(Diagnostic::error(Code::RoleFiles, *span, message).help(help));
                 None
             }
         };
         let Some(role) = read(folder.join(ROLE_FILE), Part::Role) else { return };
         let tasks = read(folder.join(TASKS_FILE), Part::Tasks);
-        self.define(folder, role, tasks, Some(used));
+        self.define((name, folder), role, tasks, Some(*span));
     }
 
     /// What can be said once all files are there: the role types that each file can name, and its entries.
@@ -207,14 +270,15 @@ impl Files {
             let info = type_info(&definition.info.name, definition.folder.clone(), &definition.role, tree, &kinds);
             self.definitions.all[number].info = Arc::new(info);
         }
-        let mut known: HashMap<PathBuf, Arc<Catalog>> = HashMap::new();
+        self.definitions.scopes = self.loaded.iter().map(|loaded| loaded.scope.clone()).collect();
+        let mut known: HashMap<*const Roles, Arc<Catalog>> = HashMap::new();
         for (document, loaded) in self.documents.iter_mut().zip(&self.loaded) {
-            let catalog = known.entry(document.folder.clone()).or_insert_with(|| {
+            let catalog = known.entry(Arc::as_ptr(&loaded.scope)).or_insert_with(|| {
                 if loaded.scope.named.is_empty() {
                     return built_in.clone();
                 }
                 let infos = loaded.scope.named.iter().map(|(name, folder)| match self.definitions.by_folder.get(folder) {
-                    Some(number) => self.definitions.all[*number].info.clone(),
+                    Some(number) => called(name, &self.definitions.all[*number].info),
                     None => unused(name, folder, loader),
                 });
                 Arc::new(built_in.with(infos))
@@ -328,7 +392,10 @@ impl Files {
         }
         match loader.load(&path) {
             Ok(text) => {
-                let included = self.add(path.clone(), text, (Part::Spec, Some(file)), None, None, loader);
+                let collections = self.loaded[file.0 as usize].collections.clone();
+                let (path_of_it, parent) = (path.clone(), Some(file));
+                let new = New { path: path_of_it, text, part: Part::Spec, collections, parent, edited_line: None, role: None };
+                let included = self.add(new, loader);
                 self.links.push(IncludeLink { span, path, file: Some(included) });
                 Ok(())
             }
@@ -338,6 +405,22 @@ impl Files {
                 Err(error(Code::Include, message))
             }
         }
+    }
+}
+
+/// A use of a composite role that is to be read.
+struct Use {
+    name: Arc<str>,
+    folder: PathBuf,
+    span: Span,
+    collections: Arc<Named>,
+}
+
+/// A composite role under the name that a file has for it: with its collection from without, and without it within.
+fn called(name: &str, info: &Arc<TypeInfo>) -> Arc<TypeInfo> {
+    match info.name == name {
+        true => info.clone(),
+        false => Arc::new(TypeInfo { name: name.to_owned().into(), ..(**info).clone() }),
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::reader::Reader;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::model::Model;
-use crate::shape::{Field, Record, Shape};
+use crate::shape::Shape;
 use crate::text::FileId;
 use crate::value::{Data, Value};
 
@@ -48,22 +48,9 @@ pub(super) fn read(reader: &mut Reader<'_>, file: FileId, model: &Model) -> Head
         values.keep = u64::try_from(keep).ok();
     }
     if let Some(node) = model.header.collections.filter(|node| !crate::model::left_out(reader.world.tree(file), *node)) {
-        value(reader, node, &Shape::Map(Box::new(Shape::Record(Arc::new(collection_source())))));
+        value(reader, node, &Shape::Map(Box::new(Shape::Record(Arc::new(super::collections::record())))));
     }
     values
-}
-
-/// Where a collection comes from.
-fn collection_source() -> Record {
-    let field =
-        |name: &str, doc: &str, shape: Shape| Field { name: name.into(), doc: doc.into(), shape, required: false, default: None };
-    Record {
-        fields: vec![
-            field("git", "A Git repository: a URL or a path.", Shape::Text { secret: false }),
-            field("path", "A folder.", Shape::Path),
-            field("rev", "The tag, branch or commit of the repository.", Shape::Text { secret: false }),
-        ],
-    }
 }
 
 /// Whether a text can name a spec; else the nearest that can, empty if there is none.

@@ -61,6 +61,10 @@ pub(super) fn types(reader: &mut Reader<'_>, node: &RoleNode, file: FileId) -> O
         return Some(vec![info.clone()]);
     }
     if !catalog.is_collection(&written) {
+        // That its collection is not there is told where the collection is named.
+        if world.definitions.scopes.get(file.0 as usize).is_some_and(|scope| scope.is_missing(&written)) {
+            return None;
+        }
         reader.diagnostics.push(unknown_type(catalog, &written, span));
         return None;
     }

@@ -5,6 +5,7 @@
 //! then the graph they make. Each stage goes on with what the one before could make out, and keeps silent
 //! about what follows from a mistake already told.
 
+mod collections;
 mod composite;
 mod files;
 mod graph;
@@ -29,6 +30,7 @@ use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+pub use self::collections::{Collection, CollectionSource, FoundCollection, MissingCollection, Pinned};
 pub use self::composite::lookup::{ROLE_FILE, ROLES, TASKS_FILE};
 pub use self::ignore::Ignore;
 use self::reader::{Budget, Outputs, Reader, World};
@@ -60,6 +62,30 @@ pub trait Loader: Sync {
     fn roles(&self, folder: &Path) -> Option<Vec<String>> {
         let _ = folder;
         None
+    }
+
+    /// Whether there is a folder.
+    fn is_folder(&self, path: &Path) -> bool {
+        let _ = path;
+        false
+    }
+
+    /// The specs in a folder, for the names of collections in the files of its composite roles.
+    fn specs(&self, folder: &Path) -> Vec<PathBuf> {
+        let _ = folder;
+        Vec::new()
+    }
+
+    /// Where a collection from a git repository is, that a file in the folder `beside` names: what the lock there pins, if it was
+    /// fetched. Fetches nothing.
+    ///
+    /// # Errors
+    ///
+    /// Why it is not there, and what to do.
+    fn collection(&self, name: &str, git: &str, rev: Option<&str>, beside: &Path) -> Result<FoundCollection, MissingCollection> {
+        let _ = (git, rev, beside);
+        let message = format!("the collection `{name}` cannot be had here");
+        Err(MissingCollection { code: Code::CollectionMissing, message, help: "fetch it: seed collection fetch".into() })
     }
 
     /// An environment variable, for `${env.X}`.
@@ -114,6 +140,8 @@ struct Loaded {
     part: files::Part,
     /// The composite roles that it can name.
     scope: Arc<composite::lookup::Roles>,
+    /// The collections that it can name.
+    collections: Arc<collections::Named>,
 }
 
 /// A place where a role is named.
@@ -294,6 +322,8 @@ pub struct Analysis {
     pub var_uses: Vec<VarUse>,
     /// Where files are included.
     pub includes: Vec<IncludeLink>,
+    /// The collections that its files name.
+    pub collections: Vec<Collection>,
     /// The comments that silence diagnostics; they hold also for those that are found later.
     pub ignores: Vec<Ignore>,
 }
@@ -332,11 +362,11 @@ pub struct Request<'a> {
 
 /// Reads and checks a spec with all it includes.
 pub fn analyse(request: &Request<'_>, catalog: &Catalog, loader: &dyn Loader) -> Analysis {
-    let files::Files { documents, loaded, links, mut diagnostics, definitions, catalogs, .. } =
+    let files::Files { documents, loaded, links, mut diagnostics, definitions, catalogs, collections, .. } =
         files::load(request, catalog, loader);
     let mut budget = Budget::default();
     let mut vars = vars::collect(&loaded, &documents, &mut diagnostics);
-    let mut analysis = Analysis { keep: DEFAULT_KEEP, includes: links, ..Analysis::default() };
+    let mut analysis = Analysis { keep: DEFAULT_KEEP, includes: links, collections, ..Analysis::default() };
     analysis.is_role = loaded.first().is_some_and(|first| first.part != files::Part::Spec);
     let readable = Readable { documents: &documents, catalogs: &catalogs, definitions: &definitions, loader };
     analysis.vars = variables(&mut vars, &readable, &mut budget, &mut diagnostics, &mut analysis.var_uses);

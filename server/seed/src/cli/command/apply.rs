@@ -32,7 +32,7 @@ pub struct Args {
 /// Runs it.
 pub fn run(args: &Args, global: &Global) -> Result {
     let host = RealHost::new();
-    let project = spec_file::open(&args.spec, global, &host)?;
+    let project = spec_file::open_to_change(&args.spec, global, &host)?;
     let journal = Journal::open(&project.folder)?;
     let ledger = journal.ledger();
     let options = args.plan.options();

@@ -2,6 +2,7 @@
 
 pub mod apply;
 pub mod check;
+pub mod collection;
 pub mod completions;
 pub mod doctor;
 pub mod fmt;

@@ -1,23 +1,34 @@
 //! `seed trust`.
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use seed_engine::check::analyse;
 use seed_engine::journal::state_folder;
+use seed_engine::project::{DiskLoader, read_text};
 use seed_engine::trust::Trust;
+use seed_role::Trouble;
+use seed_spec::analysis::{Pinned, Request};
 use serde_json::json;
 
 use crate::cli::exit::{Exit, Result};
 use crate::cli::options::Global;
+use crate::cli::spec_file;
 
 /// Allow the specs of a folder, and of those below it, to run their own commands.
 ///
 /// That is what `task.command` and `!secret {command: …}` do. Read the specs first.
+///
+/// A collection that was fetched is trusted by itself: by where it comes from and at the commit that it is pinned to. After an
+/// update to another commit you are asked again. No trusted folder includes it.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The folder; without one, the trusted folders are listed
     #[arg(value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
     folder: Option<PathBuf>,
+    /// A collection, at its commit; DIR is then the spec that names it
+    #[arg(long, value_name = "NAME", requires = "folder")]
+    collection: Option<String>,
     /// Trust it no longer
     #[arg(long, requires = "folder")]
     remove: bool,
@@ -27,8 +38,20 @@ pub struct Args {
 pub fn run(args: &Args, global: &Global) -> Result {
     let trust = Trust::new(&state_folder());
     let mut out = anstream::stdout().lock();
-    match &args.folder {
-        Some(folder) => {
+    match (&args.folder, &args.collection) {
+        (Some(spec), Some(name)) => {
+            let pinned = pinned(spec, name)?;
+            trust.set_collection(&pinned, !args.remove)?;
+            if !global.json {
+                let (url, commit) = (&pinned.url, &pinned.commit);
+                match args.remove {
+                    true => writeln!(out, "{name} ({url}) is no longer trusted, at any commit.")?,
+                    false => writeln!(out, "{name} ({url}) is trusted at commit {commit}: it may run its own commands.")?,
+                }
+                return Ok(Exit::Ok);
+            }
+        }
+        (Some(folder), None) => {
             let folder = trust.set(folder, !args.remove)?;
             let words = if args.remove { "is no longer trusted" } else { "is trusted: its specs may run their own commands" };
             if !global.json {
@@ -36,14 +59,37 @@ pub fn run(args: &Args, global: &Global) -> Result {
                 return Ok(Exit::Ok);
             }
         }
-        None if !global.json => {
+        (None, _) if !global.json => {
             for folder in trust.folders() {
                 writeln!(out, "{}", folder.display())?;
             }
+            for collection in trust.collections() {
+                writeln!(out, "{} at commit {}", collection.url, collection.commit)?;
+            }
             return Ok(Exit::Ok);
         }
-        None => {}
+        (None, _) => {}
     }
-    writeln!(out, "{}", json!({ "trusted": trust.folders() }))?;
+    let collections = trust.collections();
+    let collections: Vec<_> = collections.iter().map(|one| json!({ "url": &*one.url, "commit": &*one.commit })).collect();
+    writeln!(out, "{}", json!({ "trusted": trust.folders(), "collections": collections }))?;
     Ok(Exit::Ok)
+}
+
+/// What a collection of a spec is pinned to.
+fn pinned(spec: &Path, name: &str) -> Result<Pinned> {
+    let attempt = || format!("trust the collection `{name}` of {}", spec.display());
+    let path = spec_file::absolute(spec);
+    let text = read_text(&path)?;
+    let analysis = analyse(&Request { path: &path, text: &text, edited_line: None }, &DiskLoader, None);
+    let Some(collection) = analysis.collections.iter().find(|collection| *collection.name == *name) else {
+        return Err(Trouble::new(attempt(), "the spec names no such collection").hint("seed collection list").into());
+    };
+    match &collection.found {
+        None => Err(Trouble::new(attempt(), "it is not there").hint("seed collection list tells why").into()),
+        Some(found) => found.pinned.clone().ok_or_else(|| {
+            let hint = format!("trust the folder: seed trust {}", found.folder.display());
+            Trouble::new(attempt(), "it is a folder, and not pinned").hint(hint).into()
+        }),
+    }
 }

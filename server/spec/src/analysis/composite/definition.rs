@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::lookup::{ROLE_FILE, TASKS_FILE};
+use super::lookup::{ROLE_FILE, Roles, TASKS_FILE};
 use super::role_file::{DefaultValue, Param, RoleFile};
 use crate::analysis::interpolate::{self, Expr, Piece};
 use crate::analysis::{Document, Loaded, State};
@@ -61,6 +61,8 @@ pub(in super::super) struct Definition {
 pub(in super::super) struct Definitions {
     pub all: Vec<Definition>,
     pub by_folder: HashMap<PathBuf, usize>,
+    /// What each file can name.
+    pub scopes: Vec<Arc<Roles>>,
 }
 
 impl Definitions {
