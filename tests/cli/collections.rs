@@ -454,6 +454,17 @@ fn mistakes_in_the_names_and_sources_are_told() {
     assert!(failed.stderr().contains("names no such collection"), "{}", failed.stderr());
 }
 
+/// No server can be asked here: that the protocols are built in shows in how they fail where nobody answers.
+#[test]
+fn https_and_ssh_are_spoken() {
+    let (sandbox, _) = Sandbox::with_spec("{}\n");
+    for url in ["https://127.0.0.1:1/desk.git", "ssh://git@127.0.0.1:1/desk.git"] {
+        let failed = sandbox.seed(&["collection", "add", "desk", url]).exits(1);
+        let said = failed.stderr();
+        assert!(said.contains("127.0.0.1") && said.contains("connect") && !said.contains("unsupported"), "{said}");
+    }
+}
+
 #[test]
 fn several_specs_in_a_folder_share_a_lock() {
     let (sandbox, desk) = lab();

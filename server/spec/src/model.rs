@@ -16,7 +16,7 @@ pub const HEADER_KEYS: &[(&str, &str)] = &[
     ("why", "What the whole spec is for."),
     ("vars", "Variables, used as `${vars.name}`."),
     ("include", "Other specs whose roles can be referred to."),
-    ("collections", "Where composite roles come from."),
+    ("collections", "Where composite roles come from, used as `NAME.ROLE`: repositories, pinned in `seed.lock`, and folders."),
     ("keep", "How long what was destroyed is kept, such as `7 d`."),
     ("roles", "The roles, by name."),
 ];

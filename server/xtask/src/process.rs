@@ -73,6 +73,7 @@ fn is_program(path: &Path) -> bool {
 ///
 /// When it does not build.
 pub fn build_seed(profile: Profile) -> Result<PathBuf> {
+    crate::tools::need(crate::tools::FOR_BUILDS)?;
     let mut args = vec!["build", "--quiet", "--package", "seed", "--bin", "seed"];
     args.extend((profile == Profile::Release).then_some("--release"));
     run(&mut cargo(&args))?;

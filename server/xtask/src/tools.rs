@@ -23,6 +23,16 @@ pub struct Program {
     arch: &'static str,
 }
 
+impl Program {
+    /// Whether it is installed; a library by what pkg-config knows.
+    fn is_there(&self) -> bool {
+        match self.name.strip_suffix(".pc") {
+            Some(library) => Command::new("pkg-config").args(["--exists", library]).status().is_ok_and(|status| status.success()),
+            None => find(self.name).is_some(),
+        }
+    }
+}
+
 const fn program(name: &'static str, debian: &'static str, arch: &'static str) -> Program {
     Program { name, debian, arch }
 }
@@ -37,7 +47,14 @@ pub const FOR_TESTS: &[Program] = &[
     program("losetup", "mount", "util-linux"),
     program("sfdisk", "fdisk", "util-linux"),
     program("setpriv", "util-linux", "util-linux"),
+    program("git", "git", "git"),
 ];
+
+/// What the build needs besides Rust: libgit2 is built along, and takes the system's OpenSSL, found by pkg-config.
+pub const FOR_BUILDS: &[Program] = &[program("cc", "gcc", "gcc"), program("pkg-config", "pkg-config", "pkgconf"), OPENSSL];
+
+/// A library: it has no program by whose name it could be found.
+const OPENSSL: Program = program("openssl.pc", "libssl-dev", "openssl");
 
 const PIP: &[Program] = &[program("pip3", "python3-pip", "python-pip")];
 
@@ -47,7 +64,7 @@ const PIP: &[Program] = &[program("pip3", "python3-pip", "python-pip")];
 ///
 /// When something is missing and cannot be installed; with what to do.
 pub fn need(programs: &[Program]) -> Result {
-    let missing: Vec<&Program> = programs.iter().filter(|program| find(program.name).is_none()).collect();
+    let missing: Vec<&Program> = programs.iter().filter(|program| !program.is_there()).collect();
     if missing.is_empty() {
         return Ok(());
     }
@@ -90,7 +107,7 @@ pub fn need(programs: &[Program]) -> Result {
     let mut command = as_root(&words)?;
     say(&command);
     output(&mut command)?;
-    match programs.iter().find(|program| find(program.name).is_none()) {
+    match programs.iter().find(|program| !program.is_there()) {
         Some(program) => Err(format!("{} is still missing after {}", program.name, shown(&command)).into()),
         None => Ok(()),
     }

@@ -83,6 +83,7 @@ fn steady_line(line: &str) -> String {
             "ms" | "s" | "ms." | "s." => "s".to_string(),
             number if is_unit(words.get(at + 1)) && number.parse::<f64>().is_ok() => "N".to_string(),
             device if device.starts_with("/dev/loop") => "/dev/loop".to_string(),
+            commit if is_commit(commit) => "COMMIT".to_string(),
             id if is_hex_of(id, 36) || is_hex_of(id, 16) => "ID".to_string(),
             date if date.len() >= 8 && date.bytes().all(|byte| byte.is_ascii_digit() || b":-".contains(&byte)) => {
                 "DATE".to_string()
@@ -91,6 +92,11 @@ fn steady_line(line: &str) -> String {
         })
         .collect();
     steady.join(" ")
+}
+
+/// A commit in brackets, as `seed collection` shows it.
+fn is_commit(word: &str) -> bool {
+    word.strip_prefix('(').and_then(|word| word.strip_suffix(')')).is_some_and(|word| is_hex_of(word, 12))
 }
 
 fn is_hex_of(word: &str, length: usize) -> bool {

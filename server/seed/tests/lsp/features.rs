@@ -303,6 +303,44 @@ fn a_composite_role_is_completed_and_explained_as_any_other() {
 }
 
 #[test]
+fn a_role_of_a_collection_is_as_one_of_the_project() {
+    let with = |uses: &str| {
+        let mut client = Client::start();
+        std::fs::create_dir_all(client.folder.path().join("shared/roles/desk/tasks")).unwrap();
+        client.write("shared/roles/desk/role.yml", DESK);
+        client.write("shared/roles/desk/tasks/main.yml", DESK_TASKS);
+        let head =
+            "seed: 1\nname: lab\ncollections:\n  shared: {path: ./shared}\n  far: {git: \"https://example.org/far.git\"}\n";
+        client.write("lab.seed.yaml", &format!("{head}roles: {{}}\n"));
+        let (uri, at) = client.open_at("lab.seed.yaml", &format!("{head}roles:\n{uses}"));
+        client.diagnostics(&uri, 1);
+        (client, uri, at)
+    };
+    let (mut client, uri, at) = with("  mine:\n    is: shared.$0\n");
+    let types = labels(&client.at("textDocument/completion", &uri, &at));
+    assert!(types.contains(&"shared.desk".into()), "{types:?}");
+    let (mut client, uri, at) = with("  mine:\n    is: shared.desk\n    wood: $0\n");
+    assert_eq!(labels(&client.at("textDocument/completion", &uri, &at)), ["oak", "pine"]);
+    let (mut client, uri, at) = with("  mine:\n    is: shared.de$0sk\n    home: ./m\n  other: {is: far.away}\n");
+    let found = client.at("textDocument/definition", &uri, &at);
+    assert!(found["uri"].as_str().unwrap().ends_with("shared/roles/desk/role.yml"), "{found}");
+    let hover = client.at("textDocument/hover", &uri, &at);
+    assert!(hover["contents"]["value"].as_str().unwrap().contains("A desk to work at."), "{hover}");
+    // What is not fetched is told once, with what fetches it, and fetched by nobody here.
+    let found = client.request("textDocument/diagnostic", json!({"textDocument": {"uri": uri}})).unwrap();
+    let items = found["items"].as_array().unwrap();
+    assert_eq!(items.len(), 1, "{found}");
+    assert_eq!(items[0]["code"], "collection-missing");
+    assert!(items[0]["message"].as_str().unwrap().contains("seed collection fetch"), "{found}");
+    // A role of the project that is read by itself knows the collections of the spec beside it.
+    std::fs::create_dir_all(client.folder.path().join("roles/own")).unwrap();
+    client.write("roles/own/role.yml", "about: Mine.\n");
+    let (uri, at) = client.open_at("roles/own/tasks/main.yml", "present:\n  part:\n    is: shared.$0\n");
+    client.diagnostics(&uri, 1);
+    assert!(labels(&client.at("textDocument/completion", &uri, &at)).contains(&"shared.desk".into()));
+}
+
+#[test]
 fn a_composite_role_leads_into_its_files() {
     let target = |uses: &str| {
         let (mut client, uri, at) = with_composite_role(uses);

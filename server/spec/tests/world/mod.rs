@@ -36,6 +36,10 @@ impl Loader for Memory {
         (!names.is_empty()).then_some(names)
     }
 
+    fn is_folder(&self, path: &Path) -> bool {
+        self.files.keys().any(|file| file.parent().is_some_and(|folder| folder.starts_with(path)))
+    }
+
     fn env(&self, name: &str) -> Option<String> {
         self.env.get(name).cloned()
     }

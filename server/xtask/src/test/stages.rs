@@ -18,6 +18,7 @@ const JUNIT: &str = "nextest/default/junit.xml";
 
 /// The programs that the tests start. Without them tests would be left out.
 pub fn tools(context: &Context) -> Result<Tally> {
+    tools::need(tools::FOR_BUILDS)?;
     match tools::need(tools::FOR_TESTS) {
         Ok(()) => Ok(Tally::passed()),
         Err(error) if context.strict => Err(error),
