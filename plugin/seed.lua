@@ -61,4 +61,30 @@ command("Apply", { nargs = "*", range = true, bang = true, desc = "Make the mach
 command("Info", { nargs = "*", range = true, desc = "Show what is there, and how it differs from the spec" })
 command("Repair", { nargs = "*", range = true, bang = true, desc = "Mend what has drifted from the spec" })
 command("Graph", { nargs = "?", desc = "Show what depends on what" })
+command("Fragment", { nargs = "*", range = true, bang = true, desc = "Keep snippets alike in many files" })
 command("Log", { nargs = 0, desc = "Show what was done when" })
+
+-- Files of any kind may embed fragments. Where a project has some, those with markers get the server; all others cost a few looks
+-- for the project's lock.
+local function has_lock(path)
+  local folder = path:match("^(.*)/[^/]*$")
+  while folder do
+    if vim.uv.fs_stat(folder .. "/.seed/fragments.lock") then
+      return true
+    end
+    folder = folder:match("^(.*)/[^/]*$")
+  end
+end
+
+vim.api.nvim_create_autocmd("BufReadPost", {
+  callback = function(event)
+    if has_lock(event.match) and vim.fn.search([[\Cseed:\%(begin\|end\)]], "nw") > 0 then
+      vim.schedule(function()
+        if vim.api.nvim_buf_is_loaded(event.buf) then
+          require("seed.fragment").attach(event.buf)
+        end
+      end)
+    end
+  end,
+  desc = "Attach Seed's server to files that embed fragments",
+})

@@ -136,7 +136,9 @@ local function run(name, call)
     return speaker:wait()
   end
   local speaker, buf = front(), vim.api.nvim_get_current_buf()
-  if name == "Graph" then
+  if name == "Fragment" then
+    require("seed.fragment").run(speaker, call)
+  elseif name == "Graph" then
     show_graph(speaker, call, buf)
   else
     show_text(speaker, "log", { buf = buf })
@@ -168,6 +170,10 @@ function M.complete(name, lead, line)
   local words = {}
   if name == "Graph" then
     words = FORMATS
+  elseif name == "Fragment" then
+    -- A range may stand before the command.
+    local behind = line:match("SeedFragment.*$") or line
+    words = require("seed.fragment").complete(vim.split(vim.trim(behind:sub(1, #behind - #lead)), "%s+"))
   elseif TAKES[name] then
     local given = vim.split(vim.trim(line:sub(1, #line - #lead)), "%s+")
     if TAKES[name].states and #given == 1 then

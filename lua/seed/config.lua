@@ -20,7 +20,7 @@ M.schema = {
     name = "attach",
     type = "boolean",
     default = true,
-    doc = "Whether the language server is attached to specs by itself.",
+    doc = "Whether the language server is attached by itself: to specs, and to files with markers of fragments.",
   },
   {
     name = "restarts",

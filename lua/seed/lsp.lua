@@ -68,7 +68,8 @@ end
 --- Starts a server again that has died, unless it does so all the time.
 ---@param code integer
 ---@param signal integer
-function M.on_exit(code, signal)
+---@param again? fun() starts it again; without it the one for specs
+function M.on_exit(code, signal, again)
   local SIGTERM = 15
   if vim.v.exiting ~= vim.NIL or (code == 0 and (signal == 0 or signal == SIGTERM)) then
     return
@@ -90,7 +91,7 @@ function M.on_exit(code, signal)
       vim.log.levels.WARN
     )
     -- Behind the clean-up of the dead one, and with a growing pause.
-    vim.defer_fn(function()
+    vim.defer_fn(again or function()
       vim.lsp.enable("seed")
     end, 50 * 4 ^ (#deaths - 1))
   end)

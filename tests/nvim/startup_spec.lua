@@ -54,7 +54,7 @@ return {
     "it can be mapped, and maps no key itself",
     function()
       local child = neovim.start(neovim.folder(), {})
-      for _, name in ipairs({ "plan", "apply", "info", "repair", "graph", "log" }) do
+      for _, name in ipairs({ "plan", "apply", "info", "repair", "graph", "log", "fragment" }) do
         neovim.has(child:lua("return vim.fn.maparg(..., 'n')", ("<Plug>(seed-%s)"):format(name)), ":Seed")
       end
       neovim.same(

@@ -244,5 +244,19 @@ fn edits_between(from: &str, to: &str) -> Vec<Replace> {
         starts.push(starts.last().copied().unwrap_or_default() + line.len());
     }
     let at = |line: usize| starts.get(line).copied().unwrap_or(from.len());
-    buffer::between(from, to).into_iter().map(|edit| Replace { range: at(edit.start)..at(edit.end), text: edit.text }).collect()
+    buffer::between(from, to)
+        .into_iter()
+        .map(|edit| Replace { range: at(edit.start)..at(edit.end), text: edit.text })
+        .map(|edit| if edit.range.start == from.len() { behind_last_line(from, edit) } else { edit })
+        .collect()
+}
+
+/// Lines behind the last one, put at its end: where a text ends with a line end, there is no line behind it in many an editor, and
+/// what is put there gets an empty line with it.
+fn behind_last_line(from: &str, edit: Replace) -> Replace {
+    let line_end = if from.ends_with("\r\n") { "\r\n" } else { "\n" };
+    match (from.strip_suffix(line_end), edit.text.strip_suffix(line_end)) {
+        (Some(bare), Some(text)) => Replace { range: bare.len()..bare.len(), text: format!("{line_end}{text}") },
+        _ => edit,
+    }
 }

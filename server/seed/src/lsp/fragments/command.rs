@@ -165,7 +165,7 @@ fn status(state: &State, argument: &Argument) -> std::result::Result<Json, Strin
     let answer = state.fragments.projects.ask(&path, |project, file| {
         let open = Open { project, file, text: &text };
         let mut found = items_of(state, &argument.uri, &open);
-        let mut answer = json!({ "version": version, "notes": [] });
+        let mut answer = json!({ "version": version, "notes": [], "fragments": known(project) });
         let meant = match (&argument.block, argument.lines) {
             (None, None) => None,
             _ => Some(argument.keys(&open)?),
@@ -180,6 +180,17 @@ fn status(state: &State, argument: &Argument) -> std::result::Result<Json, Strin
         Ok(answer)
     });
     answer.map_err(words)?
+}
+
+/// The fragments of a project, with the names of their parameters.
+fn known(project: &Project) -> Vec<Json> {
+    let one = |name: String| {
+        let found = project.library.get(&name).ok().flatten();
+        let parameters: Vec<&String> = found.iter().flat_map(|fragment| fragment.parameters.keys()).collect();
+        let about = found.as_ref().map(|fragment| fragment.about.as_str()).unwrap_or_default();
+        json!({ "name": name, "about": about, "parameters": parameters })
+    };
+    project.library.names().into_iter().map(one).collect()
 }
 
 fn items_of(state: &State, uri: &Uri, open: &Open<'_>) -> Vec<Item> {
