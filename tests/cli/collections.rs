@@ -431,7 +431,6 @@ fn mistakes_in_the_names_and_sources_are_told() {
     collection `rev` is of a git repository, and this is a folder
     collection `http://` does not tell who answers; use `https://` or `ssh://`
     collection a URL with a name or password in it would be shared with the lock; use ssh
-    collection it is not said where `g` comes from
     unknown-key `gut` is not a key of this mapping
     interpolation the source of a collection cannot use variables: roles are looked up before them
     unknown-reference there is no variable `x`

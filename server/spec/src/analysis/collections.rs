@@ -199,6 +199,10 @@ impl Place<'_> {
                     None => return Err(error(span, Code::Collection, format!("`{path}` does not begin as a path does"))),
                 }
             }
+            // Where a key is not known, that is what is told.
+            [None, None, _] if tree.pairs(value).iter().any(|(key, _)| tree.scalar(*key).is_none_or(|key| **key != *"rev")) => {
+                return Ok(None);
+            }
             [None, None, _] => {
                 let message = format!("it is not said where `{name}` comes from");
                 return Err(Box::new(
