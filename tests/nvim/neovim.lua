@@ -177,7 +177,10 @@ function M.clean_up()
     vim.fn.jobwait({ child.job }, 5000)
   end
   for _, folder in ipairs(folders) do
-    vim.fs.rm(folder, { recursive = true, force = true })
+    -- A server may be writing what was saved last.
+    M.wait("the folder to go", function()
+      return pcall(vim.fs.rm, folder, { recursive = true, force = true })
+    end)
   end
   folders, children = {}, {}
 end

@@ -171,6 +171,19 @@ fn one_block_is_updated_and_the_others_are_not() {
 }
 
 #[test]
+fn what_comes_behind_the_last_line_is_put_at_its_end() {
+    let world = World::new();
+    for (text, expected) in [("a\n", 1..1), ("a\r\n", 1..1), ("a", 1..1), ("", 0..0)] {
+        let embedding = Embedding { fragment: "plain".into(), ..Embedding::default() };
+        let change = changed(&world, text, Wish::Embed(embedding));
+        // A line without an end is replaced by one with it.
+        let ranges: Vec<_> = change.edits.iter().map(|edit| edit.range.clone()).collect();
+        assert!(ranges == [expected] || text == "a", "{text:?}: {ranges:?}");
+        assert!(change.text.ends_with("seed:end plain#1") || text != "a", "{}", change.text);
+    }
+}
+
+#[test]
 fn a_clash_holds_an_update_of_all_back_and_is_settled_either_way() {
     let world = World::new();
     let text = "# seed:begin plain#1\nother\n# seed:end plain#1\n# seed:begin plain#2\n# seed:end plain#2\n";
