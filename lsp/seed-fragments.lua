@@ -6,7 +6,10 @@ return {
   cmd = { require("seed.cli").binary() or "seed", "lsp" },
   init_options = { only = "fragments" },
   -- The server must see the text as an update left it, and not only what was typed into it since.
-  flags = { debounce_text_changes = 0 },
+  -- And Neovim waits at its end until what was written last is noted.
+  flags = { debounce_text_changes = 0, exit_timeout = 2000 },
   on_attach = fragment.on_attach,
-  on_exit = fragment.on_exit,
+  on_exit = function(code, signal)
+    fragment.on_exit(code, signal)
+  end,
 }

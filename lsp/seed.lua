@@ -7,5 +7,7 @@ return {
   filetypes = { "yaml.seed" },
   root_markers = { "seed.lock", ".git" },
   on_attach = server.on_attach,
-  on_exit = server.on_exit,
+  on_exit = function(code, signal)
+    server.on_exit(code, signal)
+  end,
 }

@@ -342,6 +342,26 @@ fn a_server_for_fragments_alone_offers_nothing_else() {
 }
 
 #[test]
+fn what_another_process_holds_up_is_noted_behind_it() {
+    let mut client = project();
+    let text = "# seed:begin plain#1\n# seed:end plain#1\n";
+    let uri = open(&mut client, "a", "text", text);
+    let answer = execute(&mut client, "update", json!({"uri": uri, "apply": false})).unwrap();
+    let rendered = edited(text, &answer["edit"], 1);
+    client.change_all(&uri, 2, &rendered);
+    std::fs::create_dir(client.path(".seed")).unwrap();
+    let held = std::fs::File::create(client.path(".seed/lock")).unwrap();
+    held.lock().unwrap();
+    save(&mut client, &uri, "a", &rendered);
+    // The text is taken up before the other process lets go.
+    client.request("seed/text", json!({"uri": uri})).unwrap();
+    assert_eq!(lock(&client), "");
+    drop(held);
+    execute(&mut client, "status", json!({"uri": uri})).unwrap();
+    assert!(lock(&client).contains("plain#1"));
+}
+
+#[test]
 fn what_was_saved_right_before_the_end_is_noted() {
     let mut client = project();
     let text = "# seed:begin plain#1\n# seed:end plain#1\n";

@@ -45,10 +45,9 @@ pub struct Fragments {
 impl Fragments {
     /// Waits until all that was saved is noted.
     pub fn settle(&self) {
-        let noting = std::mem::take(&mut *self.noting.lock().unwrap_or_else(PoisonError::into_inner));
-        for thread in noting {
-            // One that panicked has said so in the log.
-            let _ = thread.join();
+        // Several may wait at once, so that none takes the threads away to join them.
+        while self.is_noting() {
+            std::thread::sleep(std::time::Duration::from_millis(1));
         }
     }
 

@@ -8,11 +8,12 @@
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::sync::{Arc, PoisonError};
+use std::time::{Duration, Instant};
 
 use seed_fragment::store::hash;
 use seed_fragment::{Judgement, Key, Record, Take};
 use seed_ide::fragments::{Change, Open, noted};
-use seed_role::trouble::Result;
+use seed_role::trouble::{Kind, Result};
 use tower_lsp::ls_types::{MessageType, Uri};
 
 use super::Fragments;
@@ -21,6 +22,10 @@ use crate::lsp::state::State;
 
 /// The most edits of a text that are remembered; of older ones nothing is noted.
 const MOST: usize = 64;
+
+/// How long another process may change the project before it is given up, and how often it is tried.
+const PATIENCE: Duration = Duration::from_secs(5);
+const PAUSE: Duration = Duration::from_millis(10);
 
 /// An edit that the editor was given.
 pub struct Pending {
@@ -98,7 +103,8 @@ impl Fragments {
         Due { records: due.into_iter().flat_map(|one| one.records).collect(), taken }
     }
 
-    fn is_noting(&self) -> bool {
+    /// Whether something is being noted this moment.
+    pub(super) fn is_noting(&self) -> bool {
         self.noting.lock().unwrap_or_else(PoisonError::into_inner).iter().any(|one| !one.is_finished())
     }
 
@@ -169,5 +175,15 @@ fn write(state: &State, path: &Path, text: &str, records: Vec<Record>) -> Result
     // The newest of each block counts.
     let newest: BTreeMap<String, Record> = records.into_iter().map(|record| (record.instance.clone(), record)).collect();
     let judgement = Judgement { records: newest.into_values().collect(), ..Judgement::default() };
-    seed_fragment::record(&root, &file, &on_disk, &judgement)
+    let until = Instant::now() + PATIENCE;
+    loop {
+        let written = seed_fragment::record(&root, &file, &on_disk, &judgement);
+        // Another editor, or the command line, is at it this moment.
+        let is_busy = matches!(&written, Err(trouble) if trouble.kind == Kind::Busy);
+        let is_same = || std::fs::read(path).is_ok_and(|bytes| bytes == on_disk.as_bytes());
+        if !is_busy || Instant::now() > until || !is_same() {
+            return written;
+        }
+        std::thread::sleep(PAUSE);
+    }
 }
