@@ -4,6 +4,7 @@ mod btrfs;
 mod check;
 mod expand;
 mod files;
+mod fragments;
 mod language_server;
 mod neovim;
 mod repair;
@@ -29,6 +30,7 @@ const GROUPS: &[Group] = &[
     ("repair", repair::run),
     ("scale", scale::run),
     ("expand", expand::run),
+    ("fragments", fragments::run),
     ("check", check::run),
     ("lsp", language_server::run),
     ("nvim", neovim::run),

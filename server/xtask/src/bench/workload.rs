@@ -136,3 +136,41 @@ fn mixed_block(number: usize) -> String {
 "#
     )
 }
+
+/// How many blocks each file of the fragments' case holds, each of a fragment of its own.
+pub const FRAGMENTS: usize = 3;
+/// How many of its files lie in a folder.
+const FILES_IN_FOLDER: usize = 100;
+
+/// A file that embeds fragments.
+pub fn embedding_in(top: &Path, number: usize) -> PathBuf {
+    top.join(format!("d{:03}", number / FILES_IN_FOLDER)).join(format!("f{number:05}.conf"))
+}
+
+/// A fragment, in one of its versions.
+pub fn fragment(fragment: usize, version: usize) -> String {
+    format!(
+        "---\nparameters:\n  port: {{type: int}}\n---\nListen {{{{ port }}}}\nLimit 10\nVersion {version} of part {fragment}\n\
+         {{% for at in range(4) %}}\nBackend {{{{ at }}}} 10.0.{fragment}.{{{{ at }}}}\n{{% endfor %}}\nTimeout 30\n"
+    )
+}
+
+/// What such a file holds: lines of its own, and blocks. With a version they are as rendered, without they are empty.
+pub fn embedding(number: usize, version: Option<usize>) -> String {
+    let mut text = format!("# Settings of unit {number}\n");
+    for part in 0..FRAGMENTS {
+        let port = 2000 + number % 500;
+        let _ = writeln!(text, "[part{part}]\nname = unit {number}\n# seed:begin part{part}#{number} port={port}");
+        if let Some(version) = version {
+            text.push_str(&rendered(part, version, port));
+        }
+        let _ = writeln!(text, "# seed:end part{part}#{number}\nown = {part}");
+    }
+    text
+}
+
+/// What a fragment renders to.
+fn rendered(part: usize, version: usize, port: usize) -> String {
+    let backends: String = (0..4).map(|at| format!("Backend {at} 10.0.{part}.{at}\n")).collect();
+    format!("Listen {port}\nLimit 10\nVersion {version} of part {part}\n{backends}Timeout 30\n")
+}

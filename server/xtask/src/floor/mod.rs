@@ -3,6 +3,7 @@
 
 mod btrfs;
 mod files;
+mod fragments;
 
 use std::path::Path;
 
@@ -22,8 +23,10 @@ pub fn run(args: &[String]) -> Result {
         ["btrfs-create", folder] => btrfs::create(Path::new(folder)),
         ["btrfs-unchanged", folder] => btrfs::compare(Path::new(folder)),
         ["btrfs-absent", folder] => btrfs::remove(Path::new(folder)),
+        ["fragments-status", folder] => fragments::read(Path::new(folder)),
+        ["fragments-update", folder, count, version] => fragments::write(Path::new(folder), count.parse()?, version.parse()?),
         _ => Err(
-            "floor files-unchanged|files-create|files-create-syncfs DIR COUNT, or btrfs-create|btrfs-unchanged|btrfs-absent DIR"
+            "floor files-unchanged|files-create|files-create-syncfs DIR COUNT, btrfs-create|btrfs-unchanged|btrfs-absent|fragments-status DIR, or fragments-update DIR COUNT VERSION"
                 .into(),
         ),
     }
