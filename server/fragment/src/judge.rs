@@ -38,6 +38,8 @@ pub struct Wishes<'a> {
     pub only: Option<HashSet<Key>>,
     /// Copies, by the lines of their begin markers, that get these instances of their own.
     pub renew: HashMap<usize, String>,
+    /// Only to look: then [`Judgement::text`] stays empty, and nothing is told of what the lock is to say.
+    pub look: bool,
     /// The blocks that stand more than once.
     pub copies: Option<Copies<'a>>,
 }
@@ -127,6 +129,10 @@ enum Way {
 
 impl Judge<'_> {
     fn parts(&mut self, parts: &[Part], depth: usize) -> Vec<Part> {
+        if self.wishes.look {
+            tree::blocks(parts).for_each(|block| drop(self.block(block, depth)));
+            return Vec::new();
+        }
         parts
             .iter()
             .map(|part| match part {
@@ -151,7 +157,7 @@ impl Judge<'_> {
 
     /// The block as it is, but for the blocks in it.
     fn untouched(&mut self, block: &Block, depth: usize) -> Block {
-        Block { inside: self.parts(&block.inside, depth + 1), ..block.clone() }
+        block.around(self.parts(&block.inside, depth + 1))
     }
 
     fn wrong(&mut self, block: &Block, depth: usize, message: String, actions: &[Action]) -> Block {
@@ -298,7 +304,7 @@ impl Judge<'_> {
         let writer = Writer { block, mine: &mine, theirs, prefix: &prefix, line_end: line_end_of(block), depth };
         match way {
             Way::Keep => self.untouched(block, depth),
-            Way::Merge(chunks) | Way::Markers(chunks) => Block { inside: self.weave(&writer, &chunks), ..block.clone() },
+            Way::Merge(chunks) | Way::Markers(chunks) => block.around(self.weave(&writer, &chunks)),
         }
     }
 
@@ -333,6 +339,9 @@ impl Judge<'_> {
     }
 
     fn record(&mut self, block: &Block, fragment: &Fragment, their_lines: &[&str]) {
+        if self.wishes.look {
+            return;
+        }
         let base = text_of(their_lines);
         let entry = Entry {
             file: self.file.to_path_buf(),

@@ -107,7 +107,7 @@ impl Project {
         let scan = self.scan(paths)?;
         let copies = self.copies(&scan.texts);
         let mut report = Report { items: scan.wrong, ..Report::default() };
-        for (_, judgement) in self.judge_all(&scan.texts, &copies, |_| Wishes::default()) {
+        for (_, judgement) in self.judge_all(&scan.texts, &copies, |_| Wishes { look: true, ..Wishes::default() }) {
             report.items.extend(judgement.items);
         }
         if is_interrupted(&self.root) {
@@ -233,7 +233,14 @@ impl Project {
         let judge_one = move |text: &'t Text| {
             let why = |line: usize| copies.get(&(text.file.clone(), line)).map(|copy| copy.message.clone());
             let own = wishes(text);
-            let wishes = Wishes { copies: Some(&why), take: own.take, take_all: own.take_all, only: own.only, renew: own.renew };
+            let wishes = Wishes {
+                copies: Some(&why),
+                take: own.take,
+                take_all: own.take_all,
+                only: own.only,
+                renew: own.renew,
+                look: own.look,
+            };
             (text, judge_parsed(&text.file, &text.parsed, &project.library, &project.store, &wishes))
         };
         std::thread::scope(|scope| {

@@ -272,16 +272,19 @@ impl Writer {
         Ok(Some(folder))
     }
 
+    /// Writes the bases that are not there yet, all durable before any entry names one.
     fn write_bases(&self, changes: &[Change]) -> Result<()> {
-        let mut done = BTreeSet::new();
+        let mut missing = BTreeMap::new();
         for record in changes.iter().flat_map(|change| &change.records) {
-            let name = format!("{BASES}/{}", record.entry.base);
-            let is_there = || fs::read(self.root.join(&name)).is_ok_and(|text| hash(&text) == record.entry.base);
-            if done.insert(record.entry.base.clone()) && !is_there() {
-                self.write_own(&name, record.base.as_bytes())?;
-            }
+            missing.entry(record.entry.base.as_str()).or_insert(record.base.as_bytes());
         }
-        Ok(())
+        missing.retain(|base, _| !fs::read(self.root.join(BASES).join(base)).is_ok_and(|text| hash(&text) == *base));
+        let are_few = missing.len() <= FEW;
+        for (base, text) in &missing {
+            let name = format!("{BASES}/{base}");
+            if are_few { self.write_own(&name, text)? } else { self.place_own(&name, text, false)? }
+        }
+        if are_few { Ok(()) } else { sync_file_system(&self.root.join(BASES)) }
     }
 
     fn write_lock(&self, records: Vec<Record>, forget: &[String]) -> Result<()> {
@@ -313,14 +316,22 @@ impl Writer {
 
     /// Writes a file of Seed's own, durable.
     fn write_own(&self, name: &str, content: &[u8]) -> Result<()> {
+        self.place_own(name, content, true)?;
+        sync_folder(self.root.join(name).parent().unwrap_or(&self.root))
+    }
+
+    /// Writes a file of Seed's own beside its place and renames it.
+    fn place_own(&self, name: &str, content: &[u8], durable: bool) -> Result<()> {
         let path = self.root.join(name);
         let io = |error: std::io::Error| Trouble::from_io(format!("write {}", path.display()), &error);
         let temporary = temporary_of(&path);
         remove(&temporary)?;
         let mut file = OpenOptions::new().write(true).create_new(true).open(&temporary).map_err(io)?;
-        file.write_all(content).and_then(|()| file.sync_all()).map_err(io)?;
-        fs::rename(&temporary, &path).map_err(io)?;
-        sync_folder(path.parent().unwrap_or(&self.root))
+        file.write_all(content).map_err(io)?;
+        if durable {
+            file.sync_all().map_err(io)?;
+        }
+        fs::rename(&temporary, &path).map_err(io)
     }
 
     fn rename(&self, from: &str, to: &str) -> Result<()> {

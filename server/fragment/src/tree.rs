@@ -137,6 +137,13 @@ impl Block {
         out.push_str(&self.end);
     }
 
+    /// The same markers around something else.
+    #[must_use]
+    pub fn around(&self, inside: Vec<Part>) -> Block {
+        let (key, params, line) = (self.key.clone(), self.params.clone(), self.line);
+        Block { key, params, line, begin: self.begin.clone(), end: self.end.clone(), inside }
+    }
+
     /// The blocks right inside of it.
     pub fn children(&self) -> impl Iterator<Item = &Block> {
         blocks(&self.inside)

@@ -60,6 +60,8 @@ struct Project<'b> {
 impl<'b> Project<'b> {
     fn of(count: usize, bench: &'b Bench) -> Result<Project<'b>> {
         let here = folder()?;
+        // A project of its own, and not a part of the repository that the folder lies in.
+        fs::create_dir(here.path().join(".git"))?;
         fs::create_dir(here.path().join("fragments"))?;
         let mut project = Project { bench, here, version: 0 };
         write_files(&project.here.path().join("tree"), count, None)?;

@@ -204,9 +204,11 @@ fn add(args: &AddArgs) -> Result<Report> {
 }
 
 fn show(report: &Report, what: &What, global: &Global) -> Result<()> {
-    let mut out = anstream::stdout().lock();
+    // A line at a time would be a system call for each of many blocks.
+    let mut out = std::io::BufWriter::new(anstream::stdout().lock());
     if global.json {
         writeln!(out, "{}", json!({ "items": report.items, "written": report.written, "notes": report.notes }))?;
+        out.flush()?;
         return Ok(());
     }
     for note in &report.notes {
@@ -224,7 +226,8 @@ fn show(report: &Report, what: &What, global: &Global) -> Result<()> {
         let key = if item.fragment.is_empty() { String::new() } else { format!(" {}#{}", item.fragment, item.instance) };
         writeln!(out, "{place}{key}  {color}{}{color:#}  {}", word(item.state), item.message)?;
     }
-    write_hint(&mut out, report)
+    write_hint(&mut out, report)?;
+    Ok(out.flush()?)
 }
 
 /// What to do next.
