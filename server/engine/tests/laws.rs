@@ -13,7 +13,9 @@ const SPEC: &str = "/work/spec/lab.seed.yaml";
 /// A machine with the spec's folder, a template, a disk, and a program of the spec's own.
 fn world() -> SimHost {
     let world = SimHost::new();
-    for folder in ["/work", "/work/spec", "/srv", "/etc"] {
+    for folder in
+        ["/work", "/work/spec", "/work/spec/roles", "/work/spec/roles/desk", "/work/spec/roles/desk/tasks", "/srv", "/etc"]
+    {
         if world.metadata(Path::new(folder)).unwrap().is_none() {
             world.make_folder(Path::new(folder), 0o755).unwrap();
         }
@@ -21,6 +23,10 @@ fn world() -> SimHost {
     world.write_file(Path::new("/work/spec/greeting.j2"), b"Hello {{ who }}!\n", 0o644, None).unwrap();
     let fragment = b"---\nparameters: {port: {type: int, default: 22}}\n---\nPort {{ port }}\n";
     world.write_file(Path::new("/work/spec/base.conf"), fragment, 0o644, None).unwrap();
+    for (file, part) in [("role.yml", "role"), ("tasks/main.yml", "tasks"), ("README.md", "readme")] {
+        let text = format!("mine\n# seed:begin meta/{part}#desk ##\n# seed:end meta/{part}#desk ##\nmine\n");
+        world.write_file(&Path::new("/work/spec/roles/desk").join(file), text.as_bytes(), 0o644, None).unwrap();
+    }
     world.write_file(Path::new("/etc/motd"), b"what was there before\n", 0o600, None).unwrap();
     world.add_disk("sdb", 4 << 30);
     world.program("flag", |host, command| {
@@ -100,6 +106,7 @@ fn examples() -> Vec<(&'static str, String)> {
             "file.fragment",
             "motd: {is: file.fragment, path: /etc/motd, fragment: ./base.conf, with: {port: 2222}, before: what}\nother: {is: file.fragment, path: ./a/b/rc, fragment: ./base.conf}".into(),
         ),
+        ("meta.template", "skeleton: {is: meta.template, roles: ./roles}".into()),
         ("file.text", "motd: {is: file.text, path: /etc/motd, content: \"new\\n\", mode: \"0640\"}\nother: {is: file.text, path: ./a/b/c, content: x}".into()),
         ("file.template", "greeting: {is: file.template, path: ./greeting, from: ./greeting.j2, with: {who: you}}".into()),
         ("file.directory", "folder: {is: file.directory, path: ./x/y, mode: \"0700\"}\ninner: {is: file.directory, path: ./x/y/z}".into()),

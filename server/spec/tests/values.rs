@@ -43,8 +43,6 @@ fn the_example_of_the_guide_is_read() {
 vars:
   disk: 4 GiB
 keep: 2 d
-collections:
-  desk: {git: ./collections/desk.git, rev: v1.2.0}
 roles:
   image:
     is: storage.file_block_image

@@ -15,7 +15,6 @@ use seed_role::host::{FileKind, Host, Metadata, Owner};
 use seed_role::param::Size;
 use seed_role::trouble::{Result, Trouble};
 use serde::{Deserialize, Serialize};
-use serde_json::Value as Json;
 
 use super::template::Template;
 
@@ -127,7 +126,10 @@ impl World {
     fn finds_stray_base(&self, host: &dyn Host) -> Result<bool> {
         let named: BTreeSet<&str> = self.store.lock.values().map(|entry| entry.base.as_str()).collect();
         let rendered = self.files.iter().filter_map(|file| Some(kept::bases(file.rendered.as_deref()?, &file.role)));
-        for base in rendered.flatten().filter(|base| !named.contains(base.as_str())) {
+        // A part in a file that is there is rendered with the parameters that stand in it.
+        let renewed = self.goal().map(|goal| goal.lock).unwrap_or_default();
+        let renewed = renewed.into_values().map(|noted| noted.entry.base);
+        for base in rendered.flatten().chain(renewed).filter(|base| !named.contains(base.as_str())) {
             if host.metadata(&self.root.join(BASES).join(base))?.is_some() {
                 return Ok(true);
             }
@@ -207,7 +209,9 @@ impl World {
         if attrs.0.is_empty() && self.ours.is_empty() && !self.has_stray_base {
             return Ok(None);
         }
-        attrs.set(VERSION, version(&self.ours));
+        // What a stop left is a difference of its own where all else is as it was.
+        let stray = if self.has_stray_base { ", and a base that none names" } else { "" };
+        attrs.set(VERSION, version(&self.ours) + stray);
         let noted: BTreeMap<String, &Noted> = self.ours.iter().map(|(key, noted)| (key.to_string(), noted)).collect();
         attrs.set(
             NOTED,
@@ -394,10 +398,10 @@ fn field(file: &str, key: &Key) -> String {
     format!("{file} {}", key.fragment.rsplit('/').next().unwrap_or_default())
 }
 
-fn version(lock: &BTreeMap<Key, Noted>) -> Json {
+fn version(lock: &BTreeMap<Key, Noted>) -> String {
     let mut text = String::new();
     lock.iter().for_each(|(key, noted)| text.extend([&key.to_string(), " ", &noted.entry.base, "\n"]));
-    Json::String(hash(text.as_bytes())[..12].to_string())
+    hash(text.as_bytes())[..12].to_string()
 }
 
 /// The project that a folder lies in, as `seed fragment` finds it.

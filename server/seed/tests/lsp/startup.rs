@@ -45,7 +45,7 @@ fn the_matrix_names_tests_that_exist() {
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let matrix = std::fs::read_to_string(root.join("doc/features.md")).unwrap();
     let mut sources = String::new();
-    let mut folders = vec![root.join("server/seed/tests/lsp"), root.join("server/ide/src")];
+    let mut folders = ["server/seed/tests/lsp", "server/ide/src", "tests/cli"].map(|folder| root.join(folder)).to_vec();
     while let Some(folder) = folders.pop() {
         for entry in std::fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
