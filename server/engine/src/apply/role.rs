@@ -325,9 +325,11 @@ impl Apply<'_> {
                     break;
                 }
                 if let Some(there) = self.host.metadata(above)? {
+                    if !self.journal.has_made(above) {
+                        break;
+                    }
                     let around = above.parent().map(|parent| self.host.metadata(parent)).transpose()?.flatten();
-                    let is_mounted = around.is_some_and(|around| around.device != there.device);
-                    if is_mounted || !self.journal.has_made(above) {
+                    if around.is_some_and(|around| around.device != there.device) {
                         break;
                     }
                 }

@@ -352,15 +352,10 @@ impl<'a> Roles<'a> {
         for (number, used) in index.composites.iter().enumerate() {
             let frame = &index.frames[used.frame];
             let outer = frame.composite.and_then(|outer| places[outer]).map(|outer| &read.composites[outer]);
-            let node = self.node(used.entry);
-            let entry = self.entry(used.entry);
-            let mut reader = self.reader(Outputs::Of(index));
-            reader.frame = used.frame;
-            reader.each = used.each.as_ref();
-            reader.role = Some(entry.name.clone());
-            let mut made = super::instance::read_composite(&mut reader, used, number, node, entry);
-            let Reader { diagnostics, references, var_uses, .. } = reader;
-            self.keep(index, used.frame, diagnostics, references, var_uses);
+            let (node, entry) = (self.node(used.entry), self.entry(used.entry));
+            let mut made = self.read_entry(index, used.frame, used.each.as_ref(), entry, |reader| {
+                super::instance::read_composite(reader, used, number, node, entry)
+            });
             if let Some(outer) = outer {
                 made.needs.extend(outer.needs.iter().cloned());
                 made.disposable |= outer.disposable;
@@ -373,28 +368,19 @@ impl<'a> Roles<'a> {
             }
         }
         for instance in &index.left_out {
-            let (entry, node) = (self.entry(instance.entry), self.node(instance.entry));
-            let mut reader = self.reader(Outputs::Of(index));
-            reader.frame = instance.frame;
-            reader.each = instance.each.as_ref();
-            reader.role = Some(entry.name.clone());
-            reader.left_out = true;
-            super::instance::read(&mut reader, instance, node, entry);
-            let Reader { diagnostics, references, var_uses, .. } = reader;
-            self.keep(index, instance.frame, diagnostics, references, var_uses);
+            let (node, entry) = (self.node(instance.entry), self.entry(instance.entry));
+            self.read_entry(index, instance.frame, instance.each.as_ref(), entry, |reader| {
+                reader.left_out = true;
+                super::instance::read(reader, instance, node, entry);
+            });
         }
         read.roles.reserve(index.instances.len());
         for instance in &index.instances {
             let frame = &index.frames[instance.frame];
-            let entry = self.entry(instance.entry);
-            let node = self.node(instance.entry);
-            let mut reader = self.reader(Outputs::Of(index));
-            reader.frame = instance.frame;
-            reader.each = instance.each.as_ref();
-            reader.role = Some(entry.name.clone());
-            let mut role = super::instance::read(&mut reader, instance, node, entry);
-            let Reader { diagnostics, references, var_uses, .. } = reader;
-            self.keep(index, instance.frame, diagnostics, references, var_uses);
+            let (node, entry) = (self.node(instance.entry), self.entry(instance.entry));
+            let mut role = self.read_entry(index, instance.frame, instance.each.as_ref(), entry, |reader| {
+                super::instance::read(reader, instance, node, entry)
+            });
             if frame.is_symbolic() {
                 continue;
             }
@@ -408,6 +394,25 @@ impl<'a> Roles<'a> {
             if frame.instead { read.instead.push(role) } else { read.roles.push(role) }
         }
         read
+    }
+
+    /// Reads an entry where all roles are known, and keeps what was found on the way.
+    fn read_entry<T>(
+        &mut self,
+        index: &'a RoleIndex,
+        frame: usize,
+        each: Option<&'a Each>,
+        entry: &Entry,
+        read: impl FnOnce(&mut Reader<'_>) -> T,
+    ) -> T {
+        let mut reader = self.reader(Outputs::Of(index));
+        reader.frame = frame;
+        reader.each = each;
+        reader.role = Some(entry.name.clone());
+        let made = read(&mut reader);
+        let Reader { diagnostics, references, var_uses, .. } = reader;
+        self.keep(index, frame, diagnostics, references, var_uses);
+        made
     }
 
     fn keep(
