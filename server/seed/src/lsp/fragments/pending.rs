@@ -118,10 +118,10 @@ impl Fragments {
 
 /// Notes what a saved text holds, beside the handlers: to have it on the disk for sure takes a while.
 pub fn note(state: &Arc<State>, uri: &Uri) {
+    // What is being noted this moment may fail because of this very save. Asked first: what has failed by now is due again.
+    let is_busy = state.fragments.is_noting();
     let due = state.fragments.take_due(uri);
     let source = state.documents().get(uri).map(|document| document.source.clone());
-    // What is being noted this moment may fail because of this very save.
-    let is_busy = state.fragments.is_noting();
     let Some(source) = source.filter(|_| is_busy || !due.records.is_empty()) else { return };
     let (shared, uri, runtime) = (state.clone(), uri.clone(), tokio::runtime::Handle::current());
     let work = move || {
