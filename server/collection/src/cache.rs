@@ -98,8 +98,8 @@ impl Cache {
         let origin = Origin { url: source.url().to_owned(), commit: pin.commit.clone() };
         let stamp = self.stamp(&pin.hash).filter(|stamp| place.is_dir() && stamp.from.contains(&origin));
         let Some(stamp) = stamp else { return Err(self.not_there(pin, &origin)) };
-        let touched = content::outside(&place).is_ok_and(|outside| outside == stamp.outside);
-        if touched && !whole {
+        let is_untouched = content::outside(&place).is_ok_and(|outside| outside == stamp.outside);
+        if is_untouched && !whole {
             return Ok(place);
         }
         let changed = |found: String| Problem {
@@ -116,7 +116,7 @@ impl Cache {
             Ok(hash) => return Err(changed(format!("it should have the hash {}, and has {hash}", pin.hash))),
             Err(trouble) => return Err(changed(trouble.to_string())),
         }
-        if !touched {
+        if !is_untouched {
             // If it cannot be written, the files are read the next time, too.
             let _ = self.write_stamp(&pin.hash, stamp.from);
         }

@@ -9,7 +9,7 @@ use seed_role::host::Host;
 use seed_role::trouble::{Kind, Result};
 use seed_role::{Role, Trouble};
 use seed_spec::analysis::{Analysis, FoundCollection, Loader, MissingCollection, ROLE_FILE, Request, State};
-use seed_spec::{Catalog, Code};
+use seed_spec::{Catalog, Code, SPEC_ENDINGS};
 
 use crate::check::{analyse_with_graph, commands, runs_commands};
 use crate::journal::ledger::Owned;
@@ -87,7 +87,7 @@ pub fn lock_text(
 pub fn specs_in(folder: &Path) -> Vec<PathBuf> {
     let is_spec = |path: &PathBuf| {
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-        [".seed.yaml", ".seed.yml"].iter().any(|end| name.len() > end.len() && name.ends_with(end)) && path.is_file()
+        SPEC_ENDINGS.iter().any(|end| name.len() > end.len() && name.ends_with(end)) && path.is_file()
     };
     let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
     let mut specs: Vec<PathBuf> = entries.map(|entry| entry.path()).filter(is_spec).collect();

@@ -21,3 +21,6 @@ pub use diagnostic::{Code, Diagnostic, Severity};
 pub use shape::{Catalog, Shape, TypeInfo};
 pub use text::{FileId, Source, Span};
 pub use value::{Data, Value};
+
+/// How the file of a spec is called in the end.
+pub const SPEC_ENDINGS: [&str; 2] = [".seed.yaml", ".seed.yml"];

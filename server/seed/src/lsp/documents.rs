@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use seed_spec::{Analysis, Source};
+use seed_spec::{Analysis, SPEC_ENDINGS, Source};
 use tokio::sync::watch;
 use tower_lsp::ls_types::{TextDocumentContentChangeEvent, Uri};
 
@@ -128,7 +128,7 @@ impl Documents {
 /// Whether a text is a spec, by what the editor calls its language, or by its name where it calls it YAML.
 fn is_spec(path: &Path, language: &str) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let has_ending = name.ends_with(".seed.yaml") || name.ends_with(".seed.yml");
+    let has_ending = SPEC_ENDINGS.iter().any(|ending| name.ends_with(ending));
     language == SPEC || has_ending || (language == "yaml" && matches!(&*name, "role.yml" | "main.yml"))
 }
 

@@ -121,7 +121,7 @@ fn found_in(folder: &Path) -> Result<Vec<PathBuf>> {
             let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
             if is_folder && !name.starts_with('.') && name != "target" && name != "node_modules" {
                 open.push(entry.path());
-            } else if !is_folder && (name.ends_with(".seed.yaml") || name.ends_with(".seed.yml")) {
+            } else if !is_folder && seed_spec::SPEC_ENDINGS.iter().any(|ending| name.ends_with(ending)) {
                 found.push(entry.path());
             } else if !is_folder && name == ROLE_FILE && is_composite(&folder) {
                 // Its tasks are read with it.
