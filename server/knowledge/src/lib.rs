@@ -1,3 +1,11 @@
-//! What a project knows of itself: texts by their meaning.
+//! What a project knows of itself: its texts by name, words, meaning and what links to what.
 
 pub mod embedding;
+pub mod index;
+pub mod note;
+pub mod recall;
+pub mod section;
+pub mod segment;
+pub mod source;
+pub mod store;
+pub mod words;
