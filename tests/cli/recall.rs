@@ -128,7 +128,7 @@ fn a_note_is_written_and_found() {
     let done = sandbox.seed(&args).exits(0).json();
     assert_eq!(
         (done["path"].as_str().unwrap(), &done["line"]),
-        (sandbox.at("notes/why-a-loop-device.md").to_str().unwrap(), &Json::from(3))
+        (sandbox.at("notes/why-a-loop-device.md").to_str().unwrap(), &Json::from(4))
     );
     assert_eq!(
         sandbox.read("notes/why-a-loop-device.md"),
