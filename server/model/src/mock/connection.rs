@@ -21,7 +21,16 @@ pub(super) fn serve(stream: TcpStream, shared: &Shared) {
         lock(&shared.replies).pop_front()
     };
     shared.changed.notify_all();
-    let _ = play(&stream, reply.unwrap_or_else(Scripted::none_left), shared);
+    // Who gives up while something is still written is gone just as well.
+    if play(&stream, reply.unwrap_or_else(Scripted::none_left), shared).is_err() {
+        gone(shared);
+    }
+}
+
+/// Notes that the other side has closed.
+fn gone(shared: &Shared) {
+    *lock(&shared.closed) += 1;
+    shared.changed.notify_all();
 }
 
 fn read(stream: &TcpStream) -> Option<Heard> {
@@ -68,7 +77,10 @@ fn play(mut stream: &TcpStream, reply: Scripted, shared: &Shared) -> std::io::Re
             Step::Send(_) | Step::Silence => {}
             Step::Stall => return stall(stream, shared),
             // Without the last chunk, so that it is seen as cut off.
-            Step::Break => return stream.shutdown(Shutdown::Both),
+            Step::Break => {
+                let _ = stream.shutdown(Shutdown::Both);
+                return Ok(());
+            }
         }
     }
     if let Some(head) = head {
@@ -91,7 +103,6 @@ fn stall(mut stream: &TcpStream, shared: &Shared) -> std::io::Result<()> {
             Err(_) => break,
         }
     }
-    *lock(&shared.closed) += 1;
-    shared.changed.notify_all();
+    gone(shared);
     Ok(())
 }

@@ -46,7 +46,7 @@ impl Heard {
 struct Shared {
     replies: Mutex<std::collections::VecDeque<Scripted>>,
     heard: Mutex<Vec<Heard>>,
-    /// How many connections the other side has closed while they stalled.
+    /// How many connections the other side has closed before their end.
     closed: Mutex<usize>,
     changed: Condvar,
     stop: AtomicBool,
@@ -92,7 +92,7 @@ impl Mock {
         lock(&self.shared.heard).clone()
     }
 
-    /// Waits until the other side has closed a connection that stalled. False if it does not.
+    /// Waits until the other side has closed a connection before its end, such as one that stalls. False if it does not.
     pub fn was_closed(&self) -> bool {
         self.wait(|shared| *lock(&shared.closed) > 0)
     }
