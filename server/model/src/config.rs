@@ -24,7 +24,7 @@ use seed_role::trouble::{Kind, Result};
 use serde::Deserialize;
 use serde::de::{self, Deserializer};
 
-use crate::dialect::Dialect;
+use crate::dialect::{Dialect, Structured};
 use crate::endpoint::Endpoint;
 use crate::key::KeySource;
 use crate::mask::Masker;
@@ -74,6 +74,8 @@ pub(crate) struct Entry {
     pub max_tokens: Option<u32>,
     pub temperature: Option<f32>,
     pub prices: Option<Prices>,
+    #[serde(default)]
+    pub structured: Structured,
     /// A key may go to an endpoint elsewhere without TLS.
     #[serde(default)]
     pub plain_http: bool,

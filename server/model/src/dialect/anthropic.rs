@@ -67,11 +67,18 @@ fn usage(usage: &Json) -> Option<Signal> {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::dialect::Dialect;
+    use crate::dialect::{Dialect, Structured};
     use crate::message::Message;
 
     fn settings() -> Settings<'static> {
-        Settings { model: "m", max_tokens: 64, temperature: None, context: None, is_openai_itself: false }
+        Settings {
+            model: "m",
+            max_tokens: 64,
+            temperature: None,
+            context: None,
+            structured: Structured::default(),
+            is_openai_itself: false,
+        }
     }
 
     #[test]

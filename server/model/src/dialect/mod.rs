@@ -23,6 +23,19 @@ pub enum Dialect {
     Ollama,
 }
 
+/// How a server of OpenAI's interface is told the JSON schema of an answer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Structured {
+    /// As OpenAI has it, and llama.cpp's server, vLLM and LM Studio too.
+    #[default]
+    JsonSchema,
+    /// As llama-cpp-python has it: a JSON object with a schema beside.
+    JsonObject,
+    /// Not at all: what is asked for has to say it in words.
+    None,
+}
+
 /// How the events of an answer are told apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Framing {
@@ -43,6 +56,8 @@ pub(crate) struct Settings<'a> {
     pub temperature: Option<f32>,
     /// How much the model can hold, in tokens, where that is configured.
     pub context: Option<u32>,
+    /// How it is told a schema.
+    pub structured: Structured,
     /// Whether it is OpenAI itself that is asked, which has other names for some things.
     pub is_openai_itself: bool,
 }

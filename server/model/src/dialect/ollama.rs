@@ -38,15 +38,21 @@ pub(super) fn read(json: &Json) -> Vec<Signal> {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::dialect::Dialect;
+    use crate::dialect::{Dialect, Structured};
     use crate::message::Message;
 
     #[test]
     fn the_question() {
         let mut request = Request::new(vec![Message::user("Hi")]);
         request.json_schema = Some(json!({"type": "object"}));
-        let settings =
-            Settings { model: "llama3.2", max_tokens: 64, temperature: Some(0.0), context: Some(8192), is_openai_itself: false };
+        let settings = Settings {
+            model: "llama3.2",
+            max_tokens: 64,
+            temperature: Some(0.0),
+            context: Some(8192),
+            structured: Structured::default(),
+            is_openai_itself: false,
+        };
         let body = body(&request, &settings);
         assert_eq!(body["options"], json!({"num_predict": 64, "temperature": 0.0, "num_ctx": 8192}));
         assert_eq!(body["format"], json!({"type": "object"}));

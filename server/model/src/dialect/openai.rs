@@ -2,7 +2,7 @@
 
 use serde_json::{Value as Json, json};
 
-use super::{Settings, Signal, count, text};
+use super::{Settings, Signal, Structured, count, text};
 use crate::message::{Finish, Request, Usage};
 
 pub(super) fn body(request: &Request, settings: &Settings) -> Json {
@@ -21,7 +21,13 @@ pub(super) fn body(request: &Request, settings: &Settings) -> Json {
         body["temperature"] = json!(temperature);
     }
     if let Some(schema) = &request.json_schema {
-        body["response_format"] = json!({"type": "json_schema", "json_schema": {"name": "answer", "schema": schema}});
+        match settings.structured {
+            Structured::JsonSchema => {
+                body["response_format"] = json!({"type": "json_schema", "json_schema": {"name": "answer", "schema": schema}});
+            }
+            Structured::JsonObject => body["response_format"] = json!({"type": "json_object", "schema": schema}),
+            Structured::None => {}
+        }
     }
     body
 }
@@ -51,7 +57,14 @@ mod tests {
     use crate::message::Message;
 
     fn settings() -> Settings<'static> {
-        Settings { model: "m", max_tokens: 64, temperature: Some(0.5), context: None, is_openai_itself: false }
+        Settings {
+            model: "m",
+            max_tokens: 64,
+            temperature: Some(0.5),
+            context: None,
+            structured: Structured::default(),
+            is_openai_itself: false,
+        }
     }
 
     #[test]
@@ -62,6 +75,10 @@ mod tests {
         assert_eq!(body["messages"], json!([{"role": "system", "content": "Be short."}, {"role": "user", "content": "Hi"}]));
         assert_eq!(body["max_tokens"], 64);
         assert_eq!(body["response_format"]["json_schema"]["schema"], json!({"type": "object"}));
+        let object = super::body(&request, &Settings { structured: Structured::JsonObject, ..settings() });
+        assert_eq!(object["response_format"], json!({"type": "json_object", "schema": {"type": "object"}}));
+        let none = super::body(&request, &Settings { structured: Structured::None, ..settings() });
+        assert_eq!(none.get("response_format"), None);
         let at_openai = super::body(&request, &Settings { is_openai_itself: true, ..settings() });
         assert_eq!((at_openai["max_completion_tokens"].as_u64(), at_openai.get("max_tokens")), (Some(64), None));
     }

@@ -243,10 +243,9 @@ impl State {
             self.queue.push_back(Ok(Event::Usage(self.usage)));
         }
         if !self.begun && self.finish.is_none() {
-            return Step::Fail(
-                Trouble::new(self.provider.attempt(), "the answer is empty")
-                    .hint("does the endpoint speak what `provider` says, and is the model loaded?"),
-            );
+            return Step::Fail(Trouble::new(self.provider.attempt(), "the answer is empty").hint(
+                "does the endpoint speak what `provider` says, is the model loaded, and does it hold so long a question?",
+            ));
         }
         self.queue.push_back(Ok(Event::Done(self.finish.take().unwrap_or(Finish::Unsaid))));
         Step::On

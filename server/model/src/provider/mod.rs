@@ -15,7 +15,7 @@ use seed_role::Trouble;
 use seed_role::trouble::Result;
 
 use crate::config::{CONTEXT, Entry, MAX_TOKENS, MOST_RETRIES, Timeouts};
-use crate::dialect::{Dialect, Settings};
+use crate::dialect::{Dialect, Settings, Structured};
 use crate::endpoint::Endpoint;
 use crate::key::{Key, KeySource};
 use crate::mask::Masker;
@@ -40,6 +40,7 @@ pub struct Provider {
     max_tokens: u32,
     temperature: Option<f32>,
     prices: Option<Prices>,
+    structured: Structured,
     timeouts: Timeouts,
     retries: u32,
     client: reqwest::Client,
@@ -91,6 +92,7 @@ impl Provider {
             max_tokens: entry.max_tokens.unwrap_or(MAX_TOKENS),
             temperature: entry.temperature,
             prices: entry.prices.clone(),
+            structured: entry.structured,
             timeouts: entry.timeouts.clone(),
             retries: entry.retries.unwrap_or(MOST_RETRIES).min(MOST_RETRIES),
             pause: Arc::new(|time| Box::pin(tokio::time::sleep(time))),
@@ -201,6 +203,7 @@ impl Provider {
             max_tokens: request.max_tokens.unwrap_or(self.max_tokens),
             temperature: request.temperature.or(self.temperature),
             context: self.context,
+            structured: self.structured,
             is_openai_itself: self.endpoint.host() == "api.openai.com",
         }
     }

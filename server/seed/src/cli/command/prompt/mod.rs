@@ -57,7 +57,8 @@ use screen::Screen;
 ///         prices: {input: 3, output: 15}            # for a million tokens; without them no cost is told
 ///
 /// Also: `ca` (a PEM file) and `proxy` beside `models`; for a model `max_tokens`, `temperature`, `timeouts: {connect: 10 s, first: 300 s,
-/// idle: 60 s}`, `retries` (at most 2, only before the answer begins) and `plain_http: true` for a key without TLS.
+/// idle: 60 s}`, `retries` (at most 2, only before the answer begins), `plain_http: true` for a key without TLS, and `structured` (json_schema,
+/// json_object, none) for how a server of OpenAI's interface is told the form of an answer.
 ///
 /// Secrets are masked before anything is sent: keys, tokens, passwords and private keys by their form, and the values of `!secret`. Before
 /// anything of a project first leaves the machine, all of it is shown and you are asked, once for each provider and endpoint. An
