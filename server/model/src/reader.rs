@@ -166,4 +166,14 @@ mod tests {
         let refused = (0..20).find_map(|_| lines.push(&block).err());
         assert!(refused.unwrap().contains("16 MiB"));
     }
+
+    proptest::proptest! {
+        #[test]
+        fn any_bytes_are_the_same_however_they_are_cut(bytes in proptest::collection::vec(proptest::sample::select(b"\r\n: {}dataevent\xc3\xa9\xff".to_vec()), 0..80), cut in 0usize..80) {
+            let (one, two) = bytes.split_at(cut.min(bytes.len()));
+            let single: Vec<&[u8]> = bytes.chunks(1).collect();
+            proptest::prop_assert_eq!(events(&[one, two]), events(&[&bytes]));
+            proptest::prop_assert_eq!(events(&single), events(&[&bytes]));
+        }
+    }
 }

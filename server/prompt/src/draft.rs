@@ -179,4 +179,19 @@ mod tests {
         );
         assert!(!errors.contains(&path) && !errors.contains("not-for-the-model"), "{errors}");
     }
+
+    proptest::proptest! {
+        #[test]
+        fn any_answer_ends_in_a_check_or_in_none(pieces in proptest::collection::vec(proptest::sample::select(vec![
+            "seed: 1\n", "roles:\n", "```yaml\n", "```\n", "~~~\n", "  a:\n", "    is: storage.btrfs\n", "    devices: [a]\n", "é", "\u{0}", "{", "[", "!secret",
+            "&a *a\n", "${env.HOME}", "include: [.]\n", ": ", "- ", "name: x\n",
+        ]), 0..12)) {
+            let answer = pieces.concat();
+            if let Some(spec) = spec_in(&answer) {
+                let nowhere = Path::new("/nowhere/to/be/found");
+                let checked = check(&spec, &nowhere.join("draft.seed.yaml"), nowhere, &RealHost::new());
+                proptest::prop_assert_eq!(checked.errors.is_empty(), !checked.analysis.has_errors());
+            }
+        }
+    }
 }

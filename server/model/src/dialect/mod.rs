@@ -273,4 +273,61 @@ mod tests {
         let [Signal::Failed { message, .. }] = &read[..] else { panic!("{read:?}") };
         assert!(message.contains("<html>502"), "{message}");
     }
+
+    /// JSON that has the keys that are looked for, with anything behind them.
+    fn any_json() -> impl proptest::strategy::Strategy<Value = Json> {
+        use proptest::prelude::*;
+        let leaf = prop_oneof![
+            Just(Json::Null),
+            any::<bool>().prop_map(Json::from),
+            any::<i64>().prop_map(Json::from),
+            "[a-z_\u{e9}]{0,8}".prop_map(Json::from),
+            proptest::sample::select(vec![
+                "message_start",
+                "content_block_delta",
+                "message_delta",
+                "message_stop",
+                "error",
+                "stop"
+            ])
+            .prop_map(Json::from),
+        ];
+        let keys = vec![
+            "choices",
+            "delta",
+            "content",
+            "message",
+            "usage",
+            "prompt_tokens",
+            "finish_reason",
+            "error",
+            "code",
+            "type",
+            "done",
+            "text",
+            "stop_reason",
+            "input_tokens",
+            "eval_count",
+            "detail",
+        ];
+        leaf.prop_recursive(4, 40, 4, move |inner| {
+            prop_oneof![
+                proptest::collection::vec(inner.clone(), 0..3).prop_map(Json::from),
+                proptest::collection::vec((proptest::sample::select(keys.clone()), inner), 0..5)
+                    .prop_map(|pairs| Json::Object(pairs.into_iter().map(|(key, value)| (key.to_owned(), value)).collect())),
+            ]
+        })
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_event_is_read_or_told(json in any_json(), text in ".{0,40}") {
+            for dialect in [Dialect::OpenAi, Dialect::Anthropic, Dialect::Ollama] {
+                dialect.read(None, &json.to_string());
+                let said = dialect.read(Some("error"), &text);
+                let is_told = text.trim().is_empty() || !said.is_empty();
+                proptest::prop_assert!(is_told, "{}", text);
+            }
+        }
+    }
 }

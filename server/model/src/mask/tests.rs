@@ -165,3 +165,16 @@ fn lines_are_counted_over_secrets_of_several_lines() {
     let lines: Vec<usize> = Masker::default().mask(&text).1.iter().map(|found| found.line).collect();
     assert_eq!(lines, [2, 7]);
 }
+
+proptest::proptest! {
+    #[test]
+    fn any_text_is_masked_once_and_for_all(pieces in proptest::collection::vec(proptest::sample::select(vec![
+        "password", ": ", "=", "\"", "'", "hunter2", "\n", " ", "token", "Bearer ", "Authorization: ", "https://me:", "@h/", "-----BEGIN ", "PRIVATE KEY-----",
+        "-----END ", "{", "}", ",", "é", "--", "#", "<masked x>", "cookie: ", "secret", "eyJhbGciOi", ".", "|", ";",
+    ]), 0..14)) {
+        let text = pieces.concat();
+        let (once, _) = Masker::default().mask(&text);
+        let (twice, found) = Masker::default().mask(&once);
+        proptest::prop_assert_eq!(&once, &twice, "of {:?}, {:?}", text, found);
+    }
+}
