@@ -17,6 +17,7 @@ pub mod man;
 pub mod new;
 pub mod note;
 pub mod plan;
+pub mod prompt;
 pub mod recall;
 pub mod repair;
 pub mod schema;
