@@ -218,7 +218,6 @@ fn mistakes_are_told_before_anything_is_asked() {
         (&["--prompt", "review"], &["no spec is given", "--spec SPEC"]),
         (&["--prompt", "draft"], &["not said what the spec is for"]),
         (&["#role:pgae", "--spec", "name.seed.yaml"], &["no role `pgae`", "#role:page"]),
-        (&["#recall:pages"], &["the memory"]),
         (&["hello", "--set", "x=1"], &["no parameter `x`"]),
         (&["--prompt", "name", "--set", "count=many", "x"], &["a whole number"]),
         (&["#selection", "--selection", "name.seed.yaml", "--lines", "900:901"], &["has 14 lines"]),
@@ -232,6 +231,15 @@ fn mistakes_are_told_before_anything_is_asked() {
     assert!(mock.heard().is_empty());
     configure(&sandbox, "models:\n  it: {provider: openai, model: m, key: abcdef}\n");
     sandbox.seed(&["prompt", "hello"]).exits(1).says("a key does not stand in a file").says("line 2");
+}
+
+#[test]
+fn what_was_written_about_something_is_context() {
+    let (sandbox, mock) = with_model([Scripted::answer("x")], "");
+    sandbox.write("notes/drives.md", "# The bad cable\n\nThe left drive lost its cable in May.\n");
+    sandbox.seed(&["prompt", "what happened? #recall:cable"]).exits(0);
+    let asked = mock.heard()[0].text();
+    assert!(asked.contains("notes/drives.md:1") && asked.contains("lost its cable in May"), "{asked}");
 }
 
 #[test]

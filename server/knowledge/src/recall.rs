@@ -117,6 +117,15 @@ impl Index {
         places.iter().take(limit).filter_map(|(place, reasons)| self.hit(&segments, *place, reasons)).collect()
     }
 
+    /// What a hit says, up to so many bytes; its title where that cannot be read.
+    pub fn passage(&self, hit: &Hit, most: usize) -> String {
+        let text = std::fs::read_to_string(self.root().join(&hit.path)).unwrap_or_default();
+        let sections = crate::source::sections(self.root(), &hit.path, &text);
+        let section = sections.into_iter().find(|section| section.line == hit.line);
+        let text = section.map_or_else(|| hit.title.clone(), |section| section.text);
+        crate::section::front(&text, most).to_string()
+    }
+
     /// By words and meaning alone: the best of each segment together.
     fn best(&self, segments: &[Segment<'_>], asked: &Asked) -> Vec<(Place, f32)> {
         let total: usize = segments.iter().map(Segment::count).sum();

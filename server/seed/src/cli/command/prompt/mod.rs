@@ -8,6 +8,8 @@ use std::sync::Arc;
 
 use seed_engine::journal::state_folder;
 use seed_engine::project::{read_bytes, text_of};
+use seed_knowledge::index::Index;
+use seed_knowledge::recall::Hit;
 use seed_model::{Consent, Provider};
 use seed_prompt::library::Library;
 use seed_prompt::{Ask, Limits, Place, Prepared, Selection, World, prepare};
@@ -24,7 +26,7 @@ use screen::Screen;
 /// Ask a language model, with the context that you name, or have it write a spec from prose.
 ///
 /// Words in the text are context: #selection and #buffer (the lines and the file given by --selection), #role:NAME, #plan, #observation
-/// and #diagnostics (of the spec given by --spec), #recall:WORDS (from the memory, where there is one). `\#plan` is text. What the text
+/// and #diagnostics (of the spec given by --spec), #recall:WORDS (what `seed recall` finds). `\#plan` is text. What the text
 /// names takes the place of the prompt's own context.
 ///
 /// A prompt is a file: NAME.md in the project's prompts/, or in $XDG_CONFIG_HOME/seed/prompts/, or one that is shipped. It may begin with
@@ -137,8 +139,9 @@ fn attempt(args: &Args, screen: &mut Screen) -> Result {
     let host = RealHost::new();
     let state = state_folder();
     let files = Files::read(args)?;
-    let world = World { host: &host, state_folder: &state, spec: files.spec, selection: files.selection, recall: None };
     let project = seed_fragment::root_of(&files.folder).unwrap_or_else(|_| files.folder.clone());
+    let recall = |words: &str| Ok(recalled(&project, &state, words));
+    let world = World { host: &host, state_folder: &state, spec: files.spec, selection: files.selection, recall: Some(&recall) };
     let library = Library::new(&project, &seed_model::config::folder());
     if args.list {
         return list(&library, screen);
@@ -167,6 +170,21 @@ fn attempt(args: &Args, screen: &mut Screen) -> Result {
         screen.written(&output)?;
     }
     Ok(exit)
+}
+
+/// How many sections a question is answered with, and how much of each, in bytes.
+const SECTIONS: usize = 5;
+const SECTION: usize = 2000;
+
+/// What is known of some words in a project, as text for a model.
+fn recalled(project: &Path, state: &Path, words: &str) -> String {
+    let mut index = Index::open(project, state);
+    if let Err(trouble) = index.refresh() {
+        tracing::warn!(%trouble, "the index is not written");
+    }
+    let text = |hit: &Hit| format!("{}:{} {}\n{}\n", hit.path, hit.line, hit.title, index.passage(hit, SECTION).trim());
+    let found: Vec<String> = index.recall(words, SECTIONS).iter().map(text).collect();
+    if found.is_empty() { "Nothing is known of it.".into() } else { found.join("\n") }
 }
 
 /// The texts that the arguments name. Standard input is read once, whoever asks for it.
