@@ -62,6 +62,11 @@ command("Info", { nargs = "*", range = true, desc = "Show what is there, and how
 command("Repair", { nargs = "*", range = true, bang = true, desc = "Mend what has drifted from the spec" })
 command("Graph", { nargs = "?", desc = "Show what depends on what" })
 command("Fragment", { nargs = "*", range = true, bang = true, desc = "Keep snippets alike in many files" })
+command("Duck", { nargs = "*", range = true, desc = "Explain the spec, and see what was told and missed" })
+command("Prompt", { nargs = "*", range = true, bang = true, desc = "Ask a language model, or have it draft a spec" })
+command("Stop", { nargs = 0, desc = "Stop what a language model is asked" })
+command("Recall", { nargs = "*", desc = "Find what was written about something" })
+command("Note", { nargs = "*", desc = "Write a note about the role under the cursor" })
 command("Log", { nargs = 0, desc = "Show what was done when" })
 
 -- Files of any kind may embed fragments. Where a project has some, those with markers get the server; all others cost a few looks

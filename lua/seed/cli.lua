@@ -48,7 +48,9 @@ function M.binary()
 end
 
 --- The text of a buffer as it would be written.
-local function text_of(buf)
+---@param buf integer
+---@return string
+function M.text_of(buf)
   local text = table.concat(vim.api.nvim_buf_get_lines(buf, 0, -1, true), "\n")
   return vim.bo[buf].endofline and text .. "\n" or text
 end
@@ -67,7 +69,7 @@ local function spec(opts)
   if name == "" then
     name = vim.fs.joinpath(vim.fn.getcwd(), "unnamed.seed.yaml")
   end
-  return { "-", "--path", name }, text_of(buf)
+  return { "-", "--path", name }, M.text_of(buf)
 end
 
 local function check(opts)
@@ -183,16 +185,12 @@ function M.await(process, done, limit)
   return ended
 end
 
---- Runs a subcommand and waits for it.
----@param verb string
----@param opts seed.Options
+--- Runs a program and waits for it.
+---@param argv string[]
+---@param stdin? string
 ---@param limit? integer milliseconds
 ---@return seed.Result?, string? err
-function M.call(verb, opts, limit)
-  local argv, stdin = M.argv(verb, opts)
-  if not argv then
-    return nil, stdin
-  end
+local function wait_for(argv, stdin, limit)
   local result
   local process, err = M.spawn(argv, stdin, {
     exit = function(done)
@@ -207,9 +205,47 @@ function M.call(verb, opts, limit)
   end, limit)
   if not ended then
     process:kill("sigkill")
-    return nil, ("seed %s did not answer within %d s"):format(verb, limit / 1000)
+    return nil, ("seed %s did not answer within %d s"):format(argv[2], limit / 1000)
   end
   return result
+end
+
+--- Runs a subcommand on a spec and waits for it.
+---@param verb string
+---@param opts seed.Options
+---@param limit? integer milliseconds
+---@return seed.Result?, string? err
+function M.call(verb, opts, limit)
+  local argv, stdin = M.argv(verb, opts)
+  if not argv then
+    return nil, stdin
+  end
+  return wait_for(argv, stdin, limit)
+end
+
+--- Runs the program with these arguments and waits for it.
+---@param args string[]
+---@param stdin? string
+---@param limit? integer milliseconds
+---@return seed.Result?, string? err
+function M.run(args, stdin, limit)
+  local binary, err = M.binary()
+  if not binary then
+    return nil, err
+  end
+  return wait_for({ binary, unpack(args) }, stdin, limit or config.get().timeout)
+end
+
+--- Starts the program with these arguments, as `spawn` does.
+---@param args string[]
+---@param stdin? string
+---@return vim.SystemObj? process, string? err
+function M.start(args, stdin, hooks)
+  local binary, err = M.binary()
+  if not binary then
+    return nil, err
+  end
+  return M.spawn({ binary, unpack(args) }, stdin, hooks)
 end
 
 --- The mistakes in a spec as lines: `path:line:column: error: words`.
@@ -247,7 +283,16 @@ function M.words(verb, result)
 end
 
 --- What an answer of each subcommand that only looks must hold; anything else that it says is why it could not.
-local ANSWERS = { check = "diagnostics", plan = "actions", info = "roles", log = "runs", graph = "roles" }
+local ANSWERS = {
+  check = "diagnostics",
+  plan = "actions",
+  info = "roles",
+  log = "runs",
+  graph = "roles",
+  recall = "hits",
+  note = "path",
+  duck = "facts",
+}
 
 --- The answer of a subcommand that only looks, or in words why there is none.
 ---@param verb string

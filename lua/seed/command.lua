@@ -125,6 +125,28 @@ function M.start(name, opts)
   speaker:wait()
 end
 
+--- Commands that read their words themselves.
+local OWN = {
+  Fragment = function(...)
+    require("seed.fragment").run(...)
+  end,
+  Duck = function(...)
+    require("seed.duck").run(...)
+  end,
+  Prompt = function(...)
+    require("seed.prompt").run(...)
+  end,
+  Stop = function(...)
+    require("seed.prompt").run_stop(...)
+  end,
+  Recall = function(...)
+    require("seed.recall").run(...)
+  end,
+  Note = function(...)
+    require("seed.recall").note(...)
+  end,
+}
+
 local function run(name, call)
   if RUN[name] then
     local opts, err = options(name, call)
@@ -136,8 +158,8 @@ local function run(name, call)
     return speaker:wait()
   end
   local speaker, buf = front(), vim.api.nvim_get_current_buf()
-  if name == "Fragment" then
-    require("seed.fragment").run(speaker, call)
+  if OWN[name] then
+    OWN[name](speaker, call)
   elseif name == "Graph" then
     show_graph(speaker, call, buf)
   else
@@ -170,6 +192,10 @@ function M.complete(name, lead, line)
   local words = {}
   if name == "Graph" then
     words = FORMATS
+  elseif name == "Duck" then
+    words = { "history" }
+  elseif name == "Prompt" then
+    words = require("seed.prompt").complete(lead, line:sub(1, #line - #lead):match("^.*SeedPrompt!?%s*$") ~= nil)
   elseif name == "Fragment" then
     -- A range may stand before the command.
     local behind = line:match("SeedFragment.*$") or line

@@ -50,6 +50,20 @@ M.schema = {
       .. "shown as text.",
   },
   {
+    name = "picker",
+    type = "string",
+    choices = { "auto", "telescope", "fzf-lua", "snacks", "select" },
+    default = "auto",
+    doc = "What |:SeedRecall| lets choose with: a picker that is installed, or |vim.ui.select()|. `auto` takes the first that is there.",
+  },
+  {
+    name = "duck_model",
+    type = "boolean",
+    default = false,
+    doc = "Whether an explanation that is written (`:w`) in the window of |:SeedDuck| is also judged by the language model that "
+      .. "|:SeedPrompt| asks, where it may see the project.",
+  },
+  {
     name = "sudo",
     type = "string",
     default = "sudo",

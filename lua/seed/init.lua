@@ -81,4 +81,31 @@ function M.repair(opts)
   return change("repair", opts)
 end
 
+--- What was written about something: `{ hits = …, root = … }`, the best first.
+---@param query string
+---@param opts? { buf?: integer, limit?: integer }
+function M.recall(query, opts)
+  return require("seed.recall").find(query, opts)
+end
+
+--- Writes a note about a role: `{ path = …, line = … }`.
+---@param text string
+---@param opts? { buf?: integer, role?: string }
+function M.note(text, opts)
+  return require("seed.recall").write_note(text, opts)
+end
+
+--- What an explanation of a spec tells, misses and gets wrong, as `seed duck --json` says it; it is kept in the history.
+---@param explanation string
+---@param opts? { path?: string } the spec; without it the buffer's
+function M.duck(explanation, opts)
+  return require("seed.duck").explain(explanation, opts and opts.path or vim.api.nvim_buf_get_name(0))
+end
+
+--- What a language model answers: `{ text = …, draft? = …, events = … }`; `yes` must be set before anything leaves the machine.
+---@param opts seed.PromptOptions
+function M.prompt(opts)
+  return require("seed.prompt").ask(opts)
+end
+
 return M

@@ -22,6 +22,12 @@ local function add_commands()
       require("seed.command").start(name, { buf = buf, state = given.state, only = given.roles })
     end
   end
+  -- The lens of notes: what belongs to a role.
+  vim.lsp.commands["seed.recall"] = function(command, context)
+    local given = command.arguments and command.arguments[1] or {}
+    local buf = given.uri and vim.uri_to_bufnr(given.uri) or context.bufnr
+    require("seed.recall").pick(given.query, buf)
+  end
 end
 
 local attached = false

@@ -47,7 +47,7 @@ pub fn run(args: &Args, global: &Global) -> Result {
     let hits = index.recall(&args.query.join(" "), args.limit);
     let mut out = anstream::stdout().lock();
     if global.json {
-        writeln!(out, "{}", json!({ "hits": hits }))?;
+        writeln!(out, "{}", json!({ "hits": hits, "root": root }))?;
         return Ok(Exit::Ok);
     }
     if hits.is_empty() {
