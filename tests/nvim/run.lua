@@ -4,7 +4,7 @@ local here = vim.fs.dirname(vim.fs.abspath(debug.getinfo(1, "S").source:sub(2)))
 package.path = here .. "/?.lua;" .. package.path
 vim.opt.runtimepath:prepend(vim.fs.dirname(vim.fs.dirname(here)))
 
-local neovim = require("neovim")
+local model, neovim = require("model"), require("neovim")
 local wanted, failed, count = { unpack(arg) }, 0, 0
 
 if vim.fn.executable(neovim.seed) == 0 then
@@ -24,6 +24,7 @@ do
       count = count + 1
       local ok, err = xpcall(case[2], debug.traceback)
       neovim.clean_up()
+      model.clean_up()
       failed = failed + (ok and 0 or 1)
       print(("%s %d - %s: %s"):format(ok and "ok" or "not ok", count, spec, case[1]))
       if not ok then
