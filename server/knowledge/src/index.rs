@@ -22,6 +22,21 @@ pub const COMMITS: &str = "commits:";
 /// In front of the path of a history of explanations.
 pub const EXPLANATIONS: &str = "explanations:";
 
+/// The folder of the project that a file or folder is in: that of its fragments (see [`seed_fragment::root_of`]), or where there is
+/// none, the nearest folder above with a spec in it, or else its own.
+///
+/// # Errors
+///
+/// When it is not there.
+pub fn project_of(path: &Path) -> Result<PathBuf> {
+    let root = seed_fragment::root_of(path)?;
+    let has_mark = [".git", ".seed", "fragments"].iter().any(|mark| root.join(mark).exists());
+    // Not up to where every home and every mount begins.
+    let mut above = root.ancestors().filter(|_| !has_mark).take(4);
+    let with_spec = above.find(|folder| !seed_engine::project::specs_in(folder).is_empty()).map(Path::to_path_buf);
+    Ok(with_spec.unwrap_or(root))
+}
+
 /// What a project knows.
 #[derive(Debug)]
 pub struct Index {

@@ -8,6 +8,7 @@ use tower_lsp::ls_types::*;
 use super::encoding::Encoding;
 use super::fragments;
 use super::jobs::Command;
+use super::notes;
 
 /// What was agreed upon.
 #[derive(Debug, Default)]
@@ -122,6 +123,8 @@ pub fn offered(session: &Session) -> ServerCapabilities {
         completion_provider: all.completion_provider,
         hover_provider: all.hover_provider,
         definition_provider: all.definition_provider,
+        references_provider: all.references_provider,
+        rename_provider: all.rename_provider,
         code_action_provider: all.code_action_provider,
         diagnostic_provider: all.diagnostic_provider,
         execute_command_provider: all.execute_command_provider,
@@ -132,7 +135,8 @@ pub fn offered(session: &Session) -> ServerCapabilities {
 /// The commands that can be executed.
 fn commands(session: &Session) -> Vec<String> {
     let jobs = Command::ALL.iter().filter(|_| !session.only_fragments).map(|command| command.name());
-    jobs.chain(fragments::Command::ALL.iter().map(|command| command.name())).map(String::from).collect()
+    let fragments = fragments::Command::ALL.iter().map(|command| command.name());
+    jobs.chain(fragments).chain([notes::RECALL]).map(String::from).collect()
 }
 
 fn all(session: &Session) -> ServerCapabilities {

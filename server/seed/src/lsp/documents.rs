@@ -42,6 +42,8 @@ pub struct Document {
     pub path: PathBuf,
     /// Whether it is a spec, or a file of a composite role; anything else is only looked at for fragments.
     pub is_spec: bool,
+    /// Whether it is Markdown, whose links are followed.
+    pub is_page: bool,
     /// The editor's number for this state of it.
     pub version: i32,
     /// The text.
@@ -72,13 +74,14 @@ impl Documents {
     pub fn open(&mut self, uri: Uri, language: &str, version: i32, text: String) {
         let path = path_of(&uri);
         let is_spec = is_spec(&path, language);
+        let is_page = language == "markdown" && uri.scheme().as_str() == "file";
         let source = Arc::new(Source::new(&path, text));
         let (state, analysed) = match self.open.remove(&uri) {
             // Opened twice: those who wait for it go on waiting.
             Some(known) => (known.state + 1, known.analysed),
             None => (1, watch::Sender::new(None)),
         };
-        self.open.insert(uri, Document { path, is_spec, version, state, source, edited: None, analysed });
+        self.open.insert(uri, Document { path, is_spec, is_page, version, state, source, edited: None, analysed });
     }
 
     /// Puts changes into a text, in order. False if it is not open.

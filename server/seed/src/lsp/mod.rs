@@ -20,6 +20,7 @@ mod files;
 mod fragments;
 mod jobs;
 mod memory;
+mod notes;
 mod notifications;
 mod requests;
 mod router;

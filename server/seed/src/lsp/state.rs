@@ -13,6 +13,7 @@ use super::capabilities::Session;
 use super::documents::{Documents, path_of};
 use super::fragments::Fragments;
 use super::jobs::Jobs;
+use super::notes::Notes;
 
 /// What all handlers share.
 pub struct State {
@@ -26,6 +27,8 @@ pub struct State {
     pub jobs: Jobs,
     /// What is known of fragments.
     pub fragments: Fragments,
+    /// What is known of notes.
+    pub notes: Notes,
     documents: Mutex<Documents>,
     session: OnceLock<Session>,
     shut_down: AtomicBool,
@@ -40,6 +43,7 @@ impl State {
             queue: Queue::default(),
             jobs: Jobs::default(),
             fragments: Fragments::default(),
+            notes: Notes::default(),
             documents: Mutex::default(),
             session: OnceLock::new(),
             shut_down: AtomicBool::new(false),

@@ -9,6 +9,7 @@ mod features;
 mod fragments;
 mod jobs;
 mod memory;
+mod notes;
 #[cfg(feature = "nvim")]
 mod nvim;
 mod robustness;

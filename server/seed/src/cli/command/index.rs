@@ -5,8 +5,7 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use seed_engine::journal;
-use seed_fragment::root_of;
-use seed_knowledge::index::Index;
+use seed_knowledge::index::{Index, project_of};
 
 use crate::cli::exit::{Exit, Result};
 use crate::cli::options::Global;
@@ -28,7 +27,7 @@ pub struct Args {
 /// Runs it.
 pub fn run(args: &Args, global: &Global) -> Result {
     let start = Instant::now();
-    let root = root_of(args.folder.as_deref().unwrap_or(&PathBuf::from(".")))?;
+    let root = project_of(args.folder.as_deref().unwrap_or(&PathBuf::from(".")))?;
     let mut index = Index::open(&root, &journal::state_folder());
     if args.anew {
         index.forget();

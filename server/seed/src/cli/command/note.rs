@@ -3,7 +3,7 @@
 use std::io::{Read, Write};
 use std::path::PathBuf;
 
-use seed_fragment::root_of;
+use seed_knowledge::index::project_of;
 use seed_knowledge::note::{self, About};
 use seed_role::Trouble;
 use serde_json::json;
@@ -40,7 +40,7 @@ pub fn run(args: &Args, global: &Global) -> Result {
         let read = std::io::stdin().lock().read_to_string(&mut text);
         read.map_err(|error| Trouble::from_io("read the note from standard input", &error))?;
     }
-    let root = root_of(args.spec.as_deref().unwrap_or(&PathBuf::from(".")))?;
+    let root = project_of(args.spec.as_deref().unwrap_or(&PathBuf::from(".")))?;
     let spec = args.spec.as_ref().map(|spec| {
         let spec = std::fs::canonicalize(spec).unwrap_or_else(|_| absolute(spec));
         spec.strip_prefix(&root).map(PathBuf::from).unwrap_or(spec)

@@ -4,8 +4,7 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use seed_engine::journal;
-use seed_fragment::root_of;
-use seed_knowledge::index::Index;
+use seed_knowledge::index::{Index, project_of};
 use serde_json::json;
 
 use crate::cli::exit::{Exit, Result};
@@ -18,8 +17,8 @@ use crate::cli::style;
 /// explanations that were given to the duck are looked through. The question may use other words than the text. Each
 /// hit says why it is one. What changed since the last time is read first; nothing leaves this machine.
 ///
-/// The project is the nearest folder above with `.seed/fragments.lock`, or with `.git`, or with `fragments/`; else this folder. What
-/// git ignores, and what looks like a secret, is not read.
+/// The project is the nearest folder above with `.seed/fragments.lock`, or with `.git`, or with `fragments/`, or with a spec; else this
+/// folder. What git ignores, and what looks like a secret, is not read.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  seed recall pool\n  seed recall how do I take the volume to another machine\n  seed recall --limit 3 --json snapshots"
@@ -38,7 +37,7 @@ pub struct Args {
 
 /// Runs it.
 pub fn run(args: &Args, global: &Global) -> Result {
-    let root = root_of(args.within.as_deref().unwrap_or(&PathBuf::from(".")))?;
+    let root = project_of(args.within.as_deref().unwrap_or(&PathBuf::from(".")))?;
     let mut index = Index::open(&root, &journal::state_folder());
     if let Err(trouble) = index.refresh() {
         // What was read is found all the same; the next time it is read again.

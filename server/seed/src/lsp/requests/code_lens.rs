@@ -2,22 +2,47 @@
 
 use std::sync::Arc;
 
+use seed_spec::analysis::Entry;
+use serde_json::json;
 use tower_lsp::jsonrpc::Result;
-use tower_lsp::ls_types::{CodeLens, CodeLensParams};
+use tower_lsp::ls_types::{CodeLens, CodeLensParams, Command as LspCommand};
 
+use crate::lsp::ask::Ask;
+use crate::lsp::documents::path_of;
+use crate::lsp::notes::RECALL;
 use crate::lsp::state::State;
 use crate::lsp::to_lsp::command;
 
-/// What can be done with the spec and each of its roles.
+/// What can be done with the spec and each of its roles, and the notes that link to them.
 pub async fn handle(state: &Arc<State>, params: CodeLensParams) -> Result<Option<Vec<CodeLens>>> {
-    let found = state.ask(&params.text_document.uri, |ask| {
+    let shared = state.clone();
+    let found = state.ask(&params.text_document.uri, move |ask| {
         let lenses = seed_ide::lenses::lenses(&ask.snapshot).into_iter();
         let lens = |lens: seed_ide::lenses::Lens| CodeLens {
             range: ask.range(lens.span),
             command: Some(command(ask, lens.title, &lens.job)),
             data: None,
         };
-        lenses.map(lens).collect()
+        lenses.map(lens).chain(of_notes(&shared, ask)).collect()
     });
     found.await.map(Some)
+}
+
+/// How many notes link to each role; what they are is found by the command.
+fn of_notes(state: &State, ask: &Ask) -> Vec<CodeLens> {
+    let Some(spec) = ask.snapshot.spec().filter(|_| ask.snapshot.is_current() && ask.uri.scheme().as_str() == "file") else {
+        return Vec::new();
+    };
+    let roles: Vec<String> = spec.entries.iter().map(|entry| entry.name.to_string()).collect();
+    let counts = state.notes.counts(&path_of(&ask.uri), &roles);
+    let lens = |(entry, count): (&Entry, usize)| CodeLens {
+        range: ask.range(entry.name_span),
+        command: Some(LspCommand {
+            title: format!("{count} note{}", if count == 1 { "" } else { "s" }),
+            command: RECALL.into(),
+            arguments: Some(vec![json!({ "query": &*entry.name, "uri": ask.uri })]),
+        }),
+        data: None,
+    };
+    spec.entries.iter().zip(counts).filter(|(_, count)| *count > 0).map(lens).collect()
 }

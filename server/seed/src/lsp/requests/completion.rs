@@ -27,6 +27,9 @@ pub async fn handle(state: &Arc<State>, params: CompletionParams) -> Result<Opti
     if let Some(found) = of_marker.await? {
         return Ok(Some(CompletionResponse::List(found)));
     }
+    if let Some(found) = state.complete_link(&at.text_document.uri, at.position).await? {
+        return Ok(Some(CompletionResponse::List(found)));
+    }
     let found = state.ask_at_once(&at.text_document.uri, move |ask| {
         let offset = ask.offset(at.position);
         let mut found = completions(&ask.snapshot, offset);

@@ -20,6 +20,9 @@ pub async fn handle(state: &Arc<State>, params: GotoDefinitionParams) -> Result<
     if let Some(found) = of_marker.await? {
         return Ok(Some(found));
     }
+    if let Some(found) = state.link_target(&at.text_document.uri, at.position).await? {
+        return Ok(Some(GotoDefinitionResponse::Array(found)));
+    }
     let found = state.ask(&at.text_document.uri, move |ask| {
         let (from, to) = match definition(&ask.snapshot, ask.offset(at.position))? {
             Definition::Name { from, to } => (from, ask.location(to)?),
