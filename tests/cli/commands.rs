@@ -416,3 +416,17 @@ fn colour_comes_only_when_it_is_asked_for() {
     sandbox.seed(&["plan", "--color", "always", spec]).exits(2).says("\u{1b}[");
     sandbox.seed(&["plan", "--color", "never", spec]).exits(2).never_says("\u{1b}[");
 }
+
+#[test]
+fn a_mistake_is_told_once_and_not_again_where_its_role_is_named() {
+    let loops = "loop:\n  is: storage.loopback_devic\n  backing: ./a.img\n";
+    let sandbox = Sandbox::new();
+    sandbox.write("roles/vol/role.yml", "about: A volume.\nparameters:\n  disks: {type: list of block}\n");
+    sandbox.write("roles/vol/tasks/main.yml", "present:\n  pool: {is: storage.btrfs, devices: \"${disks}\", mount: ./lab}\n");
+    for uses in ["is: storage.btrfs\n  mount: ./lab\n  data: raid1\n  devices: [loop]\n", "is: vol\n  disks: [loop]\n"] {
+        sandbox.write_spec(&format!("{loops}pool:\n  {uses}"));
+        let answer = sandbox.seed(&["check", "--json", "name.seed.yaml"]).exits(1).json();
+        let codes: Vec<_> = answer["diagnostics"].as_array().unwrap().iter().map(|one| &one["code"]).collect();
+        assert_eq!(codes, ["unknown-role-type"], "{answer:#}");
+    }
+}

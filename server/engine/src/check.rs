@@ -34,7 +34,7 @@ pub fn analyse_with_graph(request: &Request<'_>, loader: &dyn Loader, host: Opti
     let mut tools = host.map(|host| Tools { host, known: HashMap::new() });
     for node in graph.nodes.iter().filter(|node| !node.aside) {
         if let (Some(role), Some(instance)) = (&node.role, checker.instance(node)) {
-            findings.extend(role.check().into_iter().map(|finding| diagnostic(instance, finding)));
+            findings.extend(own_findings(&**role, instance));
             if let Some(tools) = &mut tools {
                 tools.missing(&**role, instance, &mut findings);
             }
@@ -45,7 +45,7 @@ pub fn analyse_with_graph(request: &Request<'_>, loader: &dyn Loader, host: Opti
         let graph = Graph::new(expand(&analysis, &REGISTRY, host, asked));
         let written = graph.nodes.iter().filter(|node| node.instance.is_some_and(|number| number >= analysis.roles.len()));
         for (role, instance) in written.filter_map(|node| Some((node.role.as_ref()?, analysis.role(node.instance?)?))) {
-            findings.extend(role.check().into_iter().map(|finding| diagnostic(instance, finding)));
+            findings.extend(own_findings(&**role, instance));
         }
     }
     note_uses(&analysis, &mut findings);
@@ -226,6 +226,14 @@ impl Tools<'_> {
             }
         }
     }
+}
+
+/// What a role finds wrong with its parameters; nothing where one of them could not be read whole, which was told.
+fn own_findings(role: &dyn Role, instance: &RoleInstance) -> Vec<Diagnostic> {
+    if instance.incomplete {
+        return Vec::new();
+    }
+    role.check().into_iter().map(|finding| diagnostic(instance, finding)).collect()
 }
 
 fn diagnostic(instance: &RoleInstance, finding: Finding) -> Diagnostic {

@@ -243,6 +243,7 @@ pub(super) fn read(reader: &mut Reader<'_>, instance: &Instance, node: &RoleNode
     let state = own_state(reader, node, file);
     let Common { disposable, why, needs } = common(reader, node, file);
     let at = reader.at(file, node.value);
+    reader.incomplete = false;
     let (types, params) = match &instance.types[..] {
         [info] => (vec![info.clone()], parameters(reader, node, at, info, entry)),
         several => fitting(reader, node, at, several, entry),
@@ -258,6 +259,7 @@ pub(super) fn read(reader: &mut Reader<'_>, instance: &Instance, node: &RoleNode
         needs,
         disposable,
         params,
+        incomplete: reader.incomplete,
         part_of: None,
         phases: Phases::ALL,
         literal: false,

@@ -220,6 +220,8 @@ pub struct RoleInstance {
     /// Its own parameters (not `is`, `why` and the like, nor `kind`), checked and read:
     /// what is missing has no key; what could not be read is left out, with a diagnostic.
     pub params: Vec<(Arc<str>, Value)>,
+    /// Whether a list or mapping among them lacks an item that could not be read. What the parameters mean together cannot be told then.
+    pub incomplete: bool,
     /// The composite role that it is a part of: an index into [`Analysis::composites`].
     pub part_of: Option<usize>,
     /// For which of the states that can be asked for it takes part.

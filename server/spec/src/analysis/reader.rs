@@ -148,6 +148,8 @@ pub(super) struct Reader<'a> {
     pub left_out: bool,
     /// Set when a value was left out because the parameter that it is has none.
     pub omitted: bool,
+    /// Set when an item of a list or mapping could not be read, so that what was read is not all that is written.
+    pub incomplete: bool,
 }
 
 impl<'a> Reader<'a> {
@@ -170,6 +172,7 @@ impl<'a> Reader<'a> {
             lenient: false,
             left_out: false,
             omitted: false,
+            incomplete: false,
         }
     }
 

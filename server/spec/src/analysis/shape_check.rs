@@ -217,12 +217,9 @@ impl Reader<'_> {
         let node = world.tree(at.file).node(at.node);
         let span = self.span(at);
         match (&node.kind, shape) {
-            (NodeKind::List(items), Shape::List(inner)) => {
-                let items = items.iter().filter_map(|item| self.read(Self::below(at, *item), inner)).collect();
-                Some(Value { data: Data::List(items), span })
-            }
-            (NodeKind::List(items), Shape::Any) => {
-                let items = items.iter().filter_map(|item| self.read(Self::below(at, *item), &Shape::Any)).collect();
+            (NodeKind::List(items), Shape::List(_) | Shape::Any) => {
+                let inner = if let Shape::List(inner) = shape { inner } else { shape };
+                let items = items.iter().filter_map(|item| self.item(Self::below(at, *item), inner)).collect();
                 Some(Value { data: Data::List(items), span })
             }
             (NodeKind::Map(_), Shape::Any) => self.map(at, &Shape::Any),
@@ -237,13 +234,20 @@ impl Reader<'_> {
         }
     }
 
+    /// Reads an item of a list or mapping.
+    fn item(&mut self, at: At, shape: &Shape) -> Option<Value> {
+        let value = self.read(at, shape);
+        self.incomplete |= value.is_none() && !self.omitted;
+        value
+    }
+
     fn map(&mut self, at: At, inner: &Shape) -> Option<Value> {
         let span = self.span(at);
         let pairs = self.world.tree(at.file).pairs(at.node);
         let mut entries = Vec::with_capacity(pairs.len());
         for (key, value) in pairs.iter() {
             let Some(name) = self.key(Self::below(at, *key)) else { continue };
-            if let Some(value) = self.read(Self::below(at, *value), inner) {
+            if let Some(value) = self.item(Self::below(at, *value), inner) {
                 entries.push((name, value));
             }
         }

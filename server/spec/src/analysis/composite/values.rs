@@ -98,6 +98,7 @@ impl<'a> Reader<'a> {
         let tree = self.world.tree(used.entry.0);
         let given = used.params.iter().find(|(key, _)| tree.scalar(*key).is_some_and(|key| *key == param.name));
         let role_file = definition.role_file;
+        let outer = std::mem::take(&mut self.incomplete);
         let value = match (given, param.default) {
             (Some((_, node)), _) => {
                 let at = At { file: used.entry.0, node: *node, via: None };
@@ -116,7 +117,9 @@ impl<'a> Reader<'a> {
             }
             (None, DefaultValue::Required) => None,
         };
-        let typed = value.map(|value| Arc::new(Typed { value, shape }));
+        // One that lacks an item is as if it was not given: the parts would speak of what is not written.
+        let is_whole = !std::mem::replace(&mut self.incomplete, outer);
+        let typed = value.filter(|_| is_whole).map(|value| Arc::new(Typed { value, shape }));
         // Before the roles are known, outputs cannot be named, and what is read then does not count.
         let slot = if matches!(self.outputs, Outputs::Of(_)) { Slot::Ready(typed.clone()) } else { Slot::New };
         used.slots.set(nth, slot);

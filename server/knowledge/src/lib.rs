@@ -1,0 +1,3 @@
+//! What a project knows of itself: texts by their meaning.
+
+pub mod embedding;
