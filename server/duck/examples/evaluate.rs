@@ -30,6 +30,16 @@ fn main() -> std::io::Result<()> {
             }
         }
     }
+    if arguments.iter().any(|argument| argument == "--errors") {
+        for spec in &tuned {
+            for text in figures::games(spec) {
+                let reflection = reflect(&spec.facts, &text);
+                for (fact, finding) in reflection.of(&spec.facts, Told::Covered).chain(reflection.of(&spec.facts, Told::Unclear)) {
+                    writeln!(out, "{}/gamed {} {:?}", spec.name, fact.id, reflection.sentence(finding))?;
+                }
+            }
+        }
+    }
     let held_out = evaluation::half("held-out");
     for (name, half) in [("tuned", &tuned), ("held out", &held_out)] {
         if name == "held out" && arguments.iter().any(|argument| argument == "--tuned") {

@@ -33,6 +33,8 @@ const RUN: usize = 5;
 pub struct Known {
     /// All runs of words in a row.
     runs: HashSet<u64>,
+    /// The facts, word for word: some are shorter than a run.
+    facts: HashSet<u64>,
     /// Words of the spec: names, values, types.
     vocabulary: HashSet<String>,
 }
@@ -51,7 +53,9 @@ impl Known {
         let mut vocabulary = HashSet::new();
         let source = stems(&facts.source);
         runs.extend(source.windows(RUN).map(hash));
+        let mut whole = HashSet::new();
         for fact in &facts.facts {
+            whole.insert(hash(&stems(&fact.text)));
             runs.extend(stems(&fact.text).windows(RUN).map(hash));
         }
         vocabulary.extend(source);
@@ -61,7 +65,7 @@ impl Known {
         for word in GLUE.iter().chain(VERBS) {
             vocabulary.remove(&crate::text::stem(word));
         }
-        Known { runs, vocabulary }
+        Known { runs, facts: whole, vocabulary }
     }
 
     /// Whether a sentence is no explanation.
@@ -71,6 +75,9 @@ impl Known {
         }
         let all = words(&spoken.text);
         let stems: Vec<String> = all.iter().map(|word| word.stem.clone()).collect();
+        if self.facts.contains(&hash(&stems)) {
+            return Some(Gamed::Pasted);
+        }
         let mut pasted = vec![false; stems.len()];
         for (at, run) in stems.windows(RUN).enumerate() {
             if self.runs.contains(&hash(run)) {

@@ -97,10 +97,20 @@ pub fn negates(word: &Word) -> bool {
     word.text.ends_with("n't") || NEGATIONS.contains(&word.text.as_str())
 }
 
-/// Whether what stands at a place is denied.
-pub fn denied(words: &[Word], at: usize) -> bool {
-    let start = at.saturating_sub(4);
-    words.get(start..at).is_some_and(|before| before.iter().filter(|word| negates(word)).count() % 2 == 1)
+/// How many words behind a negation it still holds.
+const REACH: usize = 6;
+
+/// Whether what stands at a place is denied: "it is not …", "… are not".
+pub fn denied(words: &[Word], at: usize, len: usize) -> bool {
+    let before = words.get(at.saturating_sub(REACH)..at).unwrap_or_default().iter().filter(|word| negates(word)).count();
+    let mut behind = words.get(at + len..).unwrap_or_default().iter();
+    let first = behind.next();
+    let after = match first {
+        Some(word) if matches!(word.text.as_str(), "is" | "are" | "was" | "were" | "can" | "will" | "do" | "does" | "has" | "have") => behind.next().is_some_and(|word| matches!(word.text.as_str(), "not" | "never")),
+        Some(word) => word.text.ends_with("n't") || word.text == "cannot" || word.text == "never",
+        None => false,
+    };
+    (before + usize::from(after)) % 2 == 1
 }
 
 /// The places of a thing's names and sorts, by their first stem.
@@ -108,11 +118,13 @@ struct Lexis {
     names: HashMap<String, Vec<(Vec<String>, usize)>>,
     sorts: HashMap<String, Vec<(Vec<String>, Vec<usize>)>>,
     handles: Vec<(String, usize)>,
+    /// What things of other types are called, in two words and more: "file system" speaks of no file.
+    foreign: HashMap<String, Vec<Vec<String>>>,
 }
 
 impl Lexis {
     fn of(facts: &Facts) -> Lexis {
-        let mut lexis = Lexis { names: HashMap::new(), sorts: HashMap::new(), handles: Vec::new() };
+        let mut lexis = Lexis { names: HashMap::new(), sorts: HashMap::new(), handles: Vec::new(), foreign: foreign() };
         let mut sorts: HashMap<&[String], Vec<usize>> = HashMap::new();
         for (thing, one) in facts.things.iter().enumerate().skip(1) {
             let name = stems(&one.name);
@@ -134,6 +146,20 @@ impl Lexis {
         }
         lexis
     }
+}
+
+fn foreign() -> HashMap<String, Vec<Vec<String>>> {
+    static PHRASES: std::sync::LazyLock<Vec<Vec<String>>> = std::sync::LazyLock::new(|| {
+        let called = crate::lexicon::TYPES.iter().flat_map(|words| words.called.iter().copied());
+        called.map(stems).filter(|phrase| phrase.len() > 1).collect()
+    });
+    let mut foreign: HashMap<String, Vec<Vec<String>>> = HashMap::new();
+    for phrase in PHRASES.iter() {
+        if let Some(first) = phrase.first() {
+            foreign.entry(first.clone()).or_default().push(phrase.clone());
+        }
+    }
+    foreign
 }
 
 /// A path without what people leave out.
@@ -190,8 +216,16 @@ fn mentions(clause: &Clause, lexis: &Lexis, focus: &[usize], first_of_last: &[us
         let stem = &all[at].stem;
         let name = lexis.names.get(stem).into_iter().flatten().filter(|(name, _)| fits(name)).max_by_key(|(name, _)| name.len());
         let sort = lexis.sorts.get(stem).into_iter().flatten().filter(|(sort, _)| fits(sort)).max_by_key(|(sort, _)| sort.len());
+        // "with the label home" speaks of no home.
+        let as_label = at > 0 && matches!(all[at - 1].text.as_str(), "label" | "labelled" | "labeled");
+        let name = name.filter(|_| !as_label);
         let name_len = name.map_or(0, |(name, _)| name.len());
         let sort_len = sort.map_or(0, |(sort, _)| sort.len());
+        let foreign = lexis.foreign.get(stem).into_iter().flatten().filter(|phrase| fits(phrase)).map(Vec::len).max().unwrap_or(0);
+        if foreign > sort_len && foreign > name_len {
+            at += foreign;
+            continue;
+        }
         if name_len > 0 && name_len >= sort_len {
             let same: Vec<usize> = lexis.names[stem].iter().filter(|(other, _)| name.is_some_and(|(name, _)| other == name)).map(|(_, thing)| *thing).collect();
             found.push(Mention { things: same, at, end: at + name_len, grip: Grip::Name });
@@ -199,7 +233,9 @@ fn mentions(clause: &Clause, lexis: &Lexis, focus: &[usize], first_of_last: &[us
         } else if let Some((_, things)) = sort {
             let plural = all[at + sort_len - 1].text.ends_with('s') || all[at.saturating_sub(2)..at].iter().any(|word| ALL.contains(&word.text.as_str()));
             let grip = if things.len() == 1 || plural { Grip::Sort } else { Grip::Shared };
-            found.push(Mention { things: things.clone(), at, end: at + sort_len, grip });
+            // "in memory": what the memory is in is the word before it.
+            let aside = usize::from(sort_len > 1 && matches!(all[at].text.as_str(), "in" | "on" | "out"));
+            found.push(Mention { things: things.clone(), at: at + aside, end: at + sort_len, grip });
             at += sort_len;
         } else {
             if PRONOUNS.contains(&all[at].text.as_str()) && !focus.is_empty() {
@@ -208,6 +244,8 @@ fn mentions(clause: &Clause, lexis: &Lexis, focus: &[usize], first_of_last: &[us
                 let behind = at > 0 && matches!(all[at - 1].text.as_str(), "on" | "in" | "inside" | "of" | "from" | "into" | "onto" | "over" | "under" | "to" | "for");
                 if behind || things.is_empty() {
                     things = focus.to_vec();
+                } else {
+                    things.extend(focus.iter().filter(|thing| !first_of_last.contains(thing)));
                 }
                 found.push(Mention { things, at, end: at + 1, grip: Grip::Pronoun });
             }

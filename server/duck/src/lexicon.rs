@@ -16,12 +16,12 @@ pub const TYPES: &[TypeWords] = &[
     TypeWords {
         name: "storage.file_block_image",
         noun: "an image file that serves as a disk",
-        called: &["image", "image file", "disk image", "disk file", "img", "virtual disk", "file as a disk", "fake disk", "pretend disk", "disk in a file", "file that acts as a disk", "file pretending to be a disk", "big file", "regular file", "raw file", "qcow2 file", "container file", "backing file", "plain file", "single file", "blank file", "empty file", "overlay", "file that plays disk", "file that plays the disk", "file that behaves like a disk", "file that is a disk", "file that stands in for a disk", "drive file", "virtual drive"],
+        called: &["image", "image file", "file", "disk image", "disk file", "img", "virtual disk", "file as a disk", "fake disk", "pretend disk", "disk in a file", "file that acts as a disk", "file pretending to be a disk", "big file", "regular file", "raw file", "qcow2 file", "container file", "backing file", "plain file", "single file", "blank file", "empty file", "overlay", "file that plays disk", "file that plays the disk", "file that behaves like a disk", "file that is a disk", "file that stands in for a disk", "drive file", "virtual drive"],
     },
     TypeWords {
         name: "storage.loopback_device",
         noun: "a loop device",
-        called: &["loop", "loop device", "loopback", "loopback device", "loop dev", "losetup", "block device from a file", "block device", "block dev", "file as a block device", "file as a device", "/dev/loop"],
+        called: &["loop", "loop device", "loopback", "loopback device", "loop dev", "losetup", "block device from a file", "block device", "block dev", "file as a block device", "file as a device", "/dev/loop", "device node", "loop thing", "as a device"],
     },
     TypeWords {
         name: "storage.partition_table",
@@ -41,7 +41,7 @@ pub const TYPES: &[TypeWords] = &[
     TypeWords {
         name: "storage.tmpfs",
         noun: "a file system in memory",
-        called: &["tmpfs", "ram disk", "ramdisk", "in memory", "in ram", "memory file system", "file system in memory", "ram backed", "memory backed", "memory disk", "lives in ram", "out of ram", "temporary file system", "in the memory", "made of memory", "made of ram"],
+        called: &["tmpfs", "ram disk", "ramdisk", "in memory", "in ram", "memory file system", "file system in memory", "ram backed", "memory backed", "memory disk", "lives in ram", "out of ram", "temporary file system", "in the memory", "made of memory", "made of ram", "volatile", "volatile memory", "volatile storage", "chunk of memory"],
     },
     TypeWords {
         name: "storage.mount",
@@ -129,12 +129,12 @@ pub struct ChoiceWords {
 }
 
 const MIRRORED: &[&str] = &["raid1", "raid 1", "mirror", "mirrored", "mirrors", "twice", "two copies", "both disks", "on both", "duplicated", "redundant", "each disk has a copy", "copy on each", "a copy on"];
-const STRIPED: &[&str] = &["raid0", "raid 0", "stripe", "striped", "striping"];
+const STRIPED: &[&str] = &["raid0", "raid 0", "stripe", "striped", "striping", "alternate", "alternates", "half of the work", "spread over"];
 
 /// Words for choices, truth values and options.
 pub const CHOICES: &[ChoiceWords] = &[
     ChoiceWords { param: "allocate", word: "sparse", says: "sparse", called: &["sparse", "thin", "thin provisioned", "only grows", "grows as", "as it is written", "on demand", "lazily"], against: &["preallocated", "fully allocated", "allocated up front", "allocated in full", "all space reserved", "reserved up front"] },
-    ChoiceWords { param: "allocate", word: "full", says: "allocated in full from the start", called: &["full", "fully", "preallocated", "pre allocated", "allocated up front", "up front", "in advance", "reserved", "reserves", "all its space", "all of its space", "right away", "from the start", "whole size", "entire size"], against: &["sparse", "thin", "grows as", "on demand", "lazily"] },
+    ChoiceWords { param: "allocate", word: "full", says: "allocated in full from the start", called: &["full", "fully", "preallocated", "pre allocated", "allocated up front", "up front", "in advance", "reserved", "reserve", "claimed", "reserves", "all its space", "all of its space", "right away", "from the start", "whole size", "entire size"], against: &["sparse", "thin", "grows as", "on demand", "lazily"] },
     ChoiceWords { param: "format", word: "raw", says: "raw bytes", called: &["raw", "byte for byte", "plain bytes"], against: &["qcow2", "qcow"] },
     ChoiceWords { param: "format", word: "qcow2", says: "qcow2", called: &["qcow2", "qcow", "qemu format", "qemu image"], against: &["raw", "vmdk", "vdi"] },
     ChoiceWords { param: "", word: "raid1", says: "raid1: twice, on two devices", called: MIRRORED, against: &["raid0", "raid 0", "striped", "striping", "raid5", "raid 5", "raid6", "raid10", "only one copy", "single copy", "only once"] },
@@ -146,7 +146,7 @@ pub const CHOICES: &[ChoiceWords] = &[
     ChoiceWords { param: "", word: "dup", says: "dup: twice, on the same device", called: &["dup", "duplicated", "twice", "two copies"], against: &["raid1", "raid0", "single", "once"] },
     ChoiceWords { param: "persist", word: "fstab", says: "an entry in /etc/fstab", called: &["fstab", "every boot", "at boot", "on boot", "after a reboot", "after reboot", "reboots", "each boot", "every start", "survives a restart", "survives a reboot", "permanent", "permanently", "persistent", "boot time", "after a restart"], against: &["only until the reboot", "gone after a reboot", "gone after reboot", "not survive", "lost at reboot", "systemd unit", "mount unit", "disappears on reboot"] },
     ChoiceWords { param: "persist", word: "unit", says: "a mount unit of systemd", called: &["unit", "systemd", "every boot", "at boot", "on boot", "after a reboot", "reboots", "each boot", "permanent", "persistent", "boot time", "after a restart"], against: &["fstab", "only until the reboot", "gone after a reboot", "not survive", "lost at reboot"] },
-    ChoiceWords { param: "read_only", word: "true", says: "read-only", called: &["read only", "readonly", "ro", "immutable", "frozen", "cannot be changed", "can't be changed", "can't be written", "cannot be written", "nobody can change", "nothing can be changed", "no one can write", "write protected", "not writable", "unchangeable", "never changes", "can't change", "locked", "can't write", "cannot write", "can't modify", "not be modified"], against: &["writable", "writeable", "read write", "rw", "can be changed", "can write", "can be written", "editable", "may be changed", "can change"] },
+    ChoiceWords { param: "read_only", word: "true", says: "read-only", called: &["read only", "readonly", "ro", "immutable", "frozen", "cannot be changed", "can't be changed", "can't be written", "cannot be written", "nobody can change", "nothing can be changed", "no one can write", "write protected", "not writable", "unchangeable", "never changes", "can't change", "locked", "can't write", "cannot write", "can't modify", "not be modified"], against: &["writable", "writeable", "read write", "rw", "can be changed", "can write", "can be written", "is editable", "be edited", "may be changed", "can change"] },
     ChoiceWords { param: "partscan", word: "true", says: "", called: &["partscan", "scan", "scans", "look for partitions", "looks for partitions", "partitions show up", "sees the partitions", "finds the partitions", "partition scanning", "detect partitions", "partitions on it", "picks up partitions", "pick up the partitions", "picks up the partitions", "notice the partitions", "notices the partitions"], against: &["no scanning", "partition scanning off", "ignores partitions"] },
     ChoiceWords { param: "rest", word: "true", says: "", called: &["rest", "remaining", "remainder", "what is left", "whatever is left", "everything else", "all that is left", "leftover", "what's left", "whatever's left"], against: &[] },
     ChoiceWords { param: "type", word: "ext4", says: "ext4", called: &["ext4", "ext 4"], against: &["xfs", "btrfs", "vfat", "fat32", "zfs", "ext3", "ext2", "ntfs"] },
@@ -154,18 +154,18 @@ pub const CHOICES: &[ChoiceWords] = &[
     ChoiceWords { param: "type", word: "vfat", says: "vfat", called: &["vfat", "fat", "fat32", "fat 32"], against: &["ext4", "xfs", "btrfs", "zfs", "ntfs", "exfat"] },
     ChoiceWords { param: "type", word: "swap", says: "swap space", called: &["swap", "swap space", "paging"], against: &["ext4", "xfs", "btrfs", "vfat"] },
     ChoiceWords { param: "type", word: "efi", says: "for EFI", called: &["efi", "esp", "uefi", "boot firmware", "firmware"], against: &["bios", "mbr"] },
-    ChoiceWords { param: "options", word: "noatime", says: "noatime", called: &["noatime", "access times", "access time", "atime", "reading doesn't write", "when files were read", "last read"], against: &[] },
+    ChoiceWords { param: "options", word: "noatime", says: "noatime", called: &["noatime", "reading doesn't write", "without access times", "no access times", "no atime"], against: &["access times", "access time", "atime"] },
     ChoiceWords { param: "options", word: "compress=zstd", says: "compress=zstd", called: &["zstd", "compress", "compressed", "compression", "compresses"], against: &["uncompressed", "lzo", "zlib", "lz4", "gzip"] },
     ChoiceWords { param: "options", word: "ro", says: "ro", called: &["ro", "read only", "readonly", "can't be written", "cannot be written", "no writing", "nobody can write", "write protected", "not writable"], against: &["writable", "read write", "rw"] },
     ChoiceWords { param: "options", word: "nofail", says: "nofail", called: &["nofail", "boot goes on", "boots anyway", "boot anyway", "not block the boot", "doesn't fail", "even if it is missing", "missing disk", "still boots", "boot continues", "if it isn't there", "if it is not there"], against: &[] },
     ChoiceWords { param: "options", word: "nosuid", says: "nosuid", called: &["nosuid", "suid", "setuid"], against: &[] },
     ChoiceWords { param: "options", word: "nodev", says: "nodev", called: &["nodev", "device nodes", "device files"], against: &[] },
-    ChoiceWords { param: "options", word: "noexec", says: "noexec", called: &["noexec", "can't be run", "no executables", "cannot be executed", "no programs", "nothing can be executed", "can't execute", "nothing in it can be run", "not executable"], against: &["executable", "can run programs"] },
+    ChoiceWords { param: "options", word: "noexec", says: "noexec", called: &["noexec", "can't be run", "no executables", "cannot be executed", "no programs", "nothing can be executed", "can't execute", "nothing in it can be run", "not executable"], against: &["executable", "execute", "executed", "executing", "run programs", "start programs", "programs can be started", "be started", "run anything"] },
 ];
 
 /// What it means that data is lost.
 pub const LOST: &[&str] = &[
-    "lose", "lost", "gone", "destroy", "destroys", "destroyed", "delete", "deletes", "deleted", "wipe", "wipes", "wiped", "erase", "erases", "erased", "disappear", "disappears", "vanish", "vanishes", "removed with", "dies", "die", "thrown away", "throws away", "throw away", "go with it", "goes with it", "nuke", "nuked", "kills", "takes everything with it", "bye bye", "goodbye", "evaporates", "evaporate", "not come back", "not coming back", "unrecoverable", "for good", "goes away", "go away", "poof", "cleared", "down with it", "forgotten", "forgets",
+    "lose", "lost", "gone", "destroy", "destroys", "destroyed", "delete", "deletes", "deleted", "wipe", "wipes", "wiped", "erase", "erases", "erased", "disappear", "disappears", "vanish", "vanishes", "removed with", "dies", "die", "thrown away", "throws away", "throw away", "go with it", "goes with it", "nuke", "nuked", "kills", "takes everything with it", "bye bye", "goodbye", "evaporates", "evaporate", "not come back", "not coming back", "unrecoverable", "for good", "goes away", "go away", "poof", "cleared", "down with it", "forgotten", "forgets", "discard", "discards", "discarded", "deprived",
 ];
 
 /// What it means that data stays.
@@ -175,7 +175,7 @@ pub const STAYS: &[&str] = &[
 
 /// When things are taken away.
 pub const TAKEN_AWAY: &[&str] = &[
-    "absent", "remove", "removing", "removed", "take away", "taking away", "taken away", "take it away", "take it down", "tear down", "tearing down", "tear it down", "torn down", "delete", "deleting", "deleted", "destroy", "take back", "taking it back", "undo", "get rid", "drop", "wipe", "unmount", "unmounted", "shut down", "reboot", "power", "restart", "when it goes", "done with it", "take it back", "clean up", "throw", "thrown", "replace", "erase",
+    "absent", "remove", "removing", "removed", "take away", "taking away", "taken away", "take it away", "take it down", "tear down", "tearing down", "tear it down", "torn down", "delete", "deleting", "deleted", "destroy", "take back", "taking it back", "undo", "get rid", "getting rid", "drop", "wipe", "unmount", "unmounted", "when it goes", "done with it", "take it back", "clean up", "throw", "thrown", "replace", "erase", "discard", "discards", "throws", "takes away", "away",
 ];
 
 /// That no question is asked before data is destroyed.
@@ -185,5 +185,5 @@ pub const DISPOSABLE: &[&str] = &[
 
 /// That a question is asked before data is destroyed.
 pub const ASKS: &[&str] = &[
-    "asks first", "asks before", "ask first", "asks again", "confirm first", "must confirm", "have to confirm", "destroy data flag", "with destroy data", "only with destroy data", "precious", "irreplaceable", "needs confirmation", "asks for confirmation", "asks me", "asks you", "ask me", "ask you",
+    "asks first", "asks before", "ask first", "asks again", "confirm first", "must confirm", "have to confirm", "destroy data flag", "with destroy data", "only with destroy data", "precious", "irreplaceable", "needs confirmation", "asks for confirmation", "asks me", "asks you", "ask me", "ask you", "ask", "asks", "asked", "confirm", "confirmation", "a question",
 ];

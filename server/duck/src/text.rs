@@ -146,7 +146,9 @@ pub fn words(text: &str) -> Vec<Word> {
     });
     for piece in parts {
         let lower = piece.trim_matches('\'').to_lowercase().replace('’', "'");
-        let lower = lower.strip_suffix("'s").map_or(lower.as_str(), |word| word);
+        // "the image's" is the image; "it's" says "is".
+        let is = ["it", "that", "there", "what", "who", "here", "he", "she", "let"];
+        let lower = lower.strip_suffix("'s").filter(|word| !is.contains(word)).unwrap_or(&lower);
         if !lower.is_empty() {
             found.push(Word { stem: stem(lower), text: lower.to_owned() });
         }
@@ -163,7 +165,9 @@ pub fn sentences(text: &str) -> Vec<Sentence> {
     let mut found = Vec::new();
     for piece in pieces(text) {
         let line = piece.split_whitespace().collect::<Vec<_>>().join(" ");
-        let clauses: Vec<Clause> = clauses(&line).into_iter().map(clause).filter(|clause| !clause.words.is_empty()).collect();
+        // Who draws arrows says what becomes of what.
+        let read = line.replace("->", " becomes ").replace("=>", " becomes ").replace('→', " becomes ");
+        let clauses: Vec<Clause> = clauses(&read).into_iter().map(clause).filter(|clause| !clause.words.is_empty()).collect();
         if !clauses.is_empty() {
             found.push(Sentence { text: line, clauses });
         }
@@ -228,7 +232,7 @@ fn clauses(sentence: &str) -> Vec<&str> {
     for word in sentence.split_inclusive(' ') {
         let bare = word.trim().to_lowercase();
         let begins = BEGIN.contains(&bare.as_str()) && words >= 3 && (bare != "and" || begins_clause(&sentence[at + word.len()..]));
-        if (begins || matches!(bare.as_str(), "-" | "–" | "—" | "->" | "→" | "--")) && at > start {
+        if (begins || matches!(bare.as_str(), "-" | "–" | "—" | "--")) && at > start {
             found.push(&sentence[start..at]);
             (start, words) = (at, 0);
         }

@@ -79,7 +79,7 @@ impl Deriver<'_> {
         }
         let name = &subject.name;
         let ideas = Ideas {
-            all: vec![Idea::of(lexicon::LOST.iter().copied()), Idea::of(lexicon::TAKEN_AWAY.iter().copied().chain(["off", "boot", "shutdown", "rebooted", "memory", "ram", "done", "over"]))],
+            all: vec![Idea::of(lexicon::LOST.iter().copied()), Idea::of(lexicon::TAKEN_AWAY.iter().copied().chain(["shut down", "reboot", "power", "restart", "plug", "off", "boot", "shutdown", "rebooted", "memory", "ram", "done", "over"]))],
             against: Idea::of(["survives a reboot", "survives reboots", "survives the reboot", "survives a restart", "persistent", "kept on disk", "survive a reboot", "still there after", "is kept", "stays after"]),
             general: true,
         };
@@ -164,7 +164,7 @@ impl Deriver<'_> {
             }
             "storage.filesystem" if text_of(role, "type") == Some("swap") => {
                 let idea = Idea::of(["not switched on", "swapon", "not active", "not activated", "not enabled", "not turned on", "isn't used yet", "not used", "switch it on", "turn it on", "isn't switched on", "isn't active", "by hand", "yourself"]);
-                let against = Idea::of(["is switched on", "is enabled", "is activated", "gets activated", "turns it on", "switches it on"]);
+                let against = Idea::of(["is switched on", "is enabled", "is activated", "gets activated", "is turned on"]);
                 ("swap", 0.5, format!("`{name}` is made, but not switched on"), Ideas { all: vec![idea], against, general: false }, format!("Does the kernel use `{name}` once the spec is applied?"))
             }
             _ => return,

@@ -404,7 +404,8 @@ fn others_of(info: &TypeInfo, role: &RoleInstance) -> Idea {
     let is_file_system = matches!(&*info.name, "storage.btrfs" | "storage.filesystem" | "storage.tmpfs");
     let others = lexicon::TYPES.iter().filter(|words| words.name != info.name);
     // Only the first names: further ones are descriptions that may fit.
-    let others = others.flat_map(|words| words.called.iter().take(2).copied());
+    let vague = ["file", "mount", "mounted", "text file", "command", "commands", "partition table", "gpt"];
+    let others = others.flat_map(|words| words.called.iter().take(2).copied()).filter(|word| !vague.contains(word));
     let mut idea = Idea::of(others.chain(file_systems.into_iter().filter(|_| is_file_system)));
     idea.phrases.retain(|phrase| !own.phrases.contains(phrase));
     idea

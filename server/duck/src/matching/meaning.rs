@@ -10,8 +10,8 @@ use crate::hearing::{Grip, Spoken};
 use crate::text::{stems, words};
 
 /// From here on a purpose counts as told, and as touched.
-const TOLD: f64 = 0.55;
-const TOUCHED: f64 = 0.42;
+const TOLD: f64 = 0.48;
+const TOUCHED: f64 = 0.38;
 /// From here on a sentence that speaks of a thing touches a fact about it.
 const LIKE: f32 = 0.62;
 
@@ -22,6 +22,21 @@ pub struct Vectors {
     windows: Vec<[Vec<f32>; 3]>,
     /// What the words of facts weigh: rare ones more.
     rarity: HashMap<String, f64>,
+}
+
+/// What it adds that a sentence gives a reason, and that it names no value.
+const REASON: f64 = 0.06;
+const PROSE: f64 = 0.08;
+
+/// Whether a sentence says why.
+fn gives_reason(spoken: &Spoken) -> bool {
+    const WORDS: &[&str] = &["because", "since", "so", "need", "needs", "needed", "want", "wants", "wanted", "should", "must", "hence", "therefore", "aim", "goal", "purpose", "why", "otherwise", "for", "problem", "never", "lets", "helps", "wouldn't", "shouldn't", "that's"];
+    spoken.clauses.iter().flat_map(|heard| &heard.clause.words).any(|word| WORDS.contains(&word.text.as_str()))
+}
+
+/// Whether a sentence names no size and no path: who says what something is for rarely does.
+fn is_prose(spoken: &Spoken) -> bool {
+    spoken.clauses.iter().all(|heard| heard.clause.paths.is_empty() && heard.clause.quantities.iter().all(|(_, quantity)| quantity.unit == crate::text::Unit::None))
 }
 
 /// Words that say nothing about what is meant, as stems.
@@ -76,8 +91,12 @@ impl Matcher<'_> {
                 let shared = if total > 0.0 { shared / total } else { 0.0 };
                 let near = f64::from(self.vectors.near(index, at, len)).max(0.0);
                 let about = fact.thing == 0 || kept[at..at + len].iter().any(|(_, spoken)| spoken.grip(fact.thing).is_some_and(|grip| grip >= Grip::Shared));
+                let window = &kept[at..at + len];
+                let reason = window.iter().any(|(_, spoken)| gives_reason(spoken));
+                let prose = window.iter().all(|(_, spoken)| is_prose(spoken));
+                let bonus = if reason { REASON } else { 0.0 } + if prose { PROSE } else { 0.0 };
                 // Likeness to a text counts for less where the sentence speaks of something else.
-                let score = (0.5 * shared + 0.6 * near) * if about { 1.0 } else { 0.9 } - 0.02 * (len - 1) as f64;
+                let score = (0.5 * shared + 0.6 * near) * if about { 1.0 } else { 0.9 } + bonus * near.min(0.4) / 0.4 - 0.02 * (len - 1) as f64;
                 if score >= TOLD {
                     finding.raise(Told::Covered, kept[at].0);
                 } else if score >= TOUCHED {

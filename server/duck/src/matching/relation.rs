@@ -121,7 +121,7 @@ impl Matcher<'_> {
 /// Whether words say that something is *not* needed: "does not need", "can be made before".
 fn denies_need(words: &[Word]) -> bool {
     let need = ["need", "requir", "depend", "wait"];
-    words.iter().enumerate().any(|(at, word)| need.contains(&word.stem.as_str()) && crate::hearing::denied(words, at))
+    words.iter().enumerate().any(|(at, word)| need.contains(&word.stem.as_str()) && crate::hearing::denied(words, at, 1))
 }
 
 /// Which of two mentions rests on the other by the words between and around them, and how surely.
@@ -130,6 +130,16 @@ fn direction(words: &[Word], upper: &Mention, lower: &Mention) -> Option<(Direct
     let between = words.get(first.end..second.at)?;
     if between.len() > 12 {
         return None;
+    }
+    // "In it lies …", "on top of that sits …": what stands behind the preposition is below.
+    let lead = words.get(first.at.saturating_sub(4)..first.at).unwrap_or_default();
+    let lead: Vec<&str> = lead.iter().rev().map(|word| word.text.as_str()).skip_while(|word| matches!(*word, "the" | "that" | "this" | "a" | "an" | "of" | "top")).take(1).collect();
+    let denied_before = words.get(..first.at).unwrap_or_default().iter().any(negates) || between.iter().take_while(|word| word.text != "before").any(negates);
+    if between.iter().any(|word| word.text == "before") && denied_before {
+        return Some((Direction::Forward, true));
+    }
+    if matches!(lead.first().copied(), Some("in" | "on" | "inside" | "upon" | "within" | "onto" | "over" | "into")) && first.at <= 5 && !between.iter().any(|word| matches!(word.stem.as_str(), "need" | "requir" | "depend" | "wait")) {
+        return Some((Direction::Backward, first.at <= 3));
     }
     let find = |phrases: &[(Vec<String>, bool)]| {
         let found = phrases.iter().filter_map(|(phrase, sure)| Some((crate::hearing::find(between, phrase)?, phrase.len(), *sure)));

@@ -1,7 +1,7 @@
 //! Whether it is told what a thing is.
 
 use super::{Finding, Matcher, Told};
-use crate::fact::{Fact, Sort};
+use crate::fact::{Fact, Facts, Sort};
 use crate::hearing::{Grip, Heard, denied, find, find_idea};
 
 const COPULAS: &[&str] = &["is", "are", "was", "be", "being", "it's", "that's", "just", "simply", "really", "as"];
@@ -13,7 +13,7 @@ impl Matcher<'_> {
         for (place, spoken) in self.sentences() {
             let grip = spoken.grip(fact.thing);
             for heard in &spoken.clauses {
-                if let Some(instead) = other_sort(heard, fact, sort) {
+                if let Some(instead) = other_sort(self.facts, heard, fact, sort) {
                     finding.contradict(place, instead);
                 }
             }
@@ -42,22 +42,28 @@ impl Matcher<'_> {
 }
 
 /// The sort that a clause says the thing is, if that is another.
-fn other_sort(heard: &Heard, fact: &Fact, sort: &Sort) -> Option<String> {
+fn other_sort(facts: &Facts, heard: &Heard, fact: &Fact, sort: &Sort) -> Option<String> {
     let words = &heard.clause.words;
     for mention in heard.mentions.iter().filter(|mention| mention.things == [fact.thing]) {
-        let sure = mention.grip == Grip::Name || (mention.grip == Grip::Pronoun && mention.at == 0) || mention.grip == Grip::Sort;
+        let sure = mention.grip == Grip::Name || (mention.grip == Grip::Pronoun && mention.at == 0 && words[0].text != "there") || mention.grip == Grip::Sort;
         if !sure {
             continue;
         }
         for phrase in &sort.others.phrases {
+            let is_another = facts.things.iter().enumerate().any(|(other, thing)| other != fact.thing && thing.sort.phrases.contains(phrase));
+            if mention.grip == Grip::Pronoun && is_another {
+                continue;
+            }
             let Some(at) = find(words.get(mention.end..)?, phrase).map(|at| at + mention.end) else { continue };
             let between = &words[mention.end..at];
             let says = between.iter().any(|word| COPULAS.contains(&word.text.as_str())) || words[mention.at].text.ends_with("'s");
             let aside = between.iter().any(|word| ASIDE.contains(&word.text.as_str()));
             let own = find_idea(words, &sort.names);
             let format = phrase.len() == 1 && FORMATS.contains(&phrase[0].as_str());
-            let contrary = own.is_none() || (format && own.is_some_and(|(own, len)| own >= at || own + len <= mention.end));
-            if says && !aside && between.len() <= 6 && contrary && !denied(words, at) {
+            let copula = between.iter().position(|word| COPULAS.contains(&word.text.as_str())).map_or(mention.end, |place| mention.end + place);
+            let in_subject = own.is_some_and(|(own, len)| own + len <= copula);
+            let contrary = own.is_none() || in_subject || (format && own.is_some_and(|(own, len)| own >= at || own + len <= mention.end));
+            if says && !aside && between.len() <= 6 && contrary && !denied(words, at, phrase.len()) {
                 return Some(words[at..at + phrase.len()].iter().map(|word| word.text.as_str()).collect::<Vec<_>>().join(" "));
             }
         }

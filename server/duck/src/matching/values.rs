@@ -1,7 +1,7 @@
 //! Whether the value of a parameter is told, and whether another is.
 
 use super::{Finding, Matcher, Told};
-use crate::fact::{Expected, Fact, Idea};
+use crate::fact::{Expected, Fact, Facts, Idea};
 use crate::hearing::{Grip, Heard, bare, denied, find, find_idea};
 use crate::text::{Quantity, Unit, Word, stems};
 
@@ -16,7 +16,11 @@ impl Matcher<'_> {
                 if self.hit(index, fact, value, topic, heard, in_sentence, finding, place) {
                     continue;
                 }
-                if let Some(instead) = self.other(fact, value, topic, heard) {
+                // Who only says "it" may mean another thing, of which it is true.
+                let sure = heard.grip(fact.thing).or_else(|| self.by_part(fact.thing, |part| heard.grip(part))).max(in_sentence).is_some_and(|grip| grip >= Grip::Sort);
+                if let Some(instead) = self.other(fact, value, topic, heard, in_sentence)
+                    && (sure || !self.true_of_another(fact, heard))
+                {
                     finding.contradict(place, instead);
                 }
             }
@@ -56,7 +60,7 @@ impl Matcher<'_> {
     /// Whether a clause tells the value; notes it.
     #[allow(clippy::too_many_arguments)]
     fn hit(&self, index: usize, fact: &Fact, value: &Expected, topic: &Idea, heard: &Heard, in_sentence: Option<Grip>, finding: &mut Finding, place: usize) -> bool {
-        let Some((at, needs_topic)) = place_of(value, topic, heard, fact) else { return false };
+        let Some((at, needs_topic)) = place_of(self.facts, value, topic, heard, fact).or_else(|| self.by_thing(fact, value, heard)) else { return false };
         let words = &heard.clause.words;
         let own = heard.grip(fact.thing).or_else(|| self.by_part(fact.thing, |part| heard.grip(part)));
         let named = find_idea(words, topic).is_some();
@@ -64,12 +68,20 @@ impl Matcher<'_> {
         let owners = self.by_value.get(&format!("{value:?}")).map_or(&[][..], Vec::as_slice);
         let others = owners.iter().filter(|other| **other != index && self.facts.facts[**other].thing != fact.thing);
         let taken = others.clone().filter_map(|other| heard.grip(self.facts.facts[*other].thing)).max();
-        let is_taken = taken.is_some_and(|taken| own.is_none_or(|own| taken > own));
+        let mut is_taken = taken.is_some_and(|taken| own.is_none_or(|own| taken > own));
+        // A path names a thing by itself: whose it is says what stands before it.
+        if matches!(value, Expected::Path(_)) && taken.is_some() {
+            let before = heard.mentions.iter().filter(|mention| mention.at < at && mention.grip > Grip::Implied).next_back();
+            is_taken = match before {
+                Some(before) => !before.things.contains(&fact.thing),
+                None => fact.id.ends_with(":to") && in_sentence.is_none_or(|grip| grip < Grip::Sort),
+            };
+        }
         let rivals = owners.iter().any(|other| *other != index && self.facts.facts[*other].thing == fact.thing);
         if is_taken || (rivals && !named) {
             return false;
         }
-        if denied(words, at) && words[at.saturating_sub(3)..at].iter().any(|word| matches!(word.text.as_str(), "not" | "no" | "never") || word.text.ends_with("n't")) && own.is_some() && !matches!(value, Expected::Bytes(_) | Expected::Time(_)) && !needs_topic {
+        if denied(words, at, 1) && words[at.saturating_sub(3)..at].iter().any(|word| matches!(word.text.as_str(), "not" | "no" | "never") || word.text.ends_with("n't")) && own.is_some() && !matches!(value, Expected::Bytes(_) | Expected::Time(_)) && !needs_topic {
             return false;
         }
         let shared = others.count() > 0;
@@ -89,11 +101,28 @@ impl Matcher<'_> {
         true
     }
 
+    /// Where a clause tells a path by the thing that is there: "a link to the folder".
+    fn by_thing(&self, fact: &Fact, value: &Expected, heard: &Heard) -> Option<(usize, bool)> {
+        let Expected::Path(own) = value else { return None };
+        if !fact.id.ends_with(":to") {
+            return None;
+        }
+        let there = |thing: &usize| *thing != fact.thing && self.facts.things[*thing].handles.iter().any(|handle| bare(handle) == bare(own));
+        let leads = ["point", "lead", "link", "refer", "go", "to", "target"];
+        let led = |mention: &&crate::hearing::Mention| {
+            let start = mention.at.saturating_sub(4);
+            mention.things.iter().any(there) && heard.clause.words[start..mention.at].iter().any(|word| leads.contains(&word.stem.as_str()))
+        };
+        heard.mentions.iter().filter(|mention| mention.grip > Grip::Implied).find(led).map(|mention| (mention.at, false))
+    }
+
     /// Another value that a clause gives to the same parameter, in its words.
-    fn other(&self, fact: &Fact, value: &Expected, topic: &Idea, heard: &Heard) -> Option<String> {
+    fn other(&self, fact: &Fact, value: &Expected, topic: &Idea, heard: &Heard, in_sentence: Option<Grip>) -> Option<String> {
         let words = &heard.clause.words;
         let part_of_thing = |things: &[usize]| things.contains(&fact.thing);
-        let spoken_of = |at: usize, least: Grip| heard.owner(at).is_some_and(|mention| mention.grip >= least && part_of_thing(&mention.things));
+        // A clause that names nothing goes on about what the sentence is about.
+        let goes_on = in_sentence.is_some_and(|grip| grip >= Grip::Sort) && heard.mentions.iter().all(|mention| mention.grip == Grip::Implied || part_of_thing(&mention.things));
+        let spoken_of = |at: usize, least: Grip| (goes_on && least <= Grip::Pronoun) || heard.owner(at).is_some_and(|mention| mention.grip >= least && part_of_thing(&mention.things));
         let supposed = |at: usize| words[at.saturating_sub(3)..at.min(words.len())].iter().any(|word| SUPPOSED.contains(&word.text.as_str()) || word.text.ends_with("n't"));
         match value {
             Expected::Bytes(_) | Expected::Time(_) => {
@@ -125,7 +154,7 @@ impl Matcher<'_> {
                 let grip = heard.grip(fact.thing)?;
                 let against = mode_ideas(*bits).1;
                 let (at, len) = find_idea(words, &against)?;
-                (grip >= Grip::Pronoun && !denied(words, at)).then(|| slice(words, at, len))
+                (grip >= Grip::Pronoun && !denied(words, at, len)).then(|| slice(words, at, len))
             }
             Expected::Path(own) => {
                 for (at, path) in &heard.clause.paths {
@@ -148,12 +177,12 @@ impl Matcher<'_> {
                 }
                 None
             }
-            Expected::Text(own) => self.other_text(fact, own, heard),
+            Expected::Text(own) => self.other_text(fact, own, heard, in_sentence),
         }
     }
 
     /// Another name behind "label", or another owner behind "belongs to".
-    fn other_text(&self, fact: &Fact, own: &str, heard: &Heard) -> Option<String> {
+    fn other_text(&self, fact: &Fact, own: &str, heard: &Heard, in_sentence: Option<Grip>) -> Option<String> {
         let words = &heard.clause.words;
         let what = fact.id.rsplit([':', '.']).next().unwrap_or("");
         let leads: &[&str] = match what {
@@ -168,7 +197,7 @@ impl Matcher<'_> {
             let lead = leads.iter().find_map(|lead| find(words, &stems(lead)))?;
             return find(words, &own_words).filter(|at| *at > lead).map(|_| slice(words, lead, words.len() - lead));
         }
-        let grip = heard.grip(fact.thing)?;
+        let grip = heard.grip(fact.thing).max(in_sentence.filter(|grip| *grip >= Grip::Sort))?;
         for lead in leads {
             let lead = stems(lead);
             let Some(at) = find(words, &lead) else { continue };
@@ -177,7 +206,7 @@ impl Matcher<'_> {
             let word = &words[next];
             let is_value = words.get(next..).is_some_and(|rest| find(rest, &own_words) == Some(0));
             let is_plain = ["and", "it", "on", "in", "that", "which", "all", "everyone", "us", "so", "at", "this", "for", "me", "you", "them", "one"].contains(&word.text.as_str());
-            if !is_value && !is_plain && grip >= Grip::Pronoun && !denied(words, at) {
+            if !is_value && !is_plain && grip >= Grip::Pronoun && !denied(words, at, lead.len()) {
                 return Some(slice(words, at, next + 1 - at));
             }
         }
@@ -194,6 +223,15 @@ impl Matcher<'_> {
                 _ => false,
             };
             same && (heard.grip(fact.thing).is_some() || self.facts.things[fact.thing].inside.is_some_and(|outer| heard.grip(outer).is_some()))
+        })
+    }
+
+    /// Whether a value of the clause is that of another fact.
+    fn true_of_another(&self, fact: &Fact, heard: &Heard) -> bool {
+        let others = self.facts.facts.iter().filter(|other| other.id != fact.id);
+        others.into_iter().any(|other| match &other.claim {
+            crate::fact::Claim::Value { value, topic } => place_of(self.facts, value, topic, heard, other).is_some(),
+            _ => false,
         })
     }
 
@@ -270,7 +308,7 @@ fn fits(own: &str, said: &str) -> bool {
 }
 
 /// Where a clause tells a value, and whether it only counts beside the words that name the parameter.
-fn place_of(value: &Expected, topic: &Idea, heard: &Heard, fact: &Fact) -> Option<(usize, bool)> {
+fn place_of(facts: &Facts, value: &Expected, topic: &Idea, heard: &Heard, fact: &Fact) -> Option<(usize, bool)> {
     let words = &heard.clause.words;
     let quantity = |unit: Unit, amount: f64| heard.clause.quantities.iter().find(|(_, quantity)| quantity.is(unit, amount)).map(|(at, _)| *at);
     match value {
@@ -303,13 +341,15 @@ fn place_of(value: &Expected, topic: &Idea, heard: &Heard, fact: &Fact) -> Optio
             let is_device = own.starts_with("/dev/");
             let is_file = fact.id.ends_with(":path") && last.len() >= 5;
             let written = words[at].text.as_str();
-            (is_device || (is_file && (last.contains('.') || written == last) && last.to_lowercase() != *fact.role)).then_some((at, false))
+            let is_name = facts.things.iter().any(|thing| last.eq_ignore_ascii_case(&thing.name));
+            (is_device || (is_file && (last.contains('.') || written == last) && !is_name)).then_some((at, false))
         }
         Expected::Text(text) => {
             let phrase = stems(text);
             let at = find(words, &phrase)?;
             // A word that can stand anywhere counts only beside what it is the value of.
-            let near = find_idea(words, topic).is_some_and(|(topic_at, len)| at.abs_diff(topic_at) <= 5 || at.abs_diff(topic_at + len) <= 5);
+            let reach = if fact.thing == 0 { 1 } else { 5 };
+            let near = find_idea(words, topic).is_some_and(|(topic_at, len)| at.abs_diff(topic_at) <= reach || at.abs_diff(topic_at + len) <= reach);
             let long = phrase.len() > 1 || text.contains(['_', '.', '=']) || text.bytes().any(|byte| byte.is_ascii_digit());
             let each = fact.id.ends_with(":each");
             (near || long || each).then_some((at, false))

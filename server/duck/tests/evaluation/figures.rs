@@ -65,7 +65,7 @@ pub fn duck(spec: &Labelled) -> Found {
 }
 
 /// Explanations that are none.
-fn games(spec: &Labelled) -> Vec<String> {
+pub fn games(spec: &Labelled) -> Vec<String> {
     let facts = &spec.facts;
     let names: Vec<&str> = facts.things.iter().map(|thing| &*thing.name).collect();
     let texts: Vec<&str> = facts.facts.iter().map(|fact| fact.text.as_str()).collect();
