@@ -14,6 +14,7 @@ mod fragments;
 mod interruption;
 mod mending;
 mod ownership;
+mod prompt;
 mod reference;
 mod safety;
 mod sandbox;

@@ -102,6 +102,8 @@ impl Sandbox {
             .env("SEED_STATE_DIR", self.state())
             .env("SEED_CACHE_DIR", self.cache())
             .env("TZ", "UTC")
+            .env("XDG_CONFIG_HOME", self.top.join("config"))
+            .env_remove("SEED_MODEL")
             .env_remove("SEED_FAILPOINT")
             .env_remove("SEED_LOG")
             .env_remove("NO_COLOR");

@@ -235,7 +235,8 @@ impl Kind {
         }
     }
 
-    fn fits(self, value: &Json) -> bool {
+    /// Whether a value is of this kind.
+    pub fn fits(self, value: &Json) -> bool {
         match self {
             Kind::Text => value.is_string(),
             Kind::Int => value.is_i64() || value.is_u64(),
@@ -244,7 +245,8 @@ impl Kind {
         }
     }
 
-    fn read(self, text: &str) -> Option<Json> {
+    /// Reads a value of this kind from a text; none if it is none.
+    pub fn read(self, text: &str) -> Option<Json> {
         match self {
             Kind::Text => Some(Json::String(text.into())),
             Kind::Int => text.parse::<i64>().ok().map(Json::from),

@@ -19,6 +19,7 @@ type Result<T = ()> = std::result::Result<T, Box<dyn std::error::Error>>;
 const HELP: &str = "\
 cargo xtask try [--release]      build Seed and open an example in Neovim; without a terminal, run it and print what came of it
 cargo xtask test [STAGE…]        everything that must hold before a change is taken: format, lints, tests, documents, leaks
+cargo xtask test --llm           the same for language models, against the server of a small real one; fetches and builds it first
 cargo xtask bench [NAME…]        time the workloads against the same work done by hand
 cargo xtask generate [--check]    write what is made from the types: schemas and the reference; or only compare
 cargo xtask floor NAME …         the work done by hand, alone: what bench compares with

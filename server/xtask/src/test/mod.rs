@@ -1,6 +1,7 @@
 //! `cargo xtask test`: everything that must hold before a change is taken.
 
 mod leaks;
+mod llm;
 mod stages;
 mod tally;
 
@@ -18,6 +19,13 @@ pub struct Context {
     strict: bool,
 }
 
+impl Context {
+    /// The folder for temporary files.
+    fn scratch(&self) -> &std::path::Path {
+        self.scratch.path()
+    }
+}
+
 /// A stage: its name, and what runs it.
 type Stage = (&'static str, fn(&Context) -> Result<Tally>);
 
@@ -33,20 +41,28 @@ const STAGES: &[Stage] = &[
     ("leaks", stages::leaks),
 ];
 
+/// Stages that run only where they are named: they fetch and build what nothing else needs.
+const ON_REQUEST: &[Stage] = &[("--llm", llm::run)];
+
 /// Runs the stages that are named, or all; all of them, also when one fails.
 ///
 /// # Errors
 ///
 /// When anything failed.
 pub fn run(names: &[String]) -> Result {
-    if let Some(name) = names.iter().find(|name| STAGES.iter().all(|(stage, _)| stage != name)) {
-        let known = STAGES.iter().map(|(stage, _)| *stage).collect::<Vec<_>>().join(", ");
+    let all = || STAGES.iter().chain(ON_REQUEST);
+    if let Some(name) = names.iter().find(|name| all().all(|(stage, _)| stage != name)) {
+        let known = all().map(|(stage, _)| *stage).collect::<Vec<_>>().join(", ");
         return Err(format!("there is no stage `{name}`; there are {known}").into());
     }
     let context = Context { scratch: Scratch::new()?, strict: std::env::var_os("CI").is_some_and(|value| !value.is_empty()) };
     let mut total = Tally::default();
     let mut notes = Vec::new();
-    for (name, stage) in STAGES.iter().filter(|(name, _)| names.is_empty() || names.iter().any(|wanted| wanted == name)) {
+    let is_wanted = |name: &str| match names.is_empty() {
+        true => STAGES.iter().any(|(stage, _)| *stage == name),
+        false => names.iter().any(|wanted| wanted == name),
+    };
+    for (name, stage) in all().filter(|(name, _)| is_wanted(name)) {
         println!("\n== {name}");
         let start = Instant::now();
         let mut tally = stage(&context).unwrap_or_else(|error| {

@@ -120,7 +120,7 @@ pub fn leaks(context: &Context) -> Result<Tally> {
 }
 
 /// Runs a test runner, shows what it says, and counts.
-fn counted(command: &mut Command) -> Result<Tally> {
+pub(super) fn counted(command: &mut Command) -> Result<Tally> {
     let mut child = command
         .stdin(Stdio::null())
         .stdout(Stdio::piped())

@@ -29,6 +29,7 @@ pub fn run(_: &Args, global: &Global) -> Result {
     let host = RealHost::new();
     let mut findings = vec![privileges(&host), state(), file_exists("loop devices", "/dev/loop-control", "modprobe loop")];
     findings.push(file_exists("Btrfs", "/dev/btrfs-control", "modprobe btrfs"));
+    findings.push(model());
     findings.extend(programs(&host));
     let mut out = anstream::stdout().lock();
     if global.json {
@@ -56,6 +57,22 @@ fn state() -> Finding {
     let fine = seed_engine::journal::file::private_folder(&folder).is_ok();
     let words = if fine { folder.display().to_string() } else { format!("{} cannot be made", folder.display()) };
     Finding { what: "state folder".into(), fine, words }
+}
+
+/// The language model that is configured. Asks it nothing.
+fn model() -> Finding {
+    let (fine, words) = match seed_model::configured() {
+        Ok(Some(provider)) => {
+            let place = if provider.endpoint().is_local() { "on this machine" } else { "elsewhere: asked once for each project" };
+            match provider.key() {
+                Some(key) if !key.is_there() => (false, format!("{}: its key is missing, {}", provider.words(), key.words())),
+                _ => (true, format!("{}, {place}; not tried", provider.words())),
+            }
+        }
+        Ok(None) => (true, "none is configured; `seed prompt --help` tells how, and all else works without".into()),
+        Err(trouble) => (false, trouble.to_string()),
+    };
+    Finding { what: "language model".into(), fine, words }
 }
 
 fn file_exists(what: &str, path: &str, hint: &str) -> Finding {

@@ -15,6 +15,7 @@ pub mod lsp;
 pub mod man;
 pub mod new;
 pub mod plan;
+pub mod prompt;
 pub mod repair;
 pub mod schema;
 pub mod trust;
