@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use seed_knowledge::embedding::{Model, cosine};
 
 use super::{Finding, Matcher, Told};
-use crate::fact::{Claim, Fact, Facts};
+use crate::fact::{Claim, Fact, Facts, Kind};
 use crate::hearing::{Grip, Spoken};
 use crate::text::{stems, words};
 
@@ -92,6 +92,10 @@ impl Matcher<'_> {
                 let near = f64::from(self.vectors.near(index, at, len)).max(0.0);
                 let about = fact.thing == 0 || kept[at..at + len].iter().any(|(_, spoken)| spoken.grip(fact.thing).is_some_and(|grip| grip >= Grip::Shared));
                 let window = &kept[at..at + len];
+                // What a file holds is told by who speaks of the file.
+                if fact.kind != Kind::Purpose && !about {
+                    continue;
+                }
                 let reason = window.iter().any(|(_, spoken)| gives_reason(spoken));
                 let prose = window.iter().all(|(_, spoken)| is_prose(spoken));
                 let bonus = if reason { REASON } else { 0.0 } + if prose { PROSE } else { 0.0 };

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use seed_ide::tokens;
 use tower_lsp::ls_types::*;
 
+use super::duck;
 use super::encoding::Encoding;
 use super::fragments;
 use super::jobs::Command;
@@ -132,7 +133,8 @@ pub fn offered(session: &Session) -> ServerCapabilities {
 /// The commands that can be executed.
 fn commands(session: &Session) -> Vec<String> {
     let jobs = Command::ALL.iter().filter(|_| !session.only_fragments).map(|command| command.name());
-    jobs.chain(fragments::Command::ALL.iter().map(|command| command.name())).map(String::from).collect()
+    let all = jobs.chain(fragments::Command::ALL.iter().map(|command| command.name())).map(String::from);
+    all.chain([duck::COMMAND.to_owned()]).collect()
 }
 
 fn all(session: &Session) -> ServerCapabilities {
