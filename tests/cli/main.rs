@@ -9,6 +9,7 @@ mod commands;
 mod composite;
 mod consent;
 mod documents;
+mod duck;
 mod failures;
 mod fragments;
 mod interruption;

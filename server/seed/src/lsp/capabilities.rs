@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use seed_ide::tokens;
 use tower_lsp::ls_types::*;
 
+use super::duck;
 use super::encoding::Encoding;
 use super::fragments;
 use super::jobs::Command;
@@ -136,7 +137,7 @@ pub fn offered(session: &Session) -> ServerCapabilities {
 fn commands(session: &Session) -> Vec<String> {
     let jobs = Command::ALL.iter().filter(|_| !session.only_fragments).map(|command| command.name());
     let fragments = fragments::Command::ALL.iter().map(|command| command.name());
-    jobs.chain(fragments).chain([notes::RECALL]).map(String::from).collect()
+    jobs.chain(fragments).chain([notes::RECALL, duck::COMMAND]).map(String::from).collect()
 }
 
 fn all(session: &Session) -> ServerCapabilities {

@@ -15,6 +15,7 @@ mod ask;
 mod capabilities;
 mod diagnostics;
 mod documents;
+mod duck;
 mod encoding;
 mod files;
 mod fragments;

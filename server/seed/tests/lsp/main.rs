@@ -4,6 +4,7 @@
 
 mod client;
 mod diagnostics;
+mod duck;
 mod editing;
 mod features;
 mod fragments;

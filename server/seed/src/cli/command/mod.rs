@@ -5,6 +5,7 @@ pub mod check;
 pub mod collection;
 pub mod completions;
 pub mod doctor;
+pub mod duck;
 pub mod fmt;
 pub mod fragment;
 pub mod graph;
