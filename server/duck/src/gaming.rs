@@ -67,6 +67,7 @@ impl Known {
         for word in GLUE.iter().chain(VERBS) {
             vocabulary.remove(&crate::text::stem(word));
         }
+        vocabulary.extend(facts.things.iter().flat_map(|thing| stems(&thing.name)));
         Known { runs, facts: whole, vocabulary }
     }
 
@@ -78,6 +79,15 @@ impl Known {
         let all = words(&spoken.text);
         let stems: Vec<String> = all.iter().map(|word| word.stem.clone()).collect();
         if self.facts.contains(&hash(&stems)) {
+            return Some(Gamed::Pasted);
+        }
+        // Nobody says "storage.tmpfs" but the spec.
+        let of_type = |word: &str| {
+            crate::lexicon::TYPES
+                .iter()
+                .any(|words| words.name == word.trim_matches(|character: char| !character.is_alphanumeric()))
+        };
+        if stems.len() <= 10 && spoken.text.split_whitespace().any(of_type) {
             return Some(Gamed::Pasted);
         }
         let mut pasted = vec![false; stems.len()];
@@ -94,7 +104,8 @@ impl Known {
         let joining = all.iter().filter(|word| joins(&word.text)).count();
         let known =
             stems.iter().filter(|stem| self.vocabulary.contains(*stem) || stem.bytes().all(|byte| byte.is_ascii_digit())).count();
-        let of_spec = known as f64 / stems.len().max(1) as f64;
+        let counted = all.iter().filter(|word| word.text != "and").count();
+        let of_spec = known as f64 / counted.max(1) as f64;
         let sparse = (joining == 0 && of_spec >= 0.5) || (stems.len() >= 8 && joining * 8 < stems.len() && of_spec >= 0.6);
         // What is said must be more than keys and values, also where signs join them.
         let keys = spoken.text.matches(": ").count();

@@ -277,6 +277,17 @@ fn mentions(clause: &Clause, lexis: &Lexis, focus: &[usize], first_of_last: &[us
         }
     }
     found.sort_by_key(|mention| mention.at);
+    // "The image is a file": which file is meant was just said.
+    for at in 1..found.len() {
+        if found[at].grip == Grip::Shared {
+            let said = found[..at].iter().rev().find(|earlier| {
+                earlier.grip >= Grip::Sort && earlier.things.len() == 1 && found[at].things.contains(&earlier.things[0])
+            });
+            if let Some(things) = said.map(|said| said.things.clone()) {
+                (found[at].things, found[at].grip) = (things, Grip::Sort);
+            }
+        }
+    }
     if found.is_empty() && !focus.is_empty() {
         found.push(Mention { things: focus.to_vec(), at: 0, end: 0, grip: Grip::Implied });
     }

@@ -59,14 +59,18 @@ fn it_beats_words_alone_and_embeddings_alone() {
 
 #[test]
 fn pasting_and_listing_score_nothing() {
+    let mut scored = Vec::new();
     for spec in half("tuned").iter().chain(&half("held-out")) {
         let given = spec.explanations.iter().filter(|one| one.is_gamed()).map(|one| one.text.clone());
         for text in given.chain(figures::games(spec)) {
             let reflection = reflect(&spec.facts, &text);
-            assert!(reflection.score == 0.0, "{}: {} for\n{text}", spec.name, reflection.score);
+            if reflection.score > 0.0 {
+                scored.push((spec.name.clone(), text.clone()));
+            }
             assert!(reflection.gamed.is_some() && reflection.note.is_some(), "{}: not seen:\n{text}", spec.name);
         }
     }
+    assert!(scored.is_empty(), "{scored:#?}");
 }
 
 #[test]

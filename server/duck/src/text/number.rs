@@ -221,7 +221,8 @@ fn hundreds(words: &[Word], start: usize, mut total: f64, read: usize) -> Option
     }
     while let Some((_, one)) = ONES.iter().find(|(name, _)| *name == text(start + used)) {
         // "one two" are two numbers, "twenty five" is one.
-        if used > 0 && (total % 10.0 != 0.0 || *one >= 10.0) {
+        let follows = (total > 0.0 && total % 100.0 == 0.0) || (total % 10.0 == 0.0 && *one < 10.0);
+        if used > 0 && !follows {
             break;
         }
         total += one;

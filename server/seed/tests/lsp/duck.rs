@@ -17,8 +17,8 @@ fn ids(answer: &Json, key: &str) -> Vec<String> {
 #[test]
 fn an_explanation_is_compared_with_the_open_text_and_not_the_file() {
     let mut client = Client::start();
-    let uri = client.write("lab.seed.yaml", &SPEC.replace("4 GiB", "9 GiB"));
-    client.open(&uri, SPEC);
+    client.write("lab.seed.yaml", &SPEC.replace("4 GiB", "9 GiB"));
+    let uri = client.open("lab.seed.yaml", SPEC);
     let answer =
         duck(&mut client, json!({"uri": uri, "explanation": "The image is a file of 4 GiB. The loop device shows it."})).unwrap();
     let covered = ids(&answer, "covered");
@@ -38,8 +38,7 @@ fn an_explanation_is_compared_with_the_open_text_and_not_the_file() {
 #[test]
 fn one_role_can_be_explained_and_pasting_is_seen() {
     let mut client = Client::start();
-    let uri = client.write("lab.seed.yaml", SPEC);
-    client.open(&uri, SPEC);
+    let uri = client.open("lab.seed.yaml", SPEC);
     let answer = duck(&mut client, json!({"uri": uri, "explanation": SPEC, "role": "loop"})).unwrap();
     assert!(answer["facts"].as_array().unwrap().iter().all(|fact| fact["role"] == "loop"));
     assert_eq!((&answer["score"], &answer["gamed"]), (&json!(0.0), &json!("pasted")));

@@ -1,6 +1,6 @@
 //! The language server, as an editor meets it: over a pipe, one process, edits one after the other.
 
-mod client;
+pub mod client;
 
 use std::fs;
 use std::path::PathBuf;

@@ -2,6 +2,7 @@
 
 mod btrfs;
 mod check;
+mod duck;
 mod expand;
 mod files;
 mod fragments;
@@ -32,6 +33,7 @@ const GROUPS: &[Group] = &[
     ("expand", expand::run),
     ("fragments", fragments::run),
     ("check", check::run),
+    ("duck", duck::run),
     ("lsp", language_server::run),
     ("nvim", neovim::run),
 ];
