@@ -200,6 +200,15 @@ fn an_interruption_closes_the_connection() {
 }
 
 #[test]
+fn an_answer_that_nobody_reads_is_cut_off() {
+    let (sandbox, mock) = with_model([Scripted::stream().piece("Half").then(Step::Stall)], "");
+    let mut child = sandbox.seed_command(&["prompt", "hello"]).stdout(Stdio::piped()).spawn().unwrap();
+    drop(child.stdout.take());
+    assert!(mock.was_closed());
+    Ran::ended("prompt hello", child.wait_with_output().unwrap()).exits(0);
+}
+
+#[test]
 fn what_a_provider_says_reaches_the_person() {
     let error = r#"{"error":{"message":"model `small` is not loaded","type":"not_found_error"}}"#;
     let (sandbox, _mock) =
@@ -217,6 +226,7 @@ fn mistakes_are_told_before_anything_is_asked() {
         (&["--prompt", "explain"], &["the prompt `explain`", "--selection FILE --lines"]),
         (&["--prompt", "review"], &["no spec is given", "--spec SPEC"]),
         (&["--prompt", "draft"], &["not said what the spec is for"]),
+        (&[], &["neither a text nor a context"]),
         (&["#role:pgae", "--spec", "name.seed.yaml"], &["no role `pgae`", "#role:page"]),
         (&["hello", "--set", "x=1"], &["no parameter `x`"]),
         (&["--prompt", "name", "--set", "count=many", "x"], &["a whole number"]),

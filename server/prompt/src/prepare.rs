@@ -90,14 +90,13 @@ pub fn prepare(ask: &Ask, world: &World, limits: Limits) -> Result<Prepared> {
     };
     let mut parts = words.iter().map(|word| world.part(word)).collect::<Result<Vec<Part>>>()?;
     let body = ask.prompt.render(parsed.text.trim(), ask.set)?;
-    if body.is_empty() {
-        return Err(
-            Trouble::new(format!("use the prompt `{}`", ask.prompt.name), "it comes to nothing").hint("say what you want")
-        );
-    }
+    let nothing = |came_back: &str| Trouble::new(format!("use the prompt `{}`", ask.prompt.name), came_back);
     if ask.prompt.answer == Answer::Spec && parsed.text.trim().is_empty() {
-        return Err(Trouble::new(format!("use the prompt `{}`", ask.prompt.name), "it is not said what the spec is for")
+        return Err(nothing("it is not said what the spec is for")
             .hint(format!("seed prompt --prompt {} \"a 4 GiB volume I can carry\"", ask.prompt.name)));
+    }
+    if body.is_empty() || (parsed.text.trim().is_empty() && parts.is_empty()) {
+        return Err(nothing("there is neither a text nor a context").hint("seed prompt --spec SPEC \"what is #role:NAME for?\""));
     }
     // The answer is kept free, and what tokens are estimated too low by. A draft that goes back to the model is there twice.
     let max_tokens = limits.max_tokens.min(limits.context / ANSWERS);

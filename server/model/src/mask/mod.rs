@@ -48,8 +48,24 @@ impl Masker {
         self
     }
 
-    /// The text with `<masked KIND>` in the place of each secret, and what was found. Masking again finds nothing.
+    /// The text with `<masked KIND>` in the place of each secret, and what was found. Masking again finds nothing: so what is shown is
+    /// what is sent.
     pub fn mask(&self, text: &str) -> (String, Vec<Found>) {
+        // What stands beside a secret can look like another once that one is gone.
+        const ROUNDS: usize = 4;
+        let (mut text, mut all) = (text.to_owned(), Vec::new());
+        for _ in 0..ROUNDS {
+            let (masked, found) = self.once(&text);
+            if found.is_empty() {
+                break;
+            }
+            text = masked;
+            all.extend(found);
+        }
+        (text, all)
+    }
+
+    fn once(&self, text: &str) -> (String, Vec<Found>) {
         let spans = self.spans(text);
         let mut masked = String::with_capacity(text.len());
         let mut found = Vec::with_capacity(spans.len());

@@ -44,16 +44,16 @@ const FORMS: &[(&str, &str)] = &[
     ("password in a URL", r"\b[A-Za-z][A-Za-z0-9+.\-]*://[^/\s:@'\x22<]*:(?P<s>[^/\s@'\x22<][^/\s'\x22<]*)@"),
     (
         "authorisation",
-        r"(?i)\b(?:proxy-)?authorization['\x22]?\s*[:=]\s*['\x22]?(?:(?:bearer|basic|token|digest|negotiate|apikey)\s+)?(?P<s>[^\s'\x22<][^'\x22\r\n]*)",
+        r"(?i)\b(?:proxy-)?authorization['\x22]?[ \t]*[:=][ \t]*['\x22]?(?:(?:bearer|basic|token|digest|negotiate|apikey)[ \t]+)?(?P<s>[^\s'\x22<][^'\x22\r\n]*)",
     ),
-    ("authorisation", r"(?i)\bbearer\s+(?P<s>[A-Za-z0-9_\-.=+/~]{16,})"),
-    ("cookie", r"(?i)\b(?:set-)?cookie['\x22]?\s*:\s*(?P<s>[^\s<][^\r\n]*)"),
+    ("authorisation", r"(?i)\bbearer[ \t]+(?P<s>[A-Za-z0-9_\-.=+/~]{16,})"),
+    ("cookie", r"(?i)\b(?:set-)?cookie['\x22]?[ \t]*:[ \t]*(?P<s>[^\s<][^\r\n]*)"),
     ("password", r"(?i)\bmachine\s+\S+\s+login\s+\S+\s+password\s+(?P<s>[^\s<]\S*)"),
     ("password", r"(?i)(?:^|\s)(?:--?(?:password|passwd|passphrase|token|secret|api-key)[= ])(?P<s>[^\s<'\x22-][^\s]*)"),
 ];
 
 /// Names that hold a secret when something is assigned to them, `password: …` or `API_KEY=…`.
-const ASSIGNED: &str = r#"(?im)(?P<name>[A-Za-z0-9_.\-]*(?:password|passwd|passphrase|passwort|pwd|secret|token|api[_\-]?key|access[_\-]?key|secret[_\-]?key|private[_\-]?key|preshared[_\-]?key|encryption[_\-]?key|client[_\-]key[_\-]data|\bpsk|_auth|credentials?))["']?[ \t]*(?:[:=]|=>|:=)[ \t]*(?P<value>"(?:[^"\\\n]|\\.)*"|'[^'\n]*'|[^\s"'][^\n]*)"#;
+const ASSIGNED: &str = r#"(?im)(?P<name>[A-Za-z0-9_.\-]*(?:password|passwd|passphrase|passwort|pwd|secret|token|api[_\-]?key|access[_\-]?key|secret[_\-]?key|private[_\-]?key|preshared[_\-]?key|encryption[_\-]?key|client[_\-]key[_\-]data|\bpsk|_auth|credentials?))["']?[ \t]*(?:[:=]|=>|:=)[ \t]*(?P<value>"(?:[^"\\\n]|\\.)*"|'[^'\n]*'|[^\s][^\n]*)"#;
 
 static COMPILED: LazyLock<Vec<Form>> = LazyLock::new(|| {
     let form = |(kind, pattern): &(&'static str, &str)| Form { kind, pattern: compiled(pattern) };
@@ -80,6 +80,10 @@ pub(super) fn find(text: &str, spans: &mut Vec<(Range<usize>, &'static str)>) {
     }
     for found in ASSIGNMENT.captures_iter(text) {
         let (Some(name), Some(value)) = (found.name("name"), found.name("value")) else { continue };
+        if let Some(range) = block_behind(text, name.start(), value.as_str(), value.end()) {
+            spans.push((range, "password or token"));
+            continue;
+        }
         let is_option = name.as_str().starts_with('-');
         if let Some(range) = secret_in(value.as_str(), value.start(), is_option) {
             spans.push((range, "password or token"));
@@ -92,10 +96,35 @@ fn is_masked(secret: &str) -> bool {
     secret.contains("<masked ") && secret.ends_with('>')
 }
 
+/// The lines of a block of YAML that is assigned, `password: |`: those indented more than the line of its name.
+fn block_behind(text: &str, name: usize, value: &str, end: usize) -> Option<Range<usize>> {
+    let head = value.split(" #").next().unwrap_or(value).trim();
+    let is_head =
+        head.starts_with(['|', '>']) && head[1..].chars().all(|letter| letter.is_ascii_digit() || "+-".contains(letter));
+    if !is_head {
+        return None;
+    }
+    let indent = |line: &str| line.len() - line.trim_start().len();
+    let line_start = text[..name].rfind('\n').map_or(0, |at| at + 1);
+    let outer = indent(&text[line_start..]);
+    let start = end + 1;
+    let mut reach = start;
+    for line in text.get(start..)?.split_inclusive('\n') {
+        if !line.trim().is_empty() && indent(line) <= outer {
+            break;
+        }
+        reach += line.len();
+    }
+    let block = text[start..reach].trim_end();
+    let from = start + indent(block);
+    let was_masked = is_masked(block.trim());
+    (!block.is_empty() && !was_masked).then_some(from..start + block.len())
+}
+
 /// The part of an assigned value that is a secret; none if the value says where one is, or is none. To an option of a command
 /// belongs no more than a word.
 fn secret_in(value: &str, at: usize, is_option: bool) -> Option<Range<usize>> {
-    let quoted = ['"', '\''].into_iter().find(|quote| value.starts_with(*quote) && value.len() > 1);
+    let quoted = ['"', '\''].into_iter().find(|quote| value.len() > 1 && value.starts_with(*quote) && value.ends_with(*quote));
     let inner = match quoted {
         Some(_) => &value[1..value.len() - 1],
         None if is_option => value.split_whitespace().next().unwrap_or_default(),

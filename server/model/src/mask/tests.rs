@@ -86,6 +86,9 @@ fn what_is_assigned_or_sent_is_masked_and_the_rest_of_the_line_stays() {
         ("curl -H \"X-Api-Key: ", "abcdef", "\""),
         ("machine example.org login me password ", "hunter2", "\n"),
         ("mysql --password=", "hunter2", " -u me"),
+        ("  password: |\n    ", "hunter2\n    and more", "\n  next: 1\n"),
+        ("token: >-  # folded\n  ", "abcdef", "\nother: 1"),
+        ("password: ", "\"begins here", "\n"),
         ("Cookie: ", "session=abcdef; theme=dark", "\n"),
     ] {
         let text = format!("{before}{secret}{after}");

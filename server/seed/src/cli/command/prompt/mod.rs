@@ -349,6 +349,8 @@ fn ask_model(
     let wake = interrupt::wake()?;
     let io = |error: std::io::Error| Trouble::from_io("ask the model", &error);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(io)?;
+    // Where nobody reads the answer any more, none is needed.
+    let unread = tokio::sync::Notify::new();
     let mut broken = None;
     let outcome = runtime.block_on(async {
         // SAFETY: the descriptor is an eventfd that stays open, and the same, until the process ends.
@@ -357,11 +359,13 @@ fn ask_model(
         let asked = seed_prompt::run(provider, prepared, place, |event| {
             if let Err(error) = screen.event(provider, event) {
                 broken.get_or_insert(error);
+                unread.notify_one();
             }
         });
         tokio::select! {
             outcome = asked => outcome.map(Some),
             _ = stop.readable() => Ok(None),
+            () = unread.notified() => Ok(None),
         }
     });
     match broken {
