@@ -127,7 +127,7 @@ fn keep_clashes(root: &Path, clashes: &[(Key, PathBuf, Sides)], settled: &[Key])
 pub fn update(root: &Path, paths: &[PathBuf]) -> Result<Report> {
     let work = Work::begin(root)?;
     let scan = work.project.scan(paths)?;
-    let copies = work.project.copies(&scan.texts);
+    let copies = work.project.copies_in(&scan.texts);
     let judged = work.project.judge_all(&scan.texts, &copies, |_| Wishes::default());
     // Entries whose blocks are gone go with them, as soon as all of the project was seen and could be read.
     let is_whole = paths.is_empty() && scan.wrong.is_empty() && judged.iter().all(|(_, judgement)| !judgement.is_held);
@@ -170,7 +170,7 @@ pub fn resolve(root: &Path, targets: &[Target], resolution: Resolution) -> Resul
         }
     }
     let scan = work.project.scan(&[])?;
-    let copies = work.project.copies(&scan.texts);
+    let copies = work.project.copies_in(&scan.texts);
     let is_meant = |file: &Path| paths.iter().any(|path| path.as_os_str().is_empty() || file.starts_with(path));
     let found: HashSet<Key> = scan.texts.iter().flat_map(|text| keys_of(&text.text)).collect();
     for key in keys.iter().filter(|key| !found.contains(key)) {

@@ -56,13 +56,15 @@ pub fn resolve(root: &Path, relative: &Path) -> Result<PathBuf> {
 
 /// Whether a path relative to the project holds fragments, or what Seed and git keep for themselves, and no text that embeds fragments.
 pub fn is_apart(relative: &Path) -> bool {
-    let parts: Vec<&str> = relative.iter().map(|part| part.to_str().unwrap_or_default()).collect();
-    let is_temporary = parts.last().is_some_and(|name| name.ends_with(".seed-new"));
-    is_temporary
-        || matches!(
-            parts.as_slice(),
-            [".git", ..] | [FOLDER, ..] | ["fragments", ..] | ["roles" | "collections", _, "fragments", ..]
-        )
+    if relative.as_os_str().as_encoded_bytes().ends_with(b".seed-new") {
+        return true;
+    }
+    let mut parts = relative.iter();
+    match parts.next().and_then(|first| first.to_str()) {
+        Some(".git" | FOLDER | "fragments") => true,
+        Some("roles" | "collections") => parts.nth(1).is_some_and(|part| part == "fragments"),
+        _ => false,
+    }
 }
 
 /// A walk over the files below a path of the project, by git's rules of what is ignored; links are not followed.

@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 
 use seed_fragment::{Embedding, Key, Project, Report, Resolution, State, Summary, Take, Target, root_of};
 use seed_role::Trouble;
-use serde_json::json;
 
 use crate::cli::exit::{Exit, Result};
 use crate::cli::options::Global;
@@ -204,13 +203,14 @@ fn add(args: &AddArgs) -> Result<Report> {
 }
 
 fn show(report: &Report, what: &What, global: &Global) -> Result<()> {
-    // A line at a time would be a system call for each of many blocks.
-    let mut out = std::io::BufWriter::new(anstream::stdout().lock());
+    // All of it is written at once: a line at a time would be a system call for each of many blocks.
+    let mut stdout = std::io::stdout().lock();
     if global.json {
-        writeln!(out, "{}", json!({ "items": report.items, "written": report.written, "notes": report.notes }))?;
-        out.flush()?;
-        return Ok(());
+        let mut text = serde_json::to_vec(&Told::of(report)).map_err(std::io::Error::from)?;
+        text.push(b'\n');
+        return Ok(stdout.write_all(&text)?);
     }
+    let mut out = anstream::AutoStream::new(Vec::new(), anstream::AutoStream::choice(&stdout));
     for note in &report.notes {
         writeln!(anstream::stderr(), "{note}")?;
     }
@@ -227,7 +227,22 @@ fn show(report: &Report, what: &What, global: &Global) -> Result<()> {
         writeln!(out, "{place}{key}  {color}{}{color:#}  {}", word(item.state), item.message)?;
     }
     write_hint(&mut out, report)?;
-    Ok(out.flush()?)
+    Ok(stdout.write_all(&out.into_inner())?)
+}
+
+/// A report as JSON.
+#[derive(serde::Serialize)]
+struct Told<'a> {
+    items: &'a [seed_fragment::Item],
+    written: Vec<String>,
+    notes: &'a [String],
+}
+
+impl Told<'_> {
+    fn of(report: &Report) -> Told<'_> {
+        let written = report.written.iter().map(|path| path.display().to_string()).collect();
+        Told { items: &report.items, written, notes: &report.notes }
+    }
 }
 
 /// What to do next.
