@@ -190,3 +190,48 @@ fn what_a_person_changed_after_a_kill_is_left_alone() {
         sandbox.seed(&["fragment", "status"]).exits(0);
     }
 }
+
+/// As above, of so many files that all cores write them and one syncfs(2) brings them to the disk.
+#[test]
+fn a_kill_while_many_files_are_written_leaves_all_or_nothing() {
+    const COUNT: usize = 80;
+    let project = || {
+        let sandbox = project();
+        for number in 0..COUNT {
+            sandbox.write(
+                &format!("many/d{}/{number}", number % 7),
+                &format!("own\n# seed:begin base#m{number} port={number}\n# seed:end base#m{number}\n"),
+            );
+        }
+        sandbox
+    };
+    let texts = |sandbox: &Sandbox| {
+        let mut files = all_files(sandbox);
+        files.retain(|name, _| name.starts_with("many/") && !name.ends_with(".seed-new"));
+        files
+    };
+    let unharmed = project();
+    let before = texts(&unharmed);
+    unharmed.seed(&["fragment", "update"]).exits(0);
+    let (after, all) = (texts(&unharmed), all_files(&unharmed));
+    let (mut kills, mut ends) = (0, (false, false));
+    for step in (1..).step_by(23) {
+        assert!(step < 1000, "the search must end by itself");
+        let sandbox = project();
+        let ran = Ran::of(sandbox.seed_command(&["fragment", "update"]).env("SEED_FAILPOINT", format!("fragment:{step}")));
+        if !ran.was_killed() {
+            ran.exits(0);
+            break;
+        }
+        kills += 1;
+        sandbox.write("other", "nothing\n");
+        sandbox.seed(&["fragment", "update", "other"]).exits(0);
+        let there = texts(&sandbox);
+        assert!(there == before || there == after, "step {step}");
+        ends = (ends.0 || there == before, ends.1 || there == after);
+        sandbox.seed(&["fragment", "update"]).exits(0);
+        fs::remove_file(sandbox.at("other")).unwrap();
+        assert!(all_files(&sandbox) == all, "step {step}");
+    }
+    assert!(kills >= 8 && ends == (true, true), "{kills} {ends:?}");
+}

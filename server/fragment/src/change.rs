@@ -90,7 +90,8 @@ fn after_update(item: &mut Item, is_held: bool, is_new: bool) {
 fn keep_clashes(root: &Path, clashes: &[(Key, PathBuf, Sides)], settled: &[Key]) -> Result<()> {
     let io =
         |path: &Path, error: std::io::Error| Trouble::from_io(format!("keep the sides of a clash in {}", path.display()), &error);
-    for key in settled {
+    let are_any = root.join(PENDING).exists();
+    for key in settled.iter().filter(|_| are_any) {
         let folder = root.join(pending_of(key));
         if folder.exists() {
             fs::remove_dir_all(&folder).map_err(|error| io(&folder, error))?;
@@ -302,7 +303,7 @@ pub struct Embedding {
 ///
 /// As [`update`]; and when the file is not `text`.
 pub fn record(root: &Path, file: &Path, text: &str, judgement: &Judgement) -> Result<()> {
-    let mut work = Work::begin(root)?;
+    let work = Work::begin(root)?;
     let path = place::resolve(&work.project.root, file)?;
     let now = fs::read(&path).map_err(|error| Trouble::from_io(format!("read {}", path.display()), &error))?;
     if now != text.as_bytes() {

@@ -35,6 +35,16 @@ struct Known {
     renderings: HashMap<Vec<(String, String)>, Option<Arc<str>>>,
 }
 
+/// A block whose end is still to come.
+struct Open<'t> {
+    key: Key,
+    params: Vec<(String, String)>,
+    indent: &'t str,
+    /// Where its text begins.
+    inside: usize,
+    line: usize,
+}
+
 impl<'l> Glance<'l> {
     pub(crate) fn new(library: &'l Library) -> Glance<'l> {
         Glance { library, word: Finder::new("seed:"), known: HashMap::new(), remembered: 0 }
@@ -49,7 +59,7 @@ impl<'l> Glance<'l> {
     /// The blocks of a text with the lines they begin on, if each holds what its fragment renders to and none lies in another.
     pub(crate) fn current(&mut self, text: &str) -> Option<Vec<(Key, usize)>> {
         let mut blocks = Vec::new();
-        let mut open: Option<(Key, Vec<(String, String)>, &str, usize, usize)> = None;
+        let mut open: Option<Open<'_>> = None;
         let (mut line, mut counted, mut from) = (1, 0, 0);
         while let Some(found) = self.word.find(&text.as_bytes()[from..]) {
             let start = memrchr(b'\n', &text.as_bytes()[..from + found]).map_or(0, |at| at + 1);
@@ -59,14 +69,14 @@ impl<'l> Glance<'l> {
             match marker::read(split_end(&text[start..end]).0) {
                 None => {}
                 Some(Ok(Mark::Begin(key, params))) if open.is_none() => {
-                    open = Some((key, params, indent_of(&text[start..end]), end, line));
+                    open = Some(Open { key, params, indent: indent_of(&text[start..end]), inside: end, line });
                 }
                 Some(Ok(Mark::End(key))) => {
-                    let (begun, params, indent, inside, line) = open.take().filter(|(begun, ..)| *begun == key)?;
-                    if !self.is_rendered(&begun, &params, indent, &text[inside..start])? {
+                    let block = open.take().filter(|block| block.key == key)?;
+                    if !self.is_rendered(&block, &text[block.inside..start])? {
                         return None;
                     }
-                    blocks.push((begun, line));
+                    blocks.push((block.key, block.line));
                 }
                 Some(_) => return None,
             }
@@ -74,7 +84,8 @@ impl<'l> Glance<'l> {
         open.is_none().then_some(blocks)
     }
 
-    fn is_rendered(&mut self, key: &Key, params: &[(String, String)], indent: &str, inside: &str) -> Option<bool> {
+    fn is_rendered(&mut self, block: &Open<'_>, inside: &str) -> Option<bool> {
+        let Open { key, params, indent, .. } = block;
         if !self.known.contains_key(&key.fragment) {
             let fragment = self.library.get(&key.fragment).ok().flatten();
             let known = fragment.map(|fragment| Known {
@@ -97,7 +108,7 @@ impl<'l> Glance<'l> {
         }
         let lines: Option<Arc<str>> = lines_of(&known.fragment, &key.instance, params).map(Arc::from);
         self.remembered += lines.as_ref().map_or(0, |lines| lines.len());
-        known.renderings.insert(params.to_vec(), lines.clone());
+        known.renderings.insert(params.clone(), lines.clone());
         lines.map(|lines| is_same(inside, indent, &lines))
     }
 }

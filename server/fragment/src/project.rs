@@ -308,7 +308,7 @@ impl Project {
             let known = lock.get(key).map(|entry| entry.file.as_path());
             let original = found.iter().position(|(file, _)| Some(file.as_path()) == known).unwrap_or_default();
             let place = |at: usize| format!("{}:{}", found[at].0.display(), found[at].1);
-            for at in 0..found.len() {
+            for (at, one) in found.iter().enumerate() {
                 let is_original = at == original;
                 let message = match is_original {
                     true => format!(
@@ -317,7 +317,7 @@ impl Project {
                     ),
                     false => format!("a copy of `{key}` in {}: give it an instance of its own", place(original)),
                 };
-                copies.insert(found[at].clone(), Copy { is_original, message });
+                copies.insert(one.clone(), Copy { is_original, message });
             }
         }
         copies
