@@ -139,7 +139,33 @@ fn embedding_finds_the_comments_and_a_free_instance() {
         .says("`port` is a whole number, and `many` is not");
     sandbox.seed(&["fragment", "status", "/etc/hostname"]).exits(0);
     sandbox.seed(&["fragment", "add", "base", "../outside"]).exits(1).says("look at ../outside");
-    sandbox.seed(&["fragment", "--help"]).exits(0).says("seed:begin ssh-base#1 port=2222").says("Exit statuses");
+    sandbox.seed(&["fragment", "--help"]).exits(0).says("\n  # seed:begin ssh-base#1 port=2222\n").says("Exit statuses");
+    sandbox.seed(&["collection", "--help"]).exits(0).says("\n  roles:\n    ada: {is: desk.dev-box");
+}
+
+#[test]
+fn a_link_out_of_the_project_is_refused_and_nothing_is_made_where_it_leads() {
+    let (sandbox, outside) = (project(), Sandbox::new());
+    let text = "# seed:begin base#9\n# seed:end base#9\n";
+    outside.write("file", text);
+    std::os::unix::fs::symlink(outside.at("file"), sandbox.at("link")).unwrap();
+    std::os::unix::fs::symlink(outside.path(), sandbox.at("folder")).unwrap();
+    for path in ["link", "folder", "folder/file"] {
+        for command in
+            [&["fragment", "status"][..], &["fragment", "update"], &["fragment", "detach"], &["fragment", "add", "base"]]
+        {
+            sandbox.seed(&[command, &[path]].concat()).exits(3).says("outside of the project");
+        }
+        let absolute = sandbox.at(path).display().to_string();
+        sandbox.seed(&["fragment", "update", &absolute]).exits(3).says("outside of the project");
+    }
+    assert_eq!(outside.read("file"), text);
+    assert!(!outside.at(".seed").exists());
+    // A link to a project is a way to it.
+    let way = outside.at("way");
+    std::os::unix::fs::symlink(sandbox.path(), &way).unwrap();
+    fs::remove_file(sandbox.at("folder")).unwrap();
+    sandbox.seed(&["fragment", "update", &way.display().to_string()]).exits(0).says("init.lua:1 base#2  current  rendered");
 }
 
 /// Whatever a run was stopped in: all files are as before or all are new, and running it again reaches the end of an unharmed run.

@@ -10,11 +10,28 @@ use crate::store::{FOLDER, LOCK};
 
 /// The project that a path lies in: the nearest folder above it with a lock of fragments, or else with `.git`, or else with
 /// `fragments/`; or else the folder itself.
+///
+/// A link belongs to the project that it lies in, wherever it leads; unless it leads to the folder of a project.
+///
+/// # Errors
+///
+/// When the path is not there.
 pub fn root_of(path: &Path) -> Result<PathBuf> {
-    let path = real(path)?;
-    let start = if path.is_dir() { path.as_path() } else { path.parent().unwrap_or(&path) };
+    let real = real(path)?;
+    let is_plain = !path.components().any(|part| part == Component::ParentDir);
+    let written = std::path::absolute(path).ok().filter(|_| is_plain);
+    let found = written.as_deref().and_then(project_above).or_else(|| project_above(&real));
+    match found {
+        Some(folder) => self::real(folder),
+        None if real.is_dir() => Ok(real),
+        None => Ok(real.parent().unwrap_or(&real).to_path_buf()),
+    }
+}
+
+fn project_above(path: &Path) -> Option<&Path> {
+    let start = path.parent().filter(|_| !path.is_dir()).unwrap_or(path);
     let above = |name: &str| start.ancestors().find(|folder| folder.join(name).exists());
-    Ok(above(LOCK).or_else(|| above(".git")).or_else(|| above("fragments")).unwrap_or(start).to_path_buf())
+    above(LOCK).or_else(|| above(".git")).or_else(|| above("fragments"))
 }
 
 /// A path without symbolic links.

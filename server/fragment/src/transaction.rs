@@ -191,7 +191,7 @@ impl Writer {
         let texts: Vec<(&Change, &str)> = changes.iter().filter_map(|change| Some((change, change.to.as_deref()?))).collect();
         // Two halves that do not wait for one another: the bases are all in one folder, which takes one new file at a time.
         let mut folders = std::thread::scope(|scope| {
-            let bases = scope.spawn(|| {
+            let bases = scope.spawn(|| -> Result<()> {
                 bases.iter().try_for_each(|(base, text)| {
                     write_base(&self.root.join(BASES).join(base), text, are_few)?;
                     self.point();

@@ -13,20 +13,8 @@ use crate::cli::style;
 /// Keep a snippet alike in many files, with the edits of people preserved.
 ///
 /// A fragment is a file in `fragments/`: `fragments/ssh-base`, or with any ending, `fragments/ssh-base.conf`. It may begin with what it is
-/// about and its parameters, between `---` lines; the rest is a Jinja template:
-///
-///     ---
-///     about: What every sshd here has.
-///     parameters:
-///       port: {type: int, default: 22}
-///     ---
-///     Port {{ port }}
-///     PermitRootLogin no
-///
-/// A file embeds it between two markers, in comments of its own language, with the parameters on the first:
-///
-///     # seed:begin ssh-base#1 port=2222
-///     # seed:end ssh-base#1
+/// about and its parameters, between `---` lines; the rest is a Jinja template. A file embeds it between two markers, in comments of its
+/// own language, with the parameters on the first. Both are shown below.
 ///
 /// `seed fragment update` renders it there. What you then change between the markers stays: when the fragment changes, the two are
 /// merged, as git merges. Where both changed the same lines nothing is written; you are told, and decide with `resolve`.
@@ -35,7 +23,7 @@ use crate::cli::style;
 /// `.seed/` in version control: it holds what was rendered last. What git ignores is not looked at.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  seed fragment add ssh-base etc/sshd_config --with port=2222\n  seed fragment status\n  seed fragment update\n  seed fragment resolve --theirs ssh-base#1\n\nA marker that is meant as text is escaped: \\seed:begin, or seed:ignore anywhere on its line.\n\nExit statuses: 0 clean, 2 to do (outdated, clash, orphan), 1 error."
+    after_help = "A fragment, fragments/ssh-base:\n  ---\n  about: What every sshd here has.\n  parameters:\n    port: {type: int, default: 22}\n  ---\n  Port {{ port }}\n  PermitRootLogin no\n\nA file that embeds it, before the first update:\n  # seed:begin ssh-base#1 port=2222\n  # seed:end ssh-base#1\n\nExamples:\n  seed fragment add ssh-base etc/sshd_config --with port=2222\n  seed fragment status\n  seed fragment update\n  seed fragment resolve --theirs ssh-base#1\n\nA marker that is meant as text is escaped: \\seed:begin, or seed:ignore anywhere on its line.\n\nExit statuses: 0 clean, 2 to do (outdated, clash, orphan), 1 error."
 )]
 pub struct Args {
     #[command(subcommand)]
