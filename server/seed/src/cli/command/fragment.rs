@@ -198,7 +198,9 @@ fn show(report: &Report, what: &What, global: &Global) -> Result<()> {
         text.push(b'\n');
         return Ok(stdout.write_all(&text)?);
     }
-    let mut out = anstream::AutoStream::new(Vec::new(), anstream::AutoStream::choice(&stdout));
+    let choice = anstream::AutoStream::choice(&stdout);
+    let text = Vec::with_capacity(report.items.len() * 80);
+    let mut out = std::io::BufWriter::with_capacity(1 << 16, anstream::AutoStream::new(text, choice));
     for note in &report.notes {
         writeln!(anstream::stderr(), "{note}")?;
     }
@@ -215,6 +217,7 @@ fn show(report: &Report, what: &What, global: &Global) -> Result<()> {
         writeln!(out, "{place}{key}  {color}{}{color:#}  {}", word(item.state), item.message)?;
     }
     write_hint(&mut out, report)?;
+    let out = out.into_inner().map_err(std::io::IntoInnerError::into_error)?;
     Ok(stdout.write_all(&out.into_inner())?)
 }
 
