@@ -301,6 +301,36 @@ fn a_lock_that_was_changed_is_refused_with_words() {
 }
 
 #[test]
+fn its_fragments_are_embedded_as_of_the_commit_that_is_pinned() {
+    let (sandbox, desk) = lab();
+    fs::create_dir(sandbox.at("fragments")).unwrap();
+    desk.commit_files(&[("fragments/notice.txt", "Kept by {{ instance }}.\n")]);
+    sandbox.seed(&["collection", "add", "desk", &desk.url(), "--rev", "main"]).exits(0);
+    sandbox.write(
+        "motd",
+        "# seed:begin desk/notice#us\n# seed:end desk/notice#us\n# seed:begin desk/note#1\n# seed:end desk/note#1\n",
+    );
+    sandbox.seed(&["fragment", "update"]).exits(2).says("there is no fragment `desk/note`: there is desk/notice");
+    let rendered = |word: &str| {
+        format!(
+            "# seed:begin desk/notice#us\n{word} by us.\n# seed:end desk/notice#us\n# seed:begin desk/note#1\n# seed:end desk/note#1\n"
+        )
+    };
+    assert_eq!(sandbox.read("motd"), rendered("Kept"));
+    // The next commit counts when the pin is moved to it, and the one that is fetched needs no source.
+    desk.commit_files(&[("fragments/notice.txt", "Looked after by {{ instance }}.\n")]);
+    sandbox.seed(&["fragment", "status", "motd"]).exits(2).says("desk/notice#us  current");
+    sandbox.seed(&["collection", "update"]).exits(0);
+    desk.remove();
+    sandbox.seed(&["fragment", "update"]).exits(2);
+    assert_eq!(sandbox.read("motd"), rendered("Looked after"));
+    // What was changed since it was fetched is not used; nor is what was not fetched.
+    fs::remove_dir_all(sandbox.cache()).unwrap();
+    sandbox.seed(&["fragment", "update"]).exits(1).says("desk/notice#us  error").says("collection fetch");
+    assert_eq!(sandbox.read("motd"), rendered("Looked after"));
+}
+
+#[test]
 fn vendored_it_is_a_part_of_the_project() {
     let (sandbox, desk) = lab();
     sandbox.seed(&["collection", "add", "desk", &desk.url(), "--rev", "main"]).exits(0);

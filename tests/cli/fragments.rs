@@ -139,7 +139,33 @@ fn embedding_finds_the_comments_and_a_free_instance() {
         .says("`port` is a whole number, and `many` is not");
     sandbox.seed(&["fragment", "status", "/etc/hostname"]).exits(0);
     sandbox.seed(&["fragment", "add", "base", "../outside"]).exits(1).says("look at ../outside");
-    sandbox.seed(&["fragment", "--help"]).exits(0).says("seed:begin ssh-base#1 port=2222").says("Exit statuses");
+    sandbox.seed(&["fragment", "--help"]).exits(0).says("\n  # seed:begin ssh-base#1 port=2222\n").says("Exit statuses");
+    sandbox.seed(&["collection", "--help"]).exits(0).says("\n  roles:\n    ada: {is: desk.dev-box");
+}
+
+#[test]
+fn a_link_out_of_the_project_is_refused_and_nothing_is_made_where_it_leads() {
+    let (sandbox, outside) = (project(), Sandbox::new());
+    let text = "# seed:begin base#9\n# seed:end base#9\n";
+    outside.write("file", text);
+    std::os::unix::fs::symlink(outside.at("file"), sandbox.at("link")).unwrap();
+    std::os::unix::fs::symlink(outside.path(), sandbox.at("folder")).unwrap();
+    for path in ["link", "folder", "folder/file"] {
+        for command in
+            [&["fragment", "status"][..], &["fragment", "update"], &["fragment", "detach"], &["fragment", "add", "base"]]
+        {
+            sandbox.seed(&[command, &[path]].concat()).exits(3).says("outside of the project");
+        }
+        let absolute = sandbox.at(path).display().to_string();
+        sandbox.seed(&["fragment", "update", &absolute]).exits(3).says("outside of the project");
+    }
+    assert_eq!(outside.read("file"), text);
+    assert!(!outside.at(".seed").exists());
+    // A link to a project is a way to it.
+    let way = outside.at("way");
+    std::os::unix::fs::symlink(sandbox.path(), &way).unwrap();
+    fs::remove_file(sandbox.at("folder")).unwrap();
+    sandbox.seed(&["fragment", "update", &way.display().to_string()]).exits(0).says("init.lua:1 base#2  current  rendered");
 }
 
 /// Whatever a run was stopped in: all files are as before or all are new, and running it again reaches the end of an unharmed run.
@@ -189,4 +215,49 @@ fn what_a_person_changed_after_a_kill_is_left_alone() {
         assert!(sandbox.read("init.lua").contains("Port 22\n"), "step {step}");
         sandbox.seed(&["fragment", "status"]).exits(0);
     }
+}
+
+/// As above, of so many files that all cores write them and one syncfs(2) brings them to the disk.
+#[test]
+fn a_kill_while_many_files_are_written_leaves_all_or_nothing() {
+    const COUNT: usize = 80;
+    let project = || {
+        let sandbox = project();
+        for number in 0..COUNT {
+            sandbox.write(
+                &format!("many/d{}/{number}", number % 7),
+                &format!("own\n# seed:begin base#m{number} port={number}\n# seed:end base#m{number}\n"),
+            );
+        }
+        sandbox
+    };
+    let texts = |sandbox: &Sandbox| {
+        let mut files = all_files(sandbox);
+        files.retain(|name, _| name.starts_with("many/") && !name.ends_with(".seed-new"));
+        files
+    };
+    let unharmed = project();
+    let before = texts(&unharmed);
+    unharmed.seed(&["fragment", "update"]).exits(0);
+    let (after, all) = (texts(&unharmed), all_files(&unharmed));
+    let (mut kills, mut ends) = (0, (false, false));
+    for step in (1..).step_by(23) {
+        assert!(step < 1000, "the search must end by itself");
+        let sandbox = project();
+        let ran = Ran::of(sandbox.seed_command(&["fragment", "update"]).env("SEED_FAILPOINT", format!("fragment:{step}")));
+        if !ran.was_killed() {
+            ran.exits(0);
+            break;
+        }
+        kills += 1;
+        sandbox.write("other", "nothing\n");
+        sandbox.seed(&["fragment", "update", "other"]).exits(0);
+        let there = texts(&sandbox);
+        assert!(there == before || there == after, "step {step}");
+        ends = (ends.0 || there == before, ends.1 || there == after);
+        sandbox.seed(&["fragment", "update"]).exits(0);
+        fs::remove_file(sandbox.at("other")).unwrap();
+        assert!(all_files(&sandbox) == all, "step {step}");
+    }
+    assert!(kills >= 8 && ends == (true, true), "{kills} {ends:?}");
 }

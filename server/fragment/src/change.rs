@@ -90,7 +90,8 @@ fn after_update(item: &mut Item, is_held: bool, is_new: bool) {
 fn keep_clashes(root: &Path, clashes: &[(Key, PathBuf, Sides)], settled: &[Key]) -> Result<()> {
     let io =
         |path: &Path, error: std::io::Error| Trouble::from_io(format!("keep the sides of a clash in {}", path.display()), &error);
-    for key in settled {
+    let are_any = root.join(PENDING).exists();
+    for key in settled.iter().filter(|_| are_any) {
         let folder = root.join(pending_of(key));
         if folder.exists() {
             fs::remove_dir_all(&folder).map_err(|error| io(&folder, error))?;
@@ -127,7 +128,7 @@ fn keep_clashes(root: &Path, clashes: &[(Key, PathBuf, Sides)], settled: &[Key])
 pub fn update(root: &Path, paths: &[PathBuf]) -> Result<Report> {
     let work = Work::begin(root)?;
     let scan = work.project.scan(paths)?;
-    let copies = work.project.copies(&scan.texts);
+    let copies = work.project.copies_in(&scan.texts);
     let judged = work.project.judge_all(&scan.texts, &copies, |_| Wishes::default());
     // Entries whose blocks are gone go with them, as soon as all of the project was seen and could be read.
     let is_whole = paths.is_empty() && scan.wrong.is_empty() && judged.iter().all(|(_, judgement)| !judgement.is_held);
@@ -170,7 +171,7 @@ pub fn resolve(root: &Path, targets: &[Target], resolution: Resolution) -> Resul
         }
     }
     let scan = work.project.scan(&[])?;
-    let copies = work.project.copies(&scan.texts);
+    let copies = work.project.copies_in(&scan.texts);
     let is_meant = |file: &Path| paths.iter().any(|path| path.as_os_str().is_empty() || file.starts_with(path));
     let found: HashSet<Key> = scan.texts.iter().flat_map(|text| keys_of(&text.text)).collect();
     for key in keys.iter().filter(|key| !found.contains(key)) {
@@ -302,7 +303,7 @@ pub struct Embedding {
 ///
 /// As [`update`]; and when the file is not `text`.
 pub fn record(root: &Path, file: &Path, text: &str, judgement: &Judgement) -> Result<()> {
-    let mut work = Work::begin(root)?;
+    let work = Work::begin(root)?;
     let path = place::resolve(&work.project.root, file)?;
     let now = fs::read(&path).map_err(|error| Trouble::from_io(format!("read {}", path.display()), &error))?;
     if now != text.as_bytes() {

@@ -1,8 +1,8 @@
 //! What is told of each block: plain data, for the command line and for editors.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 /// How a block stands to its fragment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -43,7 +43,8 @@ pub enum Action {
 /// A block, and how it stands.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Item {
-    /// The file, relative to the project.
+    /// The file, relative to the project. In JSON, what is no UTF-8 in its name is replaced.
+    #[serde(serialize_with = "as_shown")]
     pub file: PathBuf,
     /// The line of its begin marker, or of the mistake; counted from 1.
     pub line: usize,
@@ -60,6 +61,10 @@ pub struct Item {
     /// How it stands once an update has been written, where that changes it.
     #[serde(skip)]
     pub then: Option<(State, &'static str)>,
+}
+
+fn as_shown<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&path.display())
 }
 
 /// The three texts of a block, de-indented, lines ending in line feeds, blocks inside of it empty.

@@ -11,7 +11,7 @@ use crate::merge::{Chunk, merge};
 use crate::normal::{self, Unit, line_end_of, normals, prefix_of, text_of};
 use crate::store::{Entry, Store, hash};
 use crate::template::Fragment;
-use crate::tree::{self, Block, DEEPEST, Part, split_end};
+use crate::tree::{self, Block, DEEPEST, Part, split_end, with_last_end};
 
 /// What to do about a clash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -213,7 +213,7 @@ impl Judge<'_> {
             if self.asked {
                 self.record(block, fragment, &their_lines);
             }
-            self.tell(block, State::Current, "as the fragment renders".into(), actions_of(State::Current));
+            self.tell(block, State::Current, AS_RENDERED.into(), actions_of(State::Current));
             return self.untouched(block, depth);
         }
         let entry = self.store.lock.get(original);
@@ -239,7 +239,7 @@ impl Judge<'_> {
         let (mut state, mut why) = if has_markers {
             (State::Clash, "conflict markers stand in the text: decide, and take them out".to_string())
         } else if my_lines == their_lines {
-            (State::Current, "as the fragment renders".into())
+            (State::Current, AS_RENDERED.into())
         } else if is_emptied {
             (State::Clash, "you emptied the block, and the fragment has changed".into())
         } else {
@@ -429,6 +429,9 @@ fn lines_of<'l>(chunks: &[Chunk], mine: &[&'l str], theirs: &[&'l str]) -> Vec<&
     chunks.iter().flat_map(of).collect()
 }
 
+/// What is told of a block that is current.
+pub(crate) const AS_RENDERED: &str = "as the fragment renders";
+
 /// What the lines of a conflict begin with.
 const MARK_MINE: &str = "<<<<<<< mine";
 const MARK_THEIRS: &str = ">>>>>>> fragment";
@@ -455,11 +458,6 @@ fn key_of(part: &Part) -> Option<&Key> {
         Part::Block(block) => Some(&block.key),
         Part::Line(_) => None,
     }
-}
-
-/// A rendered text whose last line has an end, as all lines of a block have.
-fn with_last_end(text: &str) -> String {
-    if text.is_empty() || text.ends_with('\n') { text.into() } else { format!("{text}\n") }
 }
 
 fn renew(block: &Block, instance: &str) -> Block {

@@ -9,6 +9,7 @@ pub mod buffer;
 mod change;
 mod create;
 pub mod embed;
+mod glance;
 pub mod item;
 pub mod judge;
 pub mod kept;

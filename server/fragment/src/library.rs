@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use seed_collection::{Cache, Lock, Pin, Source};
 use seed_role::Trouble;
 use seed_role::trouble::Result;
 
@@ -26,7 +27,7 @@ pub struct Shelf {
 #[derive(Debug, Default)]
 pub struct Library {
     shelves: Vec<Shelf>,
-    /// The project whose skeletons have parts that are fragments too.
+    /// The project, whose skeletons have parts that are fragments too, and whose lock pins collections.
     root: Option<PathBuf>,
     read: Mutex<HashMap<String, Found>>,
 }
@@ -34,8 +35,8 @@ pub struct Library {
 type Found = Result<Option<Arc<Fragment>>>;
 
 impl Library {
-    /// Those of the project at a folder: `fragments/`, and as `OWNER/NAME` those in `roles/OWNER/fragments/` and
-    /// `collections/OWNER/fragments/`.
+    /// Those of the project at a folder: `fragments/`, and as `OWNER/NAME` those in `roles/OWNER/fragments/`,
+    /// `collections/OWNER/fragments/`, and of the collections that its `seed.lock` pins and that were fetched.
     pub fn of(root: &Path) -> Library {
         let mut shelves = vec![Shelf { owner: None, folder: root.join("fragments") }];
         for kind in ["roles", "collections"] {
@@ -64,7 +65,8 @@ impl Library {
     /// The names of all fragments, sorted.
     pub fn names(&self) -> Vec<String> {
         let mut names = Vec::new();
-        for shelf in &self.shelves {
+        let pinned = self.pins().into_iter().filter_map(|pin| self.pinned(&pin).ok());
+        for shelf in self.shelves.iter().cloned().chain(pinned) {
             for entry in std::fs::read_dir(&shelf.folder).into_iter().flatten().flatten() {
                 let file = entry.file_name().to_string_lossy().into_owned();
                 let name = file.split('.').next().filter(|stem| !stem.is_empty()).unwrap_or(&file).to_string();
@@ -96,13 +98,36 @@ impl Library {
         found
     }
 
+    /// The collections that the project pins.
+    fn pins(&self) -> Vec<Pin> {
+        // A lock that cannot be read is told where a spec is looked at.
+        self.root.as_deref().and_then(|root| Lock::read(root).ok()).map(|lock| lock.pins).unwrap_or_default()
+    }
+
+    /// The fragments of a collection that the project pins.
+    fn pinned(&self, pin: &Pin) -> Result<Shelf> {
+        let attempted = || format!("use the fragments of the collection `{}`", pin.name);
+        let root = self.root.as_deref().unwrap_or(Path::new("."));
+        let home = std::env::var_os("HOME").map(PathBuf::from);
+        let source = Source::read(&pin.git, root, home.as_deref()).map_err(|said| Trouble::new(attempted(), said))?;
+        let folder = Cache::of_user().look(&source, pin);
+        let folder = folder.map_err(|problem| Trouble::new(attempted(), problem.message).hint(problem.help))?;
+        Ok(Shelf { owner: Some(pin.name.clone()), folder: folder.join("fragments") })
+    }
+
     fn find(&self, name: &str) -> Found {
         let (owner, file) = match name.split_once('/') {
             Some((owner, file)) => (Some(owner), file),
             None => (None, name),
         };
         let mut files = Vec::new();
-        for shelf in self.shelves.iter().filter(|shelf| shelf.owner.as_deref() == owner) {
+        let mut shelves: Vec<Shelf> = self.shelves.iter().filter(|shelf| shelf.owner.as_deref() == owner).cloned().collect();
+        if shelves.is_empty()
+            && let Some(pin) = self.pins().iter().find(|pin| Some(pin.name.as_str()) == owner)
+        {
+            shelves.push(self.pinned(pin)?);
+        }
+        for shelf in &shelves {
             let exact = shelf.folder.join(file);
             if exact.is_file() {
                 files = vec![exact];

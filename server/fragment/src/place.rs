@@ -10,11 +10,28 @@ use crate::store::{FOLDER, LOCK};
 
 /// The project that a path lies in: the nearest folder above it with a lock of fragments, or else with `.git`, or else with
 /// `fragments/`; or else the folder itself.
+///
+/// A link belongs to the project that it lies in, wherever it leads; unless it leads to the folder of a project.
+///
+/// # Errors
+///
+/// When the path is not there.
 pub fn root_of(path: &Path) -> Result<PathBuf> {
-    let path = real(path)?;
-    let start = if path.is_dir() { path.as_path() } else { path.parent().unwrap_or(&path) };
+    let real = real(path)?;
+    let is_plain = !path.components().any(|part| part == Component::ParentDir);
+    let written = std::path::absolute(path).ok().filter(|_| is_plain);
+    let found = written.as_deref().and_then(project_above).or_else(|| project_above(&real));
+    match found {
+        Some(folder) => self::real(folder),
+        None if real.is_dir() => Ok(real),
+        None => Ok(real.parent().unwrap_or(&real).to_path_buf()),
+    }
+}
+
+fn project_above(path: &Path) -> Option<&Path> {
+    let start = path.parent().filter(|_| !path.is_dir()).unwrap_or(path);
     let above = |name: &str| start.ancestors().find(|folder| folder.join(name).exists());
-    Ok(above(LOCK).or_else(|| above(".git")).or_else(|| above("fragments")).unwrap_or(start).to_path_buf())
+    above(LOCK).or_else(|| above(".git")).or_else(|| above("fragments"))
 }
 
 /// A path without symbolic links.
@@ -56,13 +73,15 @@ pub fn resolve(root: &Path, relative: &Path) -> Result<PathBuf> {
 
 /// Whether a path relative to the project holds fragments, or what Seed and git keep for themselves, and no text that embeds fragments.
 pub fn is_apart(relative: &Path) -> bool {
-    let parts: Vec<&str> = relative.iter().map(|part| part.to_str().unwrap_or_default()).collect();
-    let is_temporary = parts.last().is_some_and(|name| name.ends_with(".seed-new"));
-    is_temporary
-        || matches!(
-            parts.as_slice(),
-            [".git", ..] | [FOLDER, ..] | ["fragments", ..] | ["roles" | "collections", _, "fragments", ..]
-        )
+    if relative.as_os_str().as_encoded_bytes().ends_with(b".seed-new") {
+        return true;
+    }
+    let mut parts = relative.iter();
+    match parts.next().and_then(|first| first.to_str()) {
+        Some(".git" | FOLDER | "fragments") => true,
+        Some("roles" | "collections") => parts.nth(1).is_some_and(|part| part == "fragments"),
+        _ => false,
+    }
 }
 
 /// A walk over the files below a path of the project, by git's rules of what is ignored; links are not followed.

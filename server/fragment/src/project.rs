@@ -1,18 +1,21 @@
 //! The fragments of a project: looked at, and changed on the disk in one transaction.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::ffi::OsStr;
 use std::fs;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use ignore::WalkState;
-use memchr::memmem::Finder;
 use seed_role::Trouble;
 use seed_role::trouble::Result;
 
 use crate::embed;
+use crate::glance::Glance;
 use crate::item::{Item, State};
-use crate::judge::{Judgement, Wishes, judge, judge_parsed};
+use crate::judge::{AS_RENDERED, Judgement, Wishes, actions_of, judge, judge_parsed};
 use crate::library::Library;
 use crate::marker::Key;
 use crate::place;
@@ -66,6 +69,38 @@ impl Text {
         let parsed = tree::parse(&text);
         Text { file, text, parsed }
     }
+
+    /// Its blocks, and on which lines they begin.
+    fn places(&self) -> impl Iterator<Item = (&Path, &Key, usize)> {
+        tree::all_blocks(&self.parsed.0).into_iter().map(|block| (self.file.as_path(), &block.key, block.line))
+    }
+}
+
+/// What came of a look at a file.
+struct Seen {
+    file: PathBuf,
+    /// Its blocks, and on which lines they begin.
+    blocks: Vec<(Key, usize)>,
+    /// Where not all of them are current: how they stand, copies left aside.
+    judgement: Option<Judgement>,
+}
+
+/// Something about a file.
+trait InFile {
+    /// The file, relative to the project.
+    fn file(&self) -> &Path;
+}
+
+impl InFile for Text {
+    fn file(&self) -> &Path {
+        &self.file
+    }
+}
+
+impl InFile for Seen {
+    fn file(&self) -> &Path {
+        &self.file
+    }
 }
 
 /// A block that stands more than once.
@@ -104,11 +139,30 @@ impl Project {
     ///
     /// When a path is not there, or leads out of the project.
     pub fn status(&self, paths: &[PathBuf]) -> Result<Report> {
-        let scan = self.scan(paths)?;
-        let copies = self.copies(&scan.texts);
-        let mut report = Report { items: scan.wrong, ..Report::default() };
-        for (_, judgement) in self.judge_all(&scan.texts, &copies, |_| Wishes { look: true, ..Wishes::default() }) {
-            report.items.extend(judgement.items);
+        let (seen, wrong) = self.each_text(paths, |glance, file, text| match glance.current(text) {
+            Some(blocks) => Seen { file, blocks, judgement: None },
+            None => {
+                let text = Text::new(file, text.to_string());
+                let judgement = judge_parsed(&text.file, &text.parsed, &self.library, &self.store, &only_look(None));
+                let blocks = text.places().map(|(_, key, line)| (key.clone(), line)).collect();
+                Seen { file: text.file, blocks, judgement: Some(judgement) }
+            }
+        })?;
+        let copies = self.copies(
+            seen.iter().map(|seen| seen.file.as_path()),
+            seen.iter().flat_map(|seen| seen.blocks.iter().map(|(key, line)| (seen.file.as_path(), key, *line))),
+        );
+        let with_copies: HashSet<&Path> = copies.keys().map(|(file, _)| file.as_path()).collect();
+        let mut report = Report { items: wrong, ..Report::default() };
+        for Seen { file, blocks, judgement } in seen {
+            if with_copies.contains(file.as_path()) {
+                report.items.extend(self.judge_again(&file, &copies));
+                continue;
+            }
+            match judgement {
+                Some(judgement) => report.items.extend(judgement.items),
+                None => report.items.extend(blocks.into_iter().map(|(key, line)| current(&file, key, line))),
+            }
         }
         if is_interrupted(&self.root) {
             report.notes.push("an update was interrupted: the next one finishes it or takes it back".into());
@@ -117,8 +171,31 @@ impl Project {
         Ok(report)
     }
 
+    /// How the blocks of a file stand, some of which stand more than once.
+    fn judge_again(&self, file: &Path, copies: &Copies) -> Vec<Item> {
+        let mut bytes = Vec::new();
+        match self.look_into(&self.root.join(file), &Glance::new(&self.library), &mut bytes) {
+            Some(Ok(text)) => {
+                let why = |line: usize| copies.get(&(file.to_path_buf(), line)).map(|copy| copy.message.clone());
+                judge(file, text, &self.library, &self.store, &only_look(Some(&why))).items
+            }
+            Some(Err(item)) => vec![*item],
+            None => Vec::new(),
+        }
+    }
+
     /// Reads the files below paths that hold markers.
     pub(crate) fn scan(&self, paths: &[PathBuf]) -> Result<Scan> {
+        let (texts, wrong) = self.each_text(paths, |_, file, text| Text::new(file, text.to_string()))?;
+        Ok(Scan { texts, wrong })
+    }
+
+    /// Looks at the files below paths that hold markers, on all cores. Gives what came of each, by its path, and those that cannot be read.
+    fn each_text<T: Send + InFile>(
+        &self,
+        paths: &[PathBuf],
+        look: impl Fn(&mut Glance<'_>, PathBuf, &str) -> T + Sync,
+    ) -> Result<(Vec<T>, Vec<Item>)> {
         let mut starts = Vec::new();
         for path in paths {
             starts.push(self.root.join(place::inside(&self.root, path)?));
@@ -126,82 +203,112 @@ impl Project {
         if paths.is_empty() {
             starts.push(self.root.clone());
         }
-        let all = Mutex::new(Scan::default());
+        let all = Mutex::new((Vec::new(), Vec::new()));
         for start in &starts {
             place::walk(&self.root, start).run(|| {
-                let finder = Finder::new("seed:");
-                let all = &all;
+                let mut glance = Glance::new(&self.library);
+                // One buffer for all files that a thread reads.
+                let mut bytes = Vec::new();
+                let (all, look) = (&all, &look);
                 Box::new(move |entry| {
                     let Ok(entry) = entry else { return WalkState::Continue };
-                    let is_file = entry.file_type().is_some_and(|kind| kind.is_file());
-                    if let Some(found) = is_file.then(|| self.look_into(entry.path(), &finder)).flatten() {
+                    if !entry.file_type().is_some_and(|kind| kind.is_file()) {
+                        return WalkState::Continue;
+                    }
+                    let found = self.look_into(entry.path(), &glance, &mut bytes);
+                    let found = found.map(|found| found.map(|text| look(&mut glance, self.relative(entry.path()), text)));
+                    if let Some(found) = found {
                         let mut all = all.lock().unwrap_or_else(PoisonError::into_inner);
                         match found {
-                            Ok(text) => all.texts.push(text),
-                            Err(item) => all.wrong.push(item),
+                            Ok(one) => all.0.push(one),
+                            Err(item) => all.1.push(*item),
                         }
                     }
                     WalkState::Continue
                 })
             });
         }
-        let mut scan = all.into_inner().unwrap_or_else(PoisonError::into_inner);
-        scan.texts.sort_by(|one, other| one.file.cmp(&other.file));
-        scan.texts.dedup_by(|one, other| one.file == other.file);
-        Ok(scan)
+        let (mut all, wrong) = all.into_inner().unwrap_or_else(PoisonError::into_inner);
+        all.sort_by(|one, other| one.file().cmp(other.file()));
+        all.dedup_by(|one, other| one.file() == other.file());
+        Ok((all, wrong))
     }
 
-    /// A file, if it holds markers; or what is wrong with it.
-    fn look_into(&self, path: &Path, finder: &Finder<'_>) -> Option<Result<Text, Item>> {
-        let file = path.strip_prefix(&self.root).unwrap_or(path).to_path_buf();
-        if fs::metadata(path).is_ok_and(|metadata| metadata.len() > LARGEST) {
-            return None;
-        }
-        let bytes = match fs::read(path) {
-            Ok(bytes) => bytes,
+    fn relative(&self, path: &Path) -> PathBuf {
+        path.strip_prefix(&self.root).unwrap_or(path).to_path_buf()
+    }
+
+    /// The text of a file, if it holds markers; or what is wrong with it. `bytes` is where it is read to.
+    fn look_into<'b>(&self, path: &Path, glance: &Glance<'_>, bytes: &'b mut Vec<u8>) -> Option<Result<&'b str, Box<Item>>> {
+        let wrong = |message: String| Some(Err(Box::new(unreadable(self.relative(path), message))));
+        bytes.clear();
+        match fs::File::open(path).and_then(|file| file.take(LARGEST + 1).read_to_end(bytes)) {
+            Ok(_) => {}
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return None,
-            Err(error) => return Some(Err(unreadable(file, format!("it cannot be read: {error}")))),
-        };
-        let is_marker = |at: usize| bytes[at..].starts_with(b"seed:begin") || bytes[at..].starts_with(b"seed:end");
-        if !finder.find_iter(&bytes).any(is_marker) {
+            Err(error) => return wrong(format!("it cannot be read: {error}")),
+        }
+        if bytes.len() as u64 > LARGEST || !glance.has_markers(bytes) {
             return None;
         }
-        Some(match String::from_utf8(bytes) {
-            Ok(text) if !text.contains('\0') => Ok(Text::new(file, text)),
-            Ok(_) => Err(unreadable(file, "it holds markers and NUL characters: only text can embed fragments".into())),
+        match std::str::from_utf8(bytes) {
+            Ok(text) if !text.contains('\0') => Some(Ok(text)),
+            Ok(_) => wrong("it holds markers and NUL characters: only text can embed fragments".into()),
             Err(error) => {
-                let at = error.utf8_error().valid_up_to();
-                let line = error.as_bytes()[..at].iter().filter(|byte| **byte == b'\n').count() + 1;
-                let message = format!("it holds markers and is not UTF-8 text: byte {at}, on line {line}, cannot be read");
-                Err(unreadable(file, message))
+                let at = error.valid_up_to();
+                let line = bytes[..at].iter().filter(|byte| **byte == b'\n').count() + 1;
+                wrong(format!("it holds markers and is not UTF-8 text: byte {at}, on line {line}, cannot be read"))
             }
-        })
+        }
+    }
+
+    /// The blocks of texts that stand more than once, by file and line.
+    pub(crate) fn copies_in(&self, texts: &[Text]) -> Copies {
+        self.copies(texts.iter().map(|text| text.file.as_path()), texts.iter().flat_map(Text::places))
     }
 
     /// The blocks that stand more than once, by file and line.
     ///
     /// The original is the block in the file that the lock names, or else the first. It is not updated either: its base is also
     /// that of its copies, for as long as they have none of their own.
-    pub(crate) fn copies(&self, texts: &[Text]) -> Copies {
-        let mut places: BTreeMap<Key, Vec<(PathBuf, usize)>> = BTreeMap::new();
-        for text in texts {
-            for block in tree::all_blocks(&text.parsed.0) {
-                places.entry(block.key.clone()).or_default().push((text.file.clone(), block.line));
+    fn copies<'p>(
+        &self,
+        files: impl Iterator<Item = &'p Path>,
+        places: impl Iterator<Item = (&'p Path, &'p Key, usize)>,
+    ) -> Copies {
+        let mut firsts: HashMap<&Key, (&Path, usize)> = HashMap::new();
+        let mut again: BTreeMap<&Key, Vec<(PathBuf, usize)>> = BTreeMap::new();
+        let place = |(file, line): (&Path, usize)| (file.to_path_buf(), line);
+        for (file, key, line) in places {
+            match firsts.entry(key) {
+                Entry::Vacant(first) => drop(first.insert((file, line))),
+                Entry::Occupied(first) => {
+                    again.entry(key).or_insert_with(|| vec![place(*first.get())]).push((file.to_path_buf(), line))
+                }
             }
         }
-        let looked_at: HashSet<&Path> = texts.iter().map(|text| text.file.as_path()).collect();
-        let mut elsewhere: HashMap<PathBuf, Vec<(Key, usize)>> = HashMap::new();
-        let mut copies = Copies::new();
-        for (key, mut found) in places {
-            let known = self.store.lock.get(&key).map(|entry| entry.file.as_path());
-            if let Some(known) = known.filter(|known| !looked_at.contains(known)) {
-                // Only a part of the project was looked at, or the file is gone.
-                let there = elsewhere.entry(known.to_path_buf()).or_insert_with(|| self.keys_in(known));
-                found.extend(there.iter().filter(|(other, _)| *other == key).map(|(_, line)| (known.to_path_buf(), *line)));
+        // Where only a part of the project was looked at, or a file is gone, the original may be elsewhere.
+        let looked_at: HashSet<&OsStr> = files.map(Path::as_os_str).collect();
+        let lock = &self.store.lock;
+        // An open text has few blocks, a whole project as many as the lock: whichever is shorter is gone through.
+        let apart: Vec<(&Key, &Path)> = if firsts.len() < lock.len() / 8 {
+            firsts.keys().filter_map(|key| lock.get_key_value(*key)).map(|(key, entry)| (key, entry.file.as_path())).collect()
+        } else {
+            lock.iter().map(|(key, entry)| (key, entry.file.as_path())).collect()
+        };
+        let mut elsewhere: HashMap<&Path, Vec<(Key, usize)>> = HashMap::new();
+        for (key, file) in apart.into_iter().filter(|(_, file)| !looked_at.contains(file.as_os_str())) {
+            let Some(first) = firsts.get(key) else { continue };
+            let there = elsewhere.entry(file).or_insert_with(|| self.keys_in(file));
+            for (_, line) in there.iter().filter(|(other, _)| other == key) {
+                again.entry(key).or_insert_with(|| vec![place(*first)]).push((file.to_path_buf(), *line));
             }
+        }
+        let mut copies = Copies::new();
+        for (key, found) in again {
+            let known = lock.get(key).map(|entry| entry.file.as_path());
             let original = found.iter().position(|(file, _)| Some(file.as_path()) == known).unwrap_or_default();
             let place = |at: usize| format!("{}:{}", found[at].0.display(), found[at].1);
-            for at in (0..found.len()).filter(|_| found.len() > 1) {
+            for (at, one) in found.iter().enumerate() {
                 let is_original = at == original;
                 let message = match is_original {
                     true => format!(
@@ -210,7 +317,7 @@ impl Project {
                     ),
                     false => format!("a copy of `{key}` in {}: give it an instance of its own", place(original)),
                 };
-                copies.insert(found[at].clone(), Copy { is_original, message });
+                copies.insert(one.clone(), Copy { is_original, message });
             }
         }
         copies
@@ -261,7 +368,7 @@ impl Project {
     /// What [`Judgement::records`] says is for [`crate::record`], once the text is on the disk.
     pub fn judge_text(&self, file: &Path, text: &str, wishes: Wishes<'_>) -> Judgement {
         let texts = [Text::new(file.to_path_buf(), text.to_string())];
-        let copies = self.copies(&texts);
+        let copies = self.copies_in(&texts);
         let why = |line: usize| copies.get(&(file.to_path_buf(), line)).map(|copy| copy.message.clone());
         judge(file, text, &self.library, &self.store, &Wishes { copies: Some(&why), ..wishes })
     }
@@ -288,6 +395,17 @@ impl Project {
         let keys: BTreeSet<Key> = texts.flat_map(keys_of).chain(self.store.lock.keys().cloned()).collect();
         Ok(embed::free_instance(fragment, keys.iter()))
     }
+}
+
+fn only_look(copies: Option<crate::judge::Copies<'_>>) -> Wishes<'_> {
+    Wishes { look: true, copies, ..Wishes::default() }
+}
+
+/// A block that holds just what its fragment renders to.
+fn current(file: &Path, key: Key, line: usize) -> Item {
+    let Key { fragment, instance } = key;
+    let (state, message) = (State::Current, AS_RENDERED.to_string());
+    Item { file: file.to_path_buf(), line, fragment, instance, state, message, actions: actions_of(state).to_vec(), then: None }
 }
 
 fn unreadable(file: PathBuf, message: String) -> Item {

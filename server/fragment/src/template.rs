@@ -200,6 +200,17 @@ impl Fragment {
         }
     }
 
+    /// Whether instances with the same parameters may render to different texts.
+    pub(crate) fn tells_instances_apart(&self) -> bool {
+        // `debug()` writes all that a body sees.
+        let names = self
+            .compiled
+            .as_ref()
+            .ok()
+            .and_then(|compiled| Some(compiled.get_template(&self.name).ok()?.undeclared_variables(false)));
+        self.part.is_some() || names.is_none_or(|names| names.contains(INSTANCE) || names.contains("debug"))
+    }
+
     /// What stands in a block of the rendering.
     fn cut(&self, part: &str, instance: &str, text: &str) -> Result<String, String> {
         let key = Key { fragment: part.into(), instance: instance.into() };

@@ -1,18 +1,23 @@
 //! Many files written as one: all of them or none, also when the process is killed in between.
 //!
 //! 1. What is to be written is noted in `.seed/transaction.prepare`, on the disk.
-//! 2. Each text is written beside its file, with its mode and owner, and all are on the disk.
+//! 2. Each text is written beside its file, with its mode and owner, each new base under the name of its hash, and all are on the disk.
 //! 3. Each file must still be what the new text was made from.
 //! 4. The note is renamed to `.seed/transaction.commit`: from here on it is done, whatever happens.
 //! 5. Each text is renamed over its file, the lock is written, and the note removed.
 //!
 //! A run that finds the first note takes the texts away again; one that finds the second goes on from there.
+//!
+//! What is on the disk before the next step begins is what makes this hold when the power goes, and within a step the order of files
+//! means nothing: so many files share one syncfs(2) a step, and all cores. No entry names a base before the lock is written, and a base
+//! that is not whole is known by its hash: so bases need no step of their own.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions};
 use std::io::Write as _;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use nix::fcntl::{Flock, FlockArg};
 use seed_role::Trouble;
@@ -64,7 +69,7 @@ pub struct Writer {
     root: PathBuf,
     _lock: Flock<File>,
     /// After how many more points the process kills itself, for the tests of what a stop leaves.
-    points_left: Option<usize>,
+    points_left: Option<AtomicUsize>,
 }
 
 /// What is known of the files of a transaction.
@@ -109,23 +114,20 @@ impl Writer {
             other => Trouble::from_errno(attempted(), other),
         })?;
         let points_left = std::env::var("SEED_FAILPOINT").ok().and_then(|point| point.strip_prefix("fragment:")?.parse().ok());
-        let mut writer = Writer { root: root.to_path_buf(), _lock: lock, points_left };
+        let writer = Writer { root: root.to_path_buf(), _lock: lock, points_left: points_left.map(AtomicUsize::new) };
         let words = writer.recover()?;
         Ok((writer, words))
     }
 
     /// A moment at which a stop differs from one at the moment before.
-    fn point(&mut self) {
-        if let Some(left) = &mut self.points_left {
-            *left = left.saturating_sub(1);
-            if *left == 0 {
-                // The failpoint: as if the power went now.
-                let _ = nix::sys::signal::raise(nix::sys::signal::Signal::SIGKILL);
-            }
+    fn point(&self) {
+        if self.points_left.as_ref().is_some_and(|left| left.fetch_sub(1, Ordering::SeqCst) == 1) {
+            // The failpoint: as if the power went now.
+            let _ = nix::sys::signal::raise(nix::sys::signal::Signal::SIGKILL);
         }
     }
 
-    fn recover(&mut self) -> Result<Option<String>> {
+    fn recover(&self) -> Result<Option<String>> {
         let read = |name: &str| -> Result<Option<Note>> {
             let path = self.root.join(name);
             let attempted = || format!("finish the update that was interrupted ({name})");
@@ -143,6 +145,7 @@ impl Writer {
         let (prepared, committed) = (read(PREPARE)?, read(COMMIT)?);
         if let Some(note) = prepared {
             self.take_back(&note)?;
+            self.sweep_bases(&Store::open(&self.root)?.lock)?;
             return Ok(Some("an update was interrupted before it changed anything: what it had begun was taken away".into()));
         }
         let Some(note) = committed else { return Ok(None) };
@@ -160,9 +163,7 @@ impl Writer {
     /// # Errors
     ///
     /// When a file is no longer what its new text was made from, and what the system says. Nothing is changed then.
-    pub fn commit(&mut self, changes: Vec<Change>, forget: &[Key]) -> Result<()> {
-        self.write_bases(&changes)?;
-        self.point();
+    pub fn commit(&self, changes: Vec<Change>, forget: &[Key]) -> Result<()> {
         let noted = |change: &Change| Noted {
             file: change.file.clone(),
             from: change.from.clone(),
@@ -184,21 +185,36 @@ impl Writer {
         self.finish(note, Trust::JustWritten).map(|_| ())
     }
 
-    fn prepare(&mut self, changes: &[Change]) -> Result<()> {
-        let are_few = changes.len() <= FEW;
-        let mut devices = BTreeMap::new();
-        for change in changes {
-            let Some(text) = &change.to else { continue };
-            let path = place::resolve(&self.root, &change.file)?;
-            let device = write_beside(&path, text.as_bytes(), are_few)?;
-            devices.entry(device).or_insert_with(|| path.parent().unwrap_or(&self.root).to_path_buf());
-            self.point();
+    fn prepare(&self, changes: &[Change]) -> Result<()> {
+        let bases = self.missing_bases(changes);
+        let are_few = changes.len() + bases.len() <= FEW;
+        let texts: Vec<(&Change, &str)> = changes.iter().filter_map(|change| Some((change, change.to.as_deref()?))).collect();
+        // Two halves that do not wait for one another: the bases are all in one folder, which takes one new file at a time.
+        let mut folders = std::thread::scope(|scope| {
+            let bases = scope.spawn(|| -> Result<()> {
+                bases.iter().try_for_each(|(base, text)| {
+                    write_base(&self.root.join(BASES).join(base), text, are_few)?;
+                    self.point();
+                    Ok(())
+                })
+            });
+            let folders = on_all_cores(&texts, &self.root, |places, (change, text)| {
+                let path = places.resolve(&change.file)?;
+                write_beside(&path, text.as_bytes(), are_few)?;
+                self.point();
+                Ok(path.parent().unwrap_or(&self.root).to_path_buf())
+            });
+            bases.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
+            folders.map(|folders| folders.into_iter().collect::<BTreeSet<_>>())
+        })?;
+        folders.insert(self.root.join(BASES));
+        if are_few {
+            folders.iter().try_for_each(|folder| sync_folder(folder))?
+        } else {
+            sync_file_systems(&folders)?
         }
-        if !are_few {
-            devices.values().try_for_each(|folder| sync_file_system(folder))?;
-        }
-        for change in changes {
-            let path = place::resolve(&self.root, &change.file)?;
+        on_all_cores(changes, &self.root, |places, change| {
+            let path = places.resolve(&change.file)?;
             let now = fs::read(&path).map_err(|error| Trouble::from_io(format!("read {} again", path.display()), &error))?;
             if hash(&now) != change.from {
                 let attempted = format!("write {}", change.file.display());
@@ -206,12 +222,13 @@ impl Writer {
                     .kind(Kind::Busy)
                     .hint("run the same command again"));
             }
-        }
+            Ok(())
+        })?;
         Ok(())
     }
 
     /// Removes what was prepared and not decided.
-    fn take_back(&mut self, note: &Note) -> Result<()> {
+    fn take_back(&self, note: &Note) -> Result<()> {
         for noted in note.files.iter().filter(|noted| noted.to.is_some()) {
             // A folder that is gone has nothing in it to take away, and what is no file was not put there by Seed.
             let temporary = place::resolve(&self.root, &noted.file).map(|path| temporary_of(&path));
@@ -223,24 +240,37 @@ impl Writer {
     }
 
     /// Does what was decided, from wherever it was left. Gives the files that somebody else has changed since.
-    fn finish(&mut self, note: Note, trust: Trust) -> Result<Vec<PathBuf>> {
+    fn finish(&self, note: Note, trust: Trust) -> Result<Vec<PathBuf>> {
+        let folders = on_all_cores(&note.files, &self.root, |places, noted| {
+            let Some(to) = &noted.to else { return Ok(Put::NoText) };
+            let path = places.resolve(&noted.file)?;
+            let put = if put_in_place(&path, &noted.from, to, trust)? {
+                Put::In(path.parent().unwrap_or(&self.root).to_path_buf())
+            } else {
+                Put::LeftAlone
+            };
+            self.point();
+            Ok(put)
+        })?;
         let mut left_alone = Vec::new();
-        let mut folders = BTreeSet::new();
+        let mut changed = BTreeSet::new();
         let mut records = Vec::new();
-        for noted in note.files {
-            if let Some(to) = &noted.to {
-                match self.put_in_place(&noted.file, &noted.from, to, trust)? {
-                    Some(folder) => folders.insert(folder),
-                    None => {
-                        left_alone.push(noted.file);
-                        continue;
-                    }
-                };
-                self.point();
+        for (noted, put) in note.files.into_iter().zip(folders) {
+            match put {
+                Put::LeftAlone => {
+                    left_alone.push(noted.file);
+                    continue;
+                }
+                Put::In(folder) => drop(changed.insert(folder)),
+                Put::NoText => {}
             }
             records.extend(noted.records);
         }
-        sync_folders(&folders)?;
+        if changed.len() <= FEW {
+            changed.iter().try_for_each(|folder| sync_folder(folder))?
+        } else {
+            sync_file_systems(&changed)?
+        }
         self.write_lock(records, &note.forget)?;
         self.point();
         self.remove_own(COMMIT)?;
@@ -248,43 +278,17 @@ impl Writer {
         Ok(left_alone)
     }
 
-    /// Renames a text over its file, unless that is done or the file is somebody else's by now. Gives the folder.
-    fn put_in_place(&self, file: &Path, from: &str, to: &str, trust: Trust) -> Result<Option<PathBuf>> {
-        let path = place::resolve(&self.root, file)?;
-        let temporary = temporary_of(&path);
-        let folder = path.parent().unwrap_or(&self.root).to_path_buf();
-        let hash_of = |path: &Path| fs::read(path).ok().map(|text| hash(&text));
-        if trust == Trust::JustWritten {
-            fs::rename(&temporary, &path).map_err(|error| Trouble::from_io(format!("write {}", path.display()), &error))?;
-            return Ok(Some(folder));
-        }
-        match hash_of(&path) {
-            Some(now) if now == from && hash_of(&temporary).as_deref() == Some(to) => {
-                let io = |error: std::io::Error| Trouble::from_io(format!("write {}", path.display()), &error);
-                fs::rename(&temporary, &path).map_err(io)?;
-            }
-            Some(now) if now == to => remove(&temporary)?,
-            _ => {
-                remove(&temporary)?;
-                return Ok(None);
-            }
-        }
-        Ok(Some(folder))
-    }
-
-    /// Writes the bases that are not there yet, all durable before any entry names one.
-    fn write_bases(&self, changes: &[Change]) -> Result<()> {
-        let mut missing = BTreeMap::new();
-        for record in changes.iter().flat_map(|change| &change.records) {
-            missing.entry(record.entry.base.as_str()).or_insert(record.base.as_bytes());
-        }
-        missing.retain(|base, _| !fs::read(self.root.join(BASES).join(base)).is_ok_and(|text| hash(&text) == *base));
-        let are_few = missing.len() <= FEW;
-        for (base, text) in &missing {
-            let name = format!("{BASES}/{base}");
-            if are_few { self.write_own(&name, text)? } else { self.place_own(&name, text, false)? }
-        }
-        if are_few { Ok(()) } else { sync_file_system(&self.root.join(BASES)) }
+    /// The bases that entries will name and that are not there yet.
+    fn missing_bases<'c>(&self, changes: &'c [Change]) -> Vec<(&'c str, &'c [u8])> {
+        let mut bases: Vec<(&str, &[u8])> = changes
+            .iter()
+            .flat_map(|change| &change.records)
+            .map(|record| (record.entry.base.as_str(), record.base.as_bytes()))
+            .collect();
+        bases.sort_unstable();
+        bases.dedup();
+        bases.retain(|(base, _)| !fs::read(self.root.join(BASES).join(base)).is_ok_and(|text| hash(&text) == *base));
+        bases
     }
 
     fn write_lock(&self, records: Vec<Record>, forget: &[String]) -> Result<()> {
@@ -306,32 +310,23 @@ impl Writer {
     /// Removes bases that no entry names any more: one that is needed for another branch is in its history.
     fn sweep_bases(&self, lock: &Lock) -> Result<()> {
         let used: BTreeSet<&str> = lock.values().map(|entry| entry.base.as_str()).collect();
-        for entry in fs::read_dir(self.root.join(BASES)).into_iter().flatten().flatten() {
-            if !entry.file_name().to_str().is_some_and(|name| used.contains(name)) {
-                remove(&entry.path())?;
-            }
-        }
-        Ok(())
+        let entries = fs::read_dir(self.root.join(BASES)).into_iter().flatten().flatten();
+        let unused = entries.filter(|entry| !entry.file_name().to_str().is_some_and(|name| used.contains(name)));
+        let unused: Vec<PathBuf> = unused.map(|entry| entry.path()).collect();
+        on_all_cores(&unused, &self.root, |_, path| remove(path)).map(drop)
     }
 
-    /// Writes a file of Seed's own, durable.
+    /// Writes a file of Seed's own beside its place and renames it, durable.
     fn write_own(&self, name: &str, content: &[u8]) -> Result<()> {
-        self.place_own(name, content, true)?;
-        sync_folder(self.root.join(name).parent().unwrap_or(&self.root))
-    }
-
-    /// Writes a file of Seed's own beside its place and renames it.
-    fn place_own(&self, name: &str, content: &[u8], durable: bool) -> Result<()> {
         let path = self.root.join(name);
         let io = |error: std::io::Error| Trouble::from_io(format!("write {}", path.display()), &error);
         let temporary = temporary_of(&path);
         remove(&temporary)?;
         let mut file = OpenOptions::new().write(true).create_new(true).open(&temporary).map_err(io)?;
         file.write_all(content).map_err(io)?;
-        if durable {
-            file.sync_all().map_err(io)?;
-        }
-        fs::rename(&temporary, &path).map_err(io)
+        file.sync_all().map_err(io)?;
+        fs::rename(&temporary, &path).map_err(io)?;
+        sync_folder(path.parent().unwrap_or(&self.root))
     }
 
     fn rename(&self, from: &str, to: &str) -> Result<()> {
@@ -346,8 +341,100 @@ impl Writer {
     }
 }
 
-/// Writes a text beside its file, with the file's mode and owner. Gives the device that it is on.
-fn write_beside(path: &Path, content: &[u8], durable: bool) -> Result<u64> {
+/// What became of a text.
+enum Put {
+    /// It is in its place in this folder.
+    In(PathBuf),
+    /// The file is somebody else's by now.
+    LeftAlone,
+    /// There was none.
+    NoText,
+}
+
+/// Renames a text over its file, unless that is done or the file is somebody else's by now. Tells whether it is in place.
+fn put_in_place(path: &Path, from: &str, to: &str, trust: Trust) -> Result<bool> {
+    let temporary = temporary_of(path);
+    let hash_of = |path: &Path| fs::read(path).ok().map(|text| hash(&text));
+    let io = |error: std::io::Error| Trouble::from_io(format!("write {}", path.display()), &error);
+    if trust == Trust::JustWritten {
+        fs::rename(&temporary, path).map_err(io)?;
+        return Ok(true);
+    }
+    match hash_of(path) {
+        Some(now) if now == from && hash_of(&temporary).as_deref() == Some(to) => {
+            fs::rename(&temporary, path).map_err(io)?;
+            Ok(true)
+        }
+        now => {
+            remove(&temporary)?;
+            Ok(now.as_deref() == Some(to))
+        }
+    }
+}
+
+/// Paths of a project. Whether a folder leads out of it is asked once for all files in it that follow one another.
+struct Places<'a> {
+    root: &'a Path,
+    last: Option<(PathBuf, PathBuf)>,
+}
+
+impl Places<'_> {
+    /// As [`place::resolve`].
+    fn resolve(&mut self, file: &Path) -> Result<PathBuf> {
+        let folder = file.parent().map(Path::to_path_buf).unwrap_or_default();
+        let last = self.last.as_ref().filter(|(last, _)| *last == folder);
+        if let (Some((_, path)), Some(Component::Normal(name))) = (last, file.components().next_back()) {
+            return Ok(path.join(name));
+        }
+        let path = place::resolve(self.root, file)?;
+        self.last = path.parent().map(|parent| (folder, parent.to_path_buf()));
+        Ok(path)
+    }
+}
+
+/// Does the same with all of them, a piece of them on each core. Gives what came of each, in their order, or the first trouble.
+fn on_all_cores<I: Sync, T: Send>(
+    items: &[I],
+    root: &Path,
+    work: impl Fn(&mut Places<'_>, &I) -> Result<T> + Sync,
+) -> Result<Vec<T>> {
+    let cores = std::thread::available_parallelism().map_or(2, usize::from);
+    let work_on = |some: &[I]| -> Result<Vec<T>> {
+        let mut places = Places { root, last: None };
+        some.iter().map(|item| work(&mut places, item)).collect()
+    };
+    if items.len() <= FEW {
+        return work_on(items);
+    }
+    let pieces: Vec<Result<Vec<T>>> = std::thread::scope(|scope| {
+        let workers: Vec<_> = items.chunks(items.len().div_ceil(cores)).map(|some| scope.spawn(|| work_on(some))).collect();
+        workers.into_iter().map(|worker| worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))).collect()
+    });
+    let mut all = Vec::with_capacity(items.len());
+    for piece in pieces {
+        all.extend(piece?);
+    }
+    Ok(all)
+}
+
+/// Writes a base under its own name: one that is not whole is known by its hash.
+fn write_base(path: &Path, content: &[u8], durable: bool) -> Result<()> {
+    let io = |error: std::io::Error| Trouble::from_io(format!("write {}", path.display()), &error);
+    let create = || OpenOptions::new().write(true).create_new(true).open(path);
+    let mut file = match create() {
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
+            remove(path)?;
+            create()
+        }
+        other => other,
+    }
+    .map_err(io)?;
+    file.write_all(content).map_err(io)?;
+    if durable { file.sync_all().map_err(io) } else { Ok(()) }
+}
+
+/// Writes a text beside its file, with the file's mode and owner.
+fn write_beside(path: &Path, content: &[u8], durable: bool) -> Result<()> {
     let io = |error: std::io::Error| Trouble::from_io(format!("write {}", path.display()), &error);
     let there = fs::symlink_metadata(path).map_err(io)?;
     if !there.is_file() {
@@ -362,10 +449,7 @@ fn write_beside(path: &Path, content: &[u8], durable: bool) -> Result<u64> {
         std::os::unix::fs::fchown(&file, Some(there.uid()), Some(there.gid())).map_err(io)?;
     }
     file.set_permissions(fs::Permissions::from_mode(there.mode() & 0o7777)).map_err(io)?;
-    if durable {
-        file.sync_all().map_err(io)?;
-    }
-    Ok(ours.dev())
+    if durable { file.sync_all().map_err(io) } else { Ok(()) }
 }
 
 fn remove(path: &Path) -> Result<()> {
@@ -377,10 +461,8 @@ fn remove(path: &Path) -> Result<()> {
     }
 }
 
-fn sync_folders(folders: &BTreeSet<PathBuf>) -> Result<()> {
-    if folders.len() <= FEW {
-        return folders.iter().try_for_each(|folder| sync_folder(folder));
-    }
+/// Brings the file systems that these folders are on to the disk.
+fn sync_file_systems(folders: &BTreeSet<PathBuf>) -> Result<()> {
     let io = |error: std::io::Error| Trouble::from_io("write folders to the disk", &error);
     let mut devices = BTreeSet::new();
     for folder in folders {

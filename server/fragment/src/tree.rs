@@ -54,6 +54,11 @@ pub fn indent_of(line: &str) -> &str {
     &line[..line.len() - line.trim_start_matches([' ', '\t']).len()]
 }
 
+/// A rendered text whose last line has an end, as all lines of a block have.
+pub(crate) fn with_last_end(text: &str) -> String {
+    if text.is_empty() || text.ends_with('\n') { text.into() } else { format!("{text}\n") }
+}
+
 /// A text as it was read: its parts, and the mistakes in its markers.
 pub type Parsed = (Vec<Part>, Vec<Problem>);
 

@@ -164,4 +164,32 @@ proptest! {
         let written = String::from_utf8_lossy(&std::fs::read(world.at("file")).unwrap()).into_owned();
         prop_assert!(written.contains(END.trim_end()));
     }
+
+    /// What `status` says of texts on the disk, most of which it only glances at, is what judging them says.
+    #[test]
+    fn a_look_at_files_says_what_judging_their_texts_says(
+        base in lines(),
+        user in edited(),
+        indent in "[ \t]{0,2}",
+        crlf in any::<bool>(),
+        twice in any::<bool>(),
+        tells in any::<bool>(),
+        after in "(|own\n|# seed:end f#1\n|# seed:begin f#2\n|x \\\\seed:begin f#2\n|# seed:begin f#2\n# seed:end f#2\n)",
+    ) {
+        let own = if tells { "instance {{ instance }}\n" } else { "" };
+        let world = World::with(&format!("{}\n{own}", text_of(&base)));
+        let rendered = world.read("file");
+        let mut text = if twice { user.of(&rendered) } else { rendered.clone() };
+        text = text.split_inclusive('\n').map(|line| if line.trim().is_empty() { line.into() } else { format!("{indent}{line}") }).collect();
+        text.push_str(&after);
+        if crlf { text = text.replace('\n', "\r\n") }
+        world.write("file", &text);
+        world.write("other", rendered.replace("f#1", "f#3"));
+        let project = world.project();
+        let judged = project.judge_text(Path::new("file"), &text, Wishes::default()).items;
+        let mut seen = project.status(&[]).unwrap().items;
+        seen.retain(|item| item.file == Path::new("file"));
+        let told = |items: &[seed_fragment::Item]| items.iter().map(|item| format!("{} {} {:?} {} {:?}", item.line, item.instance, item.state, item.message, item.actions)).collect::<Vec<_>>();
+        prop_assert_eq!(told(&seen), told(&judged));
+    }
 }

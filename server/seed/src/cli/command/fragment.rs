@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 
 use seed_fragment::{Embedding, Key, Project, Report, Resolution, State, Summary, Take, Target, root_of};
 use seed_role::Trouble;
-use serde_json::json;
 
 use crate::cli::exit::{Exit, Result};
 use crate::cli::options::Global;
@@ -14,20 +13,8 @@ use crate::cli::style;
 /// Keep a snippet alike in many files, with the edits of people preserved.
 ///
 /// A fragment is a file in `fragments/`: `fragments/ssh-base`, or with any ending, `fragments/ssh-base.conf`. It may begin with what it is
-/// about and its parameters, between `---` lines; the rest is a Jinja template:
-///
-///     ---
-///     about: What every sshd here has.
-///     parameters:
-///       port: {type: int, default: 22}
-///     ---
-///     Port {{ port }}
-///     PermitRootLogin no
-///
-/// A file embeds it between two markers, in comments of its own language, with the parameters on the first:
-///
-///     # seed:begin ssh-base#1 port=2222
-///     # seed:end ssh-base#1
+/// about and its parameters, between `---` lines; the rest is a Jinja template. A file embeds it between two markers, in comments of its
+/// own language, with the parameters on the first. Both are shown below.
 ///
 /// `seed fragment update` renders it there. What you then change between the markers stays: when the fragment changes, the two are
 /// merged, as git merges. Where both changed the same lines nothing is written; you are told, and decide with `resolve`.
@@ -36,7 +23,7 @@ use crate::cli::style;
 /// `.seed/` in version control: it holds what was rendered last. What git ignores is not looked at.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  seed fragment add ssh-base etc/sshd_config --with port=2222\n  seed fragment status\n  seed fragment update\n  seed fragment resolve --theirs ssh-base#1\n\nA marker that is meant as text is escaped: \\seed:begin, or seed:ignore anywhere on its line.\n\nExit statuses: 0 clean, 2 to do (outdated, clash, orphan), 1 error."
+    after_help = "A fragment, fragments/ssh-base:\n  ---\n  about: What every sshd here has.\n  parameters:\n    port: {type: int, default: 22}\n  ---\n  Port {{ port }}\n  PermitRootLogin no\n\nA file that embeds it, before the first update:\n  # seed:begin ssh-base#1 port=2222\n  # seed:end ssh-base#1\n\nExamples:\n  seed fragment add ssh-base etc/sshd_config --with port=2222\n  seed fragment status\n  seed fragment update\n  seed fragment resolve --theirs ssh-base#1\n\nA marker that is meant as text is escaped: \\seed:begin, or seed:ignore anywhere on its line.\n\nExit statuses: 0 clean, 2 to do (outdated, clash, orphan), 1 error."
 )]
 pub struct Args {
     #[command(subcommand)]
@@ -204,13 +191,16 @@ fn add(args: &AddArgs) -> Result<Report> {
 }
 
 fn show(report: &Report, what: &What, global: &Global) -> Result<()> {
-    // A line at a time would be a system call for each of many blocks.
-    let mut out = std::io::BufWriter::new(anstream::stdout().lock());
+    // All of it is written at once: a line at a time would be a system call for each of many blocks.
+    let mut stdout = std::io::stdout().lock();
     if global.json {
-        writeln!(out, "{}", json!({ "items": report.items, "written": report.written, "notes": report.notes }))?;
-        out.flush()?;
-        return Ok(());
+        let mut text = serde_json::to_vec(&Told::of(report)).map_err(std::io::Error::from)?;
+        text.push(b'\n');
+        return Ok(stdout.write_all(&text)?);
     }
+    let choice = anstream::AutoStream::choice(&stdout);
+    let text = Vec::with_capacity(report.items.len() * 80);
+    let mut out = std::io::BufWriter::with_capacity(1 << 16, anstream::AutoStream::new(text, choice));
     for note in &report.notes {
         writeln!(anstream::stderr(), "{note}")?;
     }
@@ -227,7 +217,23 @@ fn show(report: &Report, what: &What, global: &Global) -> Result<()> {
         writeln!(out, "{place}{key}  {color}{}{color:#}  {}", word(item.state), item.message)?;
     }
     write_hint(&mut out, report)?;
-    Ok(out.flush()?)
+    let out = out.into_inner().map_err(std::io::IntoInnerError::into_error)?;
+    Ok(stdout.write_all(&out.into_inner())?)
+}
+
+/// A report as JSON.
+#[derive(serde::Serialize)]
+struct Told<'a> {
+    items: &'a [seed_fragment::Item],
+    written: Vec<String>,
+    notes: &'a [String],
+}
+
+impl Told<'_> {
+    fn of(report: &Report) -> Told<'_> {
+        let written = report.written.iter().map(|path| path.display().to_string()).collect();
+        Told { items: &report.items, written, notes: &report.notes }
+    }
 }
 
 /// What to do next.

@@ -24,12 +24,7 @@ use crate::cli::{spec_file, style};
 /// Take composite roles from git repositories and folders that are shared.
 ///
 /// A collection is a repository or folder with roles/ in it, and fragments/ and templates/ if it has them. A spec names it, and its
-/// roles are then used as NAME.ROLE:
-///
-///     collections:
-///       desk: {git: https://example.org/desk.git, rev: v1.2.0}
-///     roles:
-///       ada: {is: desk.dev-box, home: /home/ada}
+/// roles are then used as NAME.ROLE, as shown below.
 ///
 /// seed.lock, beside the spec, pins each to a commit and to a hash over all that the commit holds. Keep it in version control: everyone
 /// who has it uses the same bytes. What was fetched is kept in the cache (~/.cache/seed), and nothing needs a network from then on.
@@ -41,7 +36,7 @@ use crate::cli::{spec_file, style};
 /// this commit: after an update you are asked again.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  seed collection add desk https://example.org/desk.git --rev v1.2.0\n  seed collection fetch          after a clone: what seed.lock pins\n  seed collection update desk    move the pin to what `rev` now is\n  seed collection list --verify\n  seed collection vendor desk    copy it into ./collections/desk, as your own\n\nA revision is a tag, a branch, or a commit. To take another, change `rev:` in the spec, then update.\n\nExit statuses: 0 done, 1 error, 3 refused: what was fetched is not what seed.lock says."
+    after_help = "In a spec:\n  collections:\n    desk: {git: https://example.org/desk.git, rev: v1.2.0}\n  roles:\n    ada: {is: desk.dev-box, home: /home/ada}\n\nExamples:\n  seed collection add desk https://example.org/desk.git --rev v1.2.0\n  seed collection fetch          after a clone: what seed.lock pins\n  seed collection update desk    move the pin to what `rev` now is\n  seed collection list --verify\n  seed collection vendor desk    copy it into ./collections/desk, as your own\n\nA revision is a tag, a branch, or a commit. To take another, change `rev:` in the spec, then update.\n\nExit statuses: 0 done, 1 error, 3 refused: what was fetched is not what seed.lock says."
 )]
 pub struct Args {
     #[command(subcommand)]
