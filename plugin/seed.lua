@@ -93,3 +93,19 @@ vim.api.nvim_create_autocmd("BufReadPost", {
   end,
   desc = "Attach Seed's server to files that embed fragments",
 })
+
+-- Notes beside a spec have links that the server follows.
+vim.api.nvim_create_autocmd({ "BufReadPost", "BufNewFile" }, {
+  pattern = { "*/notes/*.md" },
+  callback = function(event)
+    local project = vim.fs.dirname(vim.fs.dirname(vim.fs.abspath(event.match)))
+    if vim.fn.glob(project .. "/*.seed.y*ml") ~= "" then
+      vim.schedule(function()
+        if vim.api.nvim_buf_is_loaded(event.buf) then
+          require("seed.fragment").attach(event.buf)
+        end
+      end)
+    end
+  end,
+  desc = "Attach Seed's server to notes beside a spec",
+})

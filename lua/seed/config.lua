@@ -20,7 +20,8 @@ M.schema = {
     name = "attach",
     type = "boolean",
     default = true,
-    doc = "Whether the language server is attached by itself: to specs, and to files with markers of fragments.",
+    doc = "Whether the language server is attached by itself: to specs, to files with markers of fragments, and to notes beside a "
+      .. "spec.",
   },
   {
     name = "restarts",
@@ -32,7 +33,7 @@ M.schema = {
     name = "code_lens",
     type = "boolean",
     default = true,
-    doc = "Whether code lenses (the plan and the states of each role) are shown and kept current.",
+    doc = "Whether code lenses (the plan and the states of each role, its notes) are shown and kept current.",
   },
   {
     name = "window",

@@ -65,6 +65,23 @@ return {
     end,
   },
   {
+    "notes beside a spec get the server, which follows their links",
+    function()
+      local folder = project()
+      local child = neovim.start(folder, { folder .. "/notes/cable.md" })
+      child:wait(
+        "the server",
+        [[
+        local client = vim.lsp.get_clients({ name = "seed-fragments", bufnr = 0 })[1]
+        return client ~= nil and client.initialized == true
+      ]]
+      )
+      child:lua("vim.fn.search('greeting'); vim.lsp.buf.definition()")
+      child:wait("the role", "return vim.api.nvim_buf_get_name(0):find('lab.seed.yaml', 1, true) ~= nil")
+      neovim.has(child:lua("return vim.api.nvim_get_current_line()"), "greeting:")
+    end,
+  },
+  {
     "without a window what was found is printed",
     function()
       local folder, spec = project()
