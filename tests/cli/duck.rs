@@ -32,10 +32,14 @@ fn facts_have_stable_ids_places_and_weights_and_hold_no_secret() {
     let before = duck(&sandbox, &["--no-model"]);
     assert_eq!(before["score"], 0.0);
     let size = before["facts"].as_array().unwrap().iter().find(|fact| fact["id"] == "image:parameter:size").unwrap().clone();
-    assert_eq!((&size["role"], &size["kind"], &size["text"]), (&json!("image"), &json!("parameter"), &json!("`image` is 4 GiB large")));
+    assert_eq!(
+        (&size["role"], &size["kind"], &size["text"]),
+        (&json!("image"), &json!("parameter"), &json!("`image` is 4 GiB large"))
+    );
     assert_eq!(size["range"]["start"], json!({"line": 7, "character": 10}));
     assert!(size["path"].as_str().unwrap().ends_with("lab.seed.yaml"));
-    let weight = |id: &str| before["facts"].as_array().unwrap().iter().find(|fact| fact["id"] == id).unwrap()["weight"].as_f64().unwrap();
+    let weight =
+        |id: &str| before["facts"].as_array().unwrap().iter().find(|fact| fact["id"] == id).unwrap()["weight"].as_f64().unwrap();
     assert!(weight("image:destroys:absent") > weight("image:parameter:size"), "that data dies matters more than a size");
     assert!(ids_of_facts(&before).contains(&"token:exposes:content".to_owned()));
     assert!(!before.to_string().contains("THE_TOKEN"), "{before}");
@@ -73,7 +77,11 @@ fn a_person_is_led_and_not_told() {
     let ran = ran.says("% of what matters").says("✓ `image` is 4 GiB large").says("○ image").says("what is lost");
     assert!(!ran.stdout().contains("./lab.img"), "what is missing is not told: {}", ran.stdout());
     assert!(ran.stdout().trim_end().ends_with('?'), "one question ends it: {}", ran.stdout());
-    sandbox.seed(&["duck", "lab.seed.yaml", "--explain", "lab.seed.yaml"]).exits(0).says("0 % of what matters").says("words of your own");
+    sandbox
+        .seed(&["duck", "lab.seed.yaml", "--explain", "lab.seed.yaml"])
+        .exits(0)
+        .says("0 % of what matters")
+        .says("words of your own");
 }
 
 #[test]
@@ -118,7 +126,10 @@ fn a_program_is_asked_about_too() {
 fn with_model(replies: impl IntoIterator<Item = Scripted>) -> (Sandbox, Mock) {
     let sandbox = lab();
     let mock = Mock::start(replies).unwrap();
-    let text = format!("models:\n  it: {{provider: openai, endpoint: \"{}/v1\", model: small, context: 16000, retries: 0}}\n", mock.url());
+    let text = format!(
+        "models:\n  it: {{provider: openai, endpoint: \"{}/v1\", model: small, context: 16000, retries: 0}}\n",
+        mock.url()
+    );
     sandbox.write("../config/seed/model.yaml", &text);
     (sandbox, mock)
 }
@@ -138,12 +149,16 @@ fn a_model_judges_with_the_facts_as_ground_and_the_rules_have_the_last_word() {
     let (sandbox, mock) = with_model([Scripted::answer(&format!("Here it is:\n```json\n{verdict}\n```"))]);
     let answer = duck(&sandbox, &["--explain", "said.txt", "--model"]);
     let asked = mock.heard()[0].text();
-    assert!(asked.contains("image:parameter:size") && asked.contains("mounted nowhere") && !asked.contains("THE_TOKEN"), "{asked}");
+    assert!(
+        asked.contains("image:parameter:size") && asked.contains("mounted nowhere") && !asked.contains("THE_TOKEN"),
+        "{asked}"
+    );
     assert_eq!(answer["model"]["status"], "merged", "{answer}");
     assert!(ids(&answer, "covered").contains(&":purpose".to_owned()), "it can hear a purpose: {answer}");
     assert!(ids(&answer, "covered").contains(&"image:parameter:size".to_owned()), "a number is there or not: {answer}");
     assert!(ids(&answer, "missing").contains(&"image:parameter:path".to_owned()));
-    let disputed: Vec<&str> = answer["model"]["disputed"].as_array().unwrap().iter().map(|one| one["id"].as_str().unwrap()).collect();
+    let disputed: Vec<&str> =
+        answer["model"]["disputed"].as_array().unwrap().iter().map(|one| one["id"].as_str().unwrap()).collect();
     assert_eq!(disputed, ["image:parameter:path", "image:parameter:size", "image:risk:sparse"]);
     assert_eq!(answer["question"], "Who would miss the image?");
 }

@@ -20,13 +20,26 @@ fn main() -> std::io::Result<()> {
             for explanation in &spec.explanations {
                 let reflection = reflect(&spec.facts, &explanation.text);
                 for ((fact, finding), label) in spec.facts.facts.iter().zip(&reflection.findings).zip(&explanation.labels) {
-                    let matters = (*label == Told::Covered) != (finding.told == Told::Covered) || (*label == Told::Contradicted) != (finding.told == Told::Contradicted);
+                    let matters = (*label == Told::Covered) != (finding.told == Told::Covered)
+                        || (*label == Told::Contradicted) != (finding.told == Told::Contradicted);
                     if matters {
                         let sentence = reflection.sentence(finding).unwrap_or("");
-                        writeln!(out, "{}/{:12} {:40} {label:?} → {:?} {:?}: {sentence}", spec.name, explanation.name, fact.id, finding.told, finding.instead)?;
+                        writeln!(
+                            out,
+                            "{}/{:12} {:40} {label:?} → {:?} {:?}: {sentence}",
+                            spec.name, explanation.name, fact.id, finding.told, finding.instead
+                        )?;
                     }
                 }
-                writeln!(out, "{}/{:12} score {:.2} gamed {:?} question {:?}", spec.name, explanation.name, reflection.score, reflection.gamed, reflection.question.map(|(at, question)| (&spec.facts.facts[at].id, question)))?;
+                writeln!(
+                    out,
+                    "{}/{:12} score {:.2} gamed {:?} question {:?}",
+                    spec.name,
+                    explanation.name,
+                    reflection.score,
+                    reflection.gamed,
+                    reflection.question.map(|(at, question)| (&spec.facts.facts[at].id, question))
+                )?;
             }
         }
     }
@@ -34,7 +47,8 @@ fn main() -> std::io::Result<()> {
         for spec in &tuned {
             for text in figures::games(spec) {
                 let reflection = reflect(&spec.facts, &text);
-                for (fact, finding) in reflection.of(&spec.facts, Told::Covered).chain(reflection.of(&spec.facts, Told::Unclear)) {
+                for (fact, finding) in reflection.of(&spec.facts, Told::Covered).chain(reflection.of(&spec.facts, Told::Unclear))
+                {
                     writeln!(out, "{}/gamed {} {:?}", spec.name, fact.id, reflection.sentence(finding))?;
                 }
             }
@@ -46,8 +60,10 @@ fn main() -> std::io::Result<()> {
             continue;
         }
         let found: Vec<_> = half.iter().map(figures::duck).collect();
-        let baselines =
-            [("words", figures::baseline(&tuned, half, figures::by_words)), ("embeddings", figures::baseline(&tuned, half, figures::by_vectors))];
+        let baselines = [
+            ("words", figures::baseline(&tuned, half, figures::by_words)),
+            ("embeddings", figures::baseline(&tuned, half, figures::by_vectors)),
+        ];
         writeln!(out, "{}", figures::table(name, half, &found, &baselines))?;
     }
     Ok(())

@@ -10,7 +10,22 @@ use crate::fact::{Claim, Expected, Fact, Facts, Idea, Ideas, Kind, Thing};
 use crate::text::{stems, words};
 
 /// Words before the name of something that is defined.
-const DEFINES: &[&str] = &["fn", "def", "function", "func", "class", "struct", "enum", "trait", "interface", "module", "sub", "proc", "macro_rules!", "type"];
+const DEFINES: &[&str] = &[
+    "fn",
+    "def",
+    "function",
+    "func",
+    "class",
+    "struct",
+    "enum",
+    "trait",
+    "interface",
+    "module",
+    "sub",
+    "proc",
+    "macro_rules!",
+    "type",
+];
 
 /// Signs of a place that can fail, each with how it is told.
 const FAILS: &[(&str, &str)] = &[
@@ -54,7 +69,18 @@ pub fn facts(text: &str) -> Facts {
             let ideas = Ideas { all: vec![Idea::of([name.as_str()])], ..Ideas::default() };
             let text = format!("line {number} defines `{name}`");
             let question = format!("What does `{name}` promise to who calls it, and what does it ask of them?");
-            push(&mut found, &mut ids, Kind::Exists, format!("{name}:exists"), text, span, 0.6, question, Claim::Ideas(ideas), thing);
+            push(
+                &mut found,
+                &mut ids,
+                Kind::Exists,
+                format!("{name}:exists"),
+                text,
+                span,
+                0.6,
+                question,
+                Claim::Ideas(ideas),
+                thing,
+            );
             last = Some((thing, name));
         }
         let (thing, within) = last.clone().map_or((0, String::new()), |(thing, name)| (thing, name));
@@ -62,22 +88,79 @@ pub fn facts(text: &str) -> Facts {
         if let Some(comment) = comment(trimmed).filter(|comment| comment.split_whitespace().count() >= 4) {
             let text = format!("a comment at line {number} says: {comment}");
             let question = format!("What does {whose} do that its code alone does not say?");
-            push(&mut found, &mut ids, Kind::Purpose, format!("{within}:purpose:{}", key(comment)), text, span, 0.5, question, Claim::Meaning(comment.to_owned()), 0);
+            push(
+                &mut found,
+                &mut ids,
+                Kind::Purpose,
+                format!("{within}:purpose:{}", key(comment)),
+                text,
+                span,
+                0.5,
+                question,
+                Claim::Meaning(comment.to_owned()),
+                0,
+            );
             continue;
         }
         if let Some((sign, says)) = FAILS.iter().find(|(sign, _)| trimmed.contains(sign)) {
-            let failure = Idea::of(["fail", "fails", "error", "errors", "panic", "panics", "crash", "crashes", "exception", "abort", "aborts", "missing", "not there", "unwrap", "exit", "exits", "stops", "ignored", "hidden", "swallowed", "invalid", "wrong"]);
+            let failure = Idea::of([
+                "fail",
+                "fails",
+                "error",
+                "errors",
+                "panic",
+                "panics",
+                "crash",
+                "crashes",
+                "exception",
+                "abort",
+                "aborts",
+                "missing",
+                "not there",
+                "unwrap",
+                "exit",
+                "exits",
+                "stops",
+                "ignored",
+                "hidden",
+                "swallowed",
+                "invalid",
+                "wrong",
+            ]);
             let text = format!("{whose} {says} at line {number}");
             let question = format!("What happens in {whose} when something goes wrong, and who gets to know?");
-            push(&mut found, &mut ids, Kind::Risk, format!("{within}:risk:{}", key(sign)), text, span, 0.8, question, Claim::Ideas(Ideas { all: vec![failure], general: thing == 0, ..Ideas::default() }), thing);
+            push(
+                &mut found,
+                &mut ids,
+                Kind::Risk,
+                format!("{within}:risk:{}", key(sign)),
+                text,
+                span,
+                0.8,
+                question,
+                Claim::Ideas(Ideas { all: vec![failure], general: thing == 0, ..Ideas::default() }),
+                thing,
+            );
         }
         for value in constants(trimmed) {
             let text = format!("{whose} holds the number {value} at line {number}");
             let question = format!("Where do the numbers in {whose} come from, and what breaks with others?");
-            let named: Vec<String> = words(trimmed).into_iter().map(|word| word.text).filter(|word| word.parse::<f64>().is_err()).collect();
+            let named: Vec<String> =
+                words(trimmed).into_iter().map(|word| word.text).filter(|word| word.parse::<f64>().is_err()).collect();
             let topic = Idea::of(named.iter().map(String::as_str));
             let claim = Claim::Value { value: Expected::Number(value), topic };
-            push(&mut found, &mut ids, Kind::Parameter, format!("{within}:parameter:{value}"), text, span, 0.3, question, claim, thing);
+            push(
+                &mut found,
+                &mut ids,
+                Kind::Parameter,
+                format!("{within}:parameter:{value}"),
+                text,
+                span,
+                0.3,
+                question,
+                claim,
+                thing,
+            );
         }
         if found.facts.len() >= MOST {
             break;
@@ -86,13 +169,35 @@ pub fn facts(text: &str) -> Facts {
     if found.facts.is_empty() && !source.trim().is_empty() {
         let span = Span::new(FileId(0), 0, 0);
         let claim = Claim::Meaning(source.chars().take(400).collect());
-        push(&mut found, &mut ids, Kind::Purpose, ":purpose".into(), "this text does something".into(), span, 1.0, "What is this text for, and who would notice if it were wrong?".into(), claim, 0);
+        push(
+            &mut found,
+            &mut ids,
+            Kind::Purpose,
+            ":purpose".into(),
+            "this text does something".into(),
+            span,
+            1.0,
+            "What is this text for, and who would notice if it were wrong?".into(),
+            claim,
+            0,
+        );
     }
     found
 }
 
 #[allow(clippy::too_many_arguments)]
-fn push(found: &mut Facts, ids: &mut HashSet<String>, kind: Kind, id: String, text: String, span: Span, weight: f64, question: String, claim: Claim, thing: usize) {
+fn push(
+    found: &mut Facts,
+    ids: &mut HashSet<String>,
+    kind: Kind,
+    id: String,
+    text: String,
+    span: Span,
+    weight: f64,
+    question: String,
+    claim: Claim,
+    thing: usize,
+) {
     if ids.insert(id.clone()) {
         let role = found.things.get(thing).map_or_else(|| "".into(), |thing| thing.name.clone());
         found.facts.push(Fact { id, role, kind, text, span, weight, question, thing, claim });
@@ -101,9 +206,34 @@ fn push(found: &mut Facts, ids: &mut HashSet<String>, kind: Kind, id: String, te
 
 /// The name that a line defines.
 fn defined(line: &str) -> Option<String> {
-    let mut parts = line.split_whitespace().skip_while(|word| matches!(*word, "pub" | "export" | "async" | "static" | "public" | "private" | "protected" | "final" | "default" | "unsafe" | "const" | "local" | "abstract") || word.starts_with("pub("));
+    let mut parts = line.split_whitespace().skip_while(|word| {
+        matches!(
+            *word,
+            "pub"
+                | "export"
+                | "async"
+                | "static"
+                | "public"
+                | "private"
+                | "protected"
+                | "final"
+                | "default"
+                | "unsafe"
+                | "const"
+                | "local"
+                | "abstract"
+        ) || word.starts_with("pub(")
+    });
     let first = parts.next()?;
-    let clean = |word: &str| word.split(|character: char| !(character.is_alphanumeric() || character == '_' || character == '-' || character == '.' || character == ':')).next().unwrap_or("").trim_end_matches(':').to_owned();
+    let clean = |word: &str| {
+        word.split(|character: char| {
+            !(character.is_alphanumeric() || character == '_' || character == '-' || character == '.' || character == ':')
+        })
+        .next()
+        .unwrap_or("")
+        .trim_end_matches(':')
+        .to_owned()
+    };
     if DEFINES.contains(&first) {
         return parts.next().map(clean).filter(|name| !name.is_empty());
     }
@@ -116,13 +246,18 @@ fn defined(line: &str) -> Option<String> {
 /// What a comment says.
 fn comment(line: &str) -> Option<&str> {
     const SIGNS: &[&str] = &["///", "//!", "//", "--", "#", "/**", "/*", "*", ";;", "\"\"\"", "%"];
-    let sign = SIGNS.iter().find(|sign| line.starts_with(**sign)).filter(|_| !line.starts_with("#!") && !line.starts_with("#[") && !line.starts_with("#include"))?;
+    let sign = SIGNS
+        .iter()
+        .find(|sign| line.starts_with(**sign))
+        .filter(|_| !line.starts_with("#!") && !line.starts_with("#[") && !line.starts_with("#include"))?;
     Some(line[sign.len()..].trim().trim_end_matches("*/").trim_end_matches("\"\"\"").trim())
 }
 
 /// The numbers of a line that somebody has chosen.
 fn constants(line: &str) -> Vec<f64> {
-    let numbers = line.split(|character: char| !(character.is_alphanumeric() || matches!(character, '.' | '_'))).filter(|word| word.starts_with(|character: char| character.is_ascii_digit()));
+    let numbers = line
+        .split(|character: char| !(character.is_alphanumeric() || matches!(character, '.' | '_')))
+        .filter(|word| word.starts_with(|character: char| character.is_ascii_digit()));
     let values = numbers.filter_map(|word| word.replace('_', "").trim_end_matches('.').parse::<f64>().ok());
     values.filter(|value| *value > 2.0).take(2).collect()
 }

@@ -120,7 +120,8 @@ pub struct Idea {
 impl Idea {
     /// An idea with these phrases.
     pub fn of<'a>(phrases: impl IntoIterator<Item = &'a str>) -> Idea {
-        let mut phrases: Vec<Vec<String>> = phrases.into_iter().map(crate::text::stems).filter(|words| !words.is_empty()).collect();
+        let mut phrases: Vec<Vec<String>> =
+            phrases.into_iter().map(crate::text::stems).filter(|words| !words.is_empty()).collect();
         phrases.sort();
         phrases.dedup();
         Idea { phrases }

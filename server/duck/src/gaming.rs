@@ -21,7 +21,9 @@ impl Gamed {
     pub fn words(self) -> &'static str {
         match self {
             Gamed::Pasted => "That is the text that was there already. It does not count: say it in words of your own.",
-            Gamed::Listed => "Names and values alone explain nothing, and do not count. Say what they are there for and how they hang together.",
+            Gamed::Listed => {
+                "Names and values alone explain nothing, and do not count. Say what they are there for and how they hang together."
+            }
         }
     }
 }
@@ -80,7 +82,11 @@ impl Known {
             return Some(Gamed::Pasted);
         }
         // Nobody says "storage.tmpfs" but the spec.
-        let of_type = |word: &str| crate::lexicon::TYPES.iter().any(|words| words.name == word.trim_matches(|character: char| !character.is_alphanumeric()));
+        let of_type = |word: &str| {
+            crate::lexicon::TYPES
+                .iter()
+                .any(|words| words.name == word.trim_matches(|character: char| !character.is_alphanumeric()))
+        };
         if stems.len() <= 10 && spoken.text.split_whitespace().any(of_type) {
             return Some(Gamed::Pasted);
         }
@@ -96,7 +102,8 @@ impl Known {
         }
         // Someone who explains uses words that join: "on", "is", "so that". A list has none, or next to none.
         let joining = all.iter().filter(|word| joins(&word.text)).count();
-        let known = stems.iter().filter(|stem| self.vocabulary.contains(*stem) || stem.bytes().all(|byte| byte.is_ascii_digit())).count();
+        let known =
+            stems.iter().filter(|stem| self.vocabulary.contains(*stem) || stem.bytes().all(|byte| byte.is_ascii_digit())).count();
         let counted = all.iter().filter(|word| word.text != "and").count();
         let of_spec = known as f64 / counted.max(1) as f64;
         let sparse = (joining == 0 && of_spec >= 0.5) || (stems.len() >= 8 && joining * 8 < stems.len() && of_spec >= 0.6);
@@ -110,11 +117,42 @@ impl Known {
 }
 
 const GLUE: &[&str] = &[
-    "is", "are", "was", "be", "it", "that", "which", "this", "there", "so", "because", "since", "for", "to", "on", "in", "at", "with", "from", "as", "by", "of", "over", "under", "into", "inside", "onto", "and", "then", "after", "before", "if", "when", "while", "but", "can", "cannot", "may", "must", "not", "no", "only", "has", "have", "will", "would", "they", "we", "i", "you", "my", "our", "who", "where", "what", "its", "also", "via", "through", "without", "until", "around",
+    "is", "are", "was", "be", "it", "that", "which", "this", "there", "so", "because", "since", "for", "to", "on", "in", "at",
+    "with", "from", "as", "by", "of", "over", "under", "into", "inside", "onto", "and", "then", "after", "before", "if", "when",
+    "while", "but", "can", "cannot", "may", "must", "not", "no", "only", "has", "have", "will", "would", "they", "we", "i",
+    "you", "my", "our", "who", "where", "what", "its", "also", "via", "through", "without", "until", "around",
 ];
 
 const VERBS: &[&str] = &[
-    "mount", "mounted", "needs", "need", "uses", "use", "holds", "hold", "keeps", "lies", "sits", "lives", "makes", "made", "gets", "points", "shows", "contains", "limited", "capped", "stored", "called", "labelled", "lost", "destroyed", "runs", "reads", "writes", "turns",
+    "mount",
+    "mounted",
+    "needs",
+    "need",
+    "uses",
+    "use",
+    "holds",
+    "hold",
+    "keeps",
+    "lies",
+    "sits",
+    "lives",
+    "makes",
+    "made",
+    "gets",
+    "points",
+    "shows",
+    "contains",
+    "limited",
+    "capped",
+    "stored",
+    "called",
+    "labelled",
+    "lost",
+    "destroyed",
+    "runs",
+    "reads",
+    "writes",
+    "turns",
 ];
 
 fn joins(word: &str) -> bool {

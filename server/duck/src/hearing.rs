@@ -60,7 +60,9 @@ impl Heard {
     /// What is spoken of at a place: the mention before it, or else the first behind it.
     pub fn owner(&self, at: usize) -> Option<&Mention> {
         let before = self.mentions.iter().filter(|mention| mention.at <= at && mention.grip > Grip::Implied).next_back();
-        before.or_else(|| self.mentions.iter().find(|mention| mention.at > at && mention.grip > Grip::Implied)).or_else(|| self.mentions.first())
+        before
+            .or_else(|| self.mentions.iter().find(|mention| mention.at > at && mention.grip > Grip::Implied))
+            .or_else(|| self.mentions.first())
     }
 }
 
@@ -90,7 +92,10 @@ pub fn find_idea(words: &[Word], idea: &Idea) -> Option<(usize, usize)> {
     found.max_by_key(|(at, len)| (*len, std::cmp::Reverse(*at)))
 }
 
-const NEGATIONS: &[&str] = &["not", "no", "never", "nobody", "none", "without", "nothing", "cannot", "neither", "nor", "hardly", "noone", "dont", "doesnt", "isnt", "cant", "wont", "rather", "instead"];
+const NEGATIONS: &[&str] = &[
+    "not", "no", "never", "nobody", "none", "without", "nothing", "cannot", "neither", "nor", "hardly", "noone", "dont",
+    "doesnt", "isnt", "cant", "wont", "rather", "instead",
+];
 
 /// Whether a word turns what follows into its opposite.
 pub fn negates(word: &Word) -> bool {
@@ -106,7 +111,11 @@ pub fn denied(words: &[Word], at: usize, len: usize) -> bool {
     let mut behind = words.get(at + len..).unwrap_or_default().iter();
     let first = behind.next();
     let after = match first {
-        Some(word) if matches!(word.text.as_str(), "is" | "are" | "was" | "were" | "can" | "will" | "do" | "does" | "has" | "have") => behind.next().is_some_and(|word| matches!(word.text.as_str(), "not" | "never")),
+        Some(word)
+            if matches!(word.text.as_str(), "is" | "are" | "was" | "were" | "can" | "will" | "do" | "does" | "has" | "have") =>
+        {
+            behind.next().is_some_and(|word| matches!(word.text.as_str(), "not" | "never"))
+        }
         Some(word) => word.text.ends_with("n't") || word.text == "cannot" || word.text == "never",
         None => false,
     };
@@ -137,7 +146,9 @@ impl Lexis {
                     things.push(thing);
                 }
             }
-            lexis.handles.extend(one.handles.iter().filter(|handle| handle.contains('/')).map(|handle| (bare(handle).to_owned(), thing)));
+            lexis
+                .handles
+                .extend(one.handles.iter().filter(|handle| handle.contains('/')).map(|handle| (bare(handle).to_owned(), thing)));
         }
         for (phrase, things) in sorts {
             if let Some(first) = phrase.first() {
@@ -167,7 +178,8 @@ pub fn bare(path: &str) -> &str {
     path.trim_start_matches("./").trim_end_matches('/')
 }
 
-const PRONOUNS: &[&str] = &["it", "its", "it's", "this", "that", "that's", "there", "which", "them", "they", "these", "those", "one"];
+const PRONOUNS: &[&str] =
+    &["it", "its", "it's", "this", "that", "that's", "there", "which", "them", "they", "these", "those", "one"];
 const ALL: &[&str] = &["both", "each", "all", "every", "two", "three", "four"];
 
 /// An explanation with what it speaks of.
@@ -212,7 +224,9 @@ fn mentions(clause: &Clause, lexis: &Lexis, focus: &[usize], first_of_last: &[us
             at += 1;
             continue;
         }
-        let fits = |phrase: &[String]| all.get(at..at + phrase.len()).is_some_and(|window| window.iter().zip(phrase).all(|(word, stem)| word.stem == *stem));
+        let fits = |phrase: &[String]| {
+            all.get(at..at + phrase.len()).is_some_and(|window| window.iter().zip(phrase).all(|(word, stem)| word.stem == *stem))
+        };
         let stem = &all[at].stem;
         let name = lexis.names.get(stem).into_iter().flatten().filter(|(name, _)| fits(name)).max_by_key(|(name, _)| name.len());
         let sort = lexis.sorts.get(stem).into_iter().flatten().filter(|(sort, _)| fits(sort)).max_by_key(|(sort, _)| sort.len());
@@ -221,17 +235,23 @@ fn mentions(clause: &Clause, lexis: &Lexis, focus: &[usize], first_of_last: &[us
         let name = name.filter(|_| !as_label);
         let name_len = name.map_or(0, |(name, _)| name.len());
         let sort_len = sort.map_or(0, |(sort, _)| sort.len());
-        let foreign = lexis.foreign.get(stem).into_iter().flatten().filter(|phrase| fits(phrase)).map(Vec::len).max().unwrap_or(0);
+        let foreign =
+            lexis.foreign.get(stem).into_iter().flatten().filter(|phrase| fits(phrase)).map(Vec::len).max().unwrap_or(0);
         if foreign > sort_len && foreign > name_len {
             at += foreign;
             continue;
         }
         if name_len > 0 && name_len >= sort_len {
-            let same: Vec<usize> = lexis.names[stem].iter().filter(|(other, _)| name.is_some_and(|(name, _)| other == name)).map(|(_, thing)| *thing).collect();
+            let same: Vec<usize> = lexis.names[stem]
+                .iter()
+                .filter(|(other, _)| name.is_some_and(|(name, _)| other == name))
+                .map(|(_, thing)| *thing)
+                .collect();
             found.push(Mention { things: same, at, end: at + name_len, grip: Grip::Name });
             at += name_len;
         } else if let Some((_, things)) = sort {
-            let plural = all[at + sort_len - 1].text.ends_with('s') || all[at.saturating_sub(2)..at].iter().any(|word| ALL.contains(&word.text.as_str()));
+            let plural = all[at + sort_len - 1].text.ends_with('s')
+                || all[at.saturating_sub(2)..at].iter().any(|word| ALL.contains(&word.text.as_str()));
             let grip = if things.len() == 1 || plural { Grip::Sort } else { Grip::Shared };
             // "in memory": what the memory is in is the word before it.
             let aside = usize::from(sort_len > 1 && matches!(all[at].text.as_str(), "in" | "on" | "out"));
@@ -241,7 +261,11 @@ fn mentions(clause: &Clause, lexis: &Lexis, focus: &[usize], first_of_last: &[us
             if PRONOUNS.contains(&all[at].text.as_str()) && !focus.is_empty() {
                 let mut things = first_of_last.to_vec();
                 // "on it": what was spoken of last.
-                let behind = at > 0 && matches!(all[at - 1].text.as_str(), "on" | "in" | "inside" | "of" | "from" | "into" | "onto" | "over" | "under" | "to" | "for");
+                let behind = at > 0
+                    && matches!(
+                        all[at - 1].text.as_str(),
+                        "on" | "in" | "inside" | "of" | "from" | "into" | "onto" | "over" | "under" | "to" | "for"
+                    );
                 if behind || things.is_empty() {
                     things = focus.to_vec();
                 } else {
@@ -256,7 +280,9 @@ fn mentions(clause: &Clause, lexis: &Lexis, focus: &[usize], first_of_last: &[us
     // "The image is a file": which file is meant was just said.
     for at in 1..found.len() {
         if found[at].grip == Grip::Shared {
-            let said = found[..at].iter().rev().find(|earlier| earlier.grip >= Grip::Sort && earlier.things.len() == 1 && found[at].things.contains(&earlier.things[0]));
+            let said = found[..at].iter().rev().find(|earlier| {
+                earlier.grip >= Grip::Sort && earlier.things.len() == 1 && found[at].things.contains(&earlier.things[0])
+            });
             if let Some(things) = said.map(|said| said.things.clone()) {
                 (found[at].things, found[at].grip) = (things, Grip::Sort);
             }

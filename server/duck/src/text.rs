@@ -187,7 +187,9 @@ fn pieces(text: &str) -> Vec<&str> {
             '!' | '?' => next.is_none_or(|next| next.is_ascii_whitespace()),
             '\n' => {
                 let rest = text[at + 1..].trim_start_matches([' ', '\t']);
-                rest.starts_with(['\n', '-', '*', '•', '#', '>']) || looks_like_yaml(line_at(text, at + 1)) || looks_like_yaml(line_before(text, at))
+                rest.starts_with(['\n', '-', '*', '•', '#', '>'])
+                    || looks_like_yaml(line_at(text, at + 1))
+                    || looks_like_yaml(line_before(text, at))
             }
             _ => false,
         };
@@ -212,7 +214,9 @@ fn line_before(text: &str, end: usize) -> &str {
 pub fn looks_like_yaml(line: &str) -> bool {
     let line = line.trim().trim_start_matches("- ");
     let Some((key, value)) = line.split_once(':') else { return false };
-    let is_key = !key.is_empty() && !key.contains(char::is_whitespace) && key.chars().all(|character| character.is_ascii_lowercase() || matches!(character, '_' | '-' | '.' | '0'..='9'));
+    let is_key = !key.is_empty()
+        && !key.contains(char::is_whitespace)
+        && key.chars().all(|character| character.is_ascii_lowercase() || matches!(character, '_' | '-' | '.' | '0'..='9'));
     is_key && (value.is_empty() || value.starts_with(' ')) && value.split_whitespace().count() <= 6
 }
 
@@ -231,7 +235,8 @@ fn clauses(sentence: &str) -> Vec<&str> {
     let mut at = 0;
     for word in sentence.split_inclusive(' ') {
         let bare = word.trim().to_lowercase();
-        let begins = BEGIN.contains(&bare.as_str()) && words >= 3 && (bare != "and" || begins_clause(&sentence[at + word.len()..]));
+        let begins =
+            BEGIN.contains(&bare.as_str()) && words >= 3 && (bare != "and" || begins_clause(&sentence[at + word.len()..]));
         if (begins || matches!(bare.as_str(), "-" | "–" | "—" | "--")) && at > start {
             found.push(&sentence[start..at]);
             (start, words) = (at, 0);
@@ -251,16 +256,23 @@ fn clauses(sentence: &str) -> Vec<&str> {
 fn begins_clause(rest: &str) -> bool {
     let first = rest.split_whitespace().next().unwrap_or("").to_lowercase();
     let second = rest.split_whitespace().nth(1).unwrap_or("").to_lowercase();
-    let verbs = ["is", "are", "has", "gets", "needs", "goes", "sits", "lives", "comes", "holds", "can", "will", "takes", "mounts", "mounted", "uses"];
-    matches!(first.as_str(), "it" | "it's" | "its" | "then" | "that" | "this" | "there" | "they" | "if" | "when" | "on" | "inside" | "the" | "finally")
-        || verbs.contains(&first.as_str())
+    let verbs = [
+        "is", "are", "has", "gets", "needs", "goes", "sits", "lives", "comes", "holds", "can", "will", "takes", "mounts",
+        "mounted", "uses",
+    ];
+    matches!(
+        first.as_str(),
+        "it" | "it's" | "its" | "then" | "that" | "this" | "there" | "they" | "if" | "when" | "on" | "inside" | "the" | "finally"
+    ) || verbs.contains(&first.as_str())
         || verbs.contains(&second.as_str())
 }
 
 fn clause(text: &str) -> Clause {
     let mut clause = Clause::default();
     for piece in text.split_whitespace() {
-        let bare = piece.trim_matches(|character: char| matches!(character, ',' | ';' | ':' | '!' | '?' | '(' | ')' | '"' | '`' | '\'' | '“' | '”' | '*' | '[' | ']'));
+        let bare = piece.trim_matches(|character: char| {
+            matches!(character, ',' | ';' | ':' | '!' | '?' | '(' | ')' | '"' | '`' | '\'' | '“' | '”' | '*' | '[' | ']')
+        });
         let bare = bare.trim_end_matches('.');
         if is_path(bare) {
             clause.paths.push((clause.words.len(), bare.to_owned()));
@@ -273,7 +285,10 @@ fn clause(text: &str) -> Clause {
 
 fn is_path(piece: &str) -> bool {
     let named = |text: &str| text.chars().any(char::is_alphabetic);
-    let slashed = piece.contains('/') && !piece.contains("//") && named(piece) && (piece.starts_with(['/', '.', '~']) || piece.split('/').all(|part| !part.is_empty()) && piece.contains('.'));
+    let slashed = piece.contains('/')
+        && !piece.contains("//")
+        && named(piece)
+        && (piece.starts_with(['/', '.', '~']) || piece.split('/').all(|part| !part.is_empty()) && piece.contains('.'));
     let dotted = piece.rsplit_once('.').is_some_and(|(front, end)| {
         named(front) && (1..=8).contains(&end.len()) && end.chars().all(char::is_alphanumeric) && named(end)
     });

@@ -147,7 +147,9 @@ pub fn merge(facts: &Facts, explanation: &str, reflection: &mut Reflection, answ
     }
     reflection.score = score(&facts.facts, &reflection.findings);
     reflection.question = question::ask(facts, reflection);
-    if let (Some(asked), Some((_, question))) = (verdict.question.filter(|asked| is_a_question(facts, reflection, asked)), &mut reflection.question) {
+    if let (Some(asked), Some((_, question))) =
+        (verdict.question.filter(|asked| is_a_question(facts, reflection, asked)), &mut reflection.question)
+    {
         *question = asked;
     }
     Ok(disputed)
@@ -169,7 +171,8 @@ fn sentence_of(said: &[String], sentences: &[String], quote: &str) -> Option<usi
     }
     let holds = |sentence: &String| {
         let sentence = stems(sentence);
-        sentence.windows(quoted.len()).any(|window| window == quoted) || quoted.windows(sentence.len().max(1)).any(|window| window == sentence)
+        sentence.windows(quoted.len()).any(|window| window == quoted)
+            || quoted.windows(sentence.len().max(1)).any(|window| window == sentence)
     };
     sentences.iter().position(holds)
 }

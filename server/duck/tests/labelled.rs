@@ -82,7 +82,10 @@ fn a_question_never_holds_the_value_that_is_missing() {
             one.facts.retain(|other| other.id == fact.id);
             let (_, question) = reflect(&one, "").question.unwrap();
             let value = match &fact.claim {
-                seed_duck::fact::Claim::Value { value: seed_duck::fact::Expected::Text(value) | seed_duck::fact::Expected::Path(value), .. } => value,
+                seed_duck::fact::Claim::Value {
+                    value: seed_duck::fact::Expected::Text(value) | seed_duck::fact::Expected::Path(value),
+                    ..
+                } => value,
                 _ => continue,
             };
             let words = seed_duck::text::stems(value);

@@ -111,7 +111,13 @@ impl<'a> Deriver<'a> {
 
     /// The name of an instance without its place in a loop.
     fn entry_name(&self, role: &RoleInstance) -> Arc<str> {
-        let many = self.analysis.roles.iter().filter(|other| other.entry == role.entry && other.part_of == role.part_of).nth(1).is_some();
+        let many = self
+            .analysis
+            .roles
+            .iter()
+            .filter(|other| other.entry == role.entry && other.part_of == role.part_of)
+            .nth(1)
+            .is_some();
         match role.name.rsplit_once('[') {
             Some((name, _)) if many || role.name.ends_with(']') => name.into(),
             _ => role.name.clone(),
@@ -167,7 +173,10 @@ impl<'a> Deriver<'a> {
             self.push(&subject, Kind::Purpose, "", fact);
         }
         if let (Some(name), false) = (self.analysis.name.clone(), self.analysis.is_role) {
-            let claim = Claim::Value { value: crate::fact::Expected::Text(name.to_string()), topic: Idea::of(["called", "named", "name", "spec"]) };
+            let claim = Claim::Value {
+                value: crate::fact::Expected::Text(name.to_string()),
+                topic: Idea::of(["called", "named", "name", "spec"]),
+            };
             let mut fact = Draft::new(format!("the spec is called {name}"), 0.05, claim);
             fact.span = self.key(FileId(0), &["name"]);
             fact.question = "By what name would you find this again?".into();
@@ -179,7 +188,8 @@ impl<'a> Deriver<'a> {
         let Some(thing) = self.named.get(&composite.name).copied() else { return };
         let share = if composite.part_of.is_some() { 0.4 } else { 1.0 };
         let info = &*composite.info;
-        let subject = Subject { thing, name: composite.name.clone(), file: composite.entry.0, span: composite.name_span, info, share };
+        let subject =
+            Subject { thing, name: composite.name.clone(), file: composite.entry.0, span: composite.name_span, info, share };
         let about = summary(&info.about);
         let text = match about.is_empty() {
             true => format!("`{}` is a {}, a role made of others", composite.name, info.name),
@@ -229,7 +239,8 @@ impl<'a> Deriver<'a> {
         }
         if first.part_of.is_none() {
             for (key, value) in &first.params {
-                let same = group.iter().all(|other| other.params.iter().any(|(name, other)| name == key && other.data == value.data));
+                let same =
+                    group.iter().all(|other| other.params.iter().any(|(name, other)| name == key && other.data == value.data));
                 if let (Some(field), true) = (info.record.field(key), same) {
                     self.parameter(&subject, key, field, value);
                 }
@@ -242,7 +253,8 @@ impl<'a> Deriver<'a> {
 
     /// That an entry stands for several roles.
     fn each(&mut self, subject: &Subject<'_>, group: &[&RoleInstance]) {
-        let keys: Vec<String> = group.iter().filter_map(|role| Some(role.name.rsplit_once('[')?.1.trim_end_matches(']').to_owned())).collect();
+        let keys: Vec<String> =
+            group.iter().filter_map(|role| Some(role.name.rsplit_once('[')?.1.trim_end_matches(']').to_owned())).collect();
         let listed: Vec<&str> = keys.iter().take(6).map(String::as_str).collect();
         let more = if keys.len() > listed.len() { ", …" } else { "" };
         let text = format!("`{}` stands for {} roles, one for each of {}{more}", subject.name, group.len(), listed.join(", "));
@@ -266,13 +278,58 @@ impl<'a> Deriver<'a> {
             State::Present => return,
             State::Absent => (
                 format!("`{}` is not to be there: if it is, it is taken away", subject.name),
-                Idea::of(["absent", "not to be there", "removed", "remove", "gone", "taken away", "not there", "not exist", "deleted", "get rid", "gets rid", "away", "must not", "shouldn't be there", "should not be there", "cleaned up"]),
+                Idea::of([
+                    "absent",
+                    "not to be there",
+                    "removed",
+                    "remove",
+                    "gone",
+                    "taken away",
+                    "not there",
+                    "not exist",
+                    "deleted",
+                    "get rid",
+                    "gets rid",
+                    "away",
+                    "must not",
+                    "shouldn't be there",
+                    "should not be there",
+                    "cleaned up",
+                ]),
                 Idea::of(["is created", "is present", "gets created", "is made", "must exist"]),
             ),
             State::Info => (
                 format!("`{}` is only looked at and never changed", subject.name),
-                Idea::of(["only looked", "looks at", "only look", "only looks", "just looks", "just looked", "info", "never changed", "not changed", "never touched", "not touched", "observed", "read only", "isn't touched", "left alone", "hands off", "inspected", "already there"]),
-                Idea::of(["is created", "gets created", "is made by", "is removed", "gets removed", "is changed", "manages", "formats it"]),
+                Idea::of([
+                    "only looked",
+                    "looks at",
+                    "only look",
+                    "only looks",
+                    "just looks",
+                    "just looked",
+                    "info",
+                    "never changed",
+                    "not changed",
+                    "never touched",
+                    "not touched",
+                    "observed",
+                    "read only",
+                    "isn't touched",
+                    "left alone",
+                    "hands off",
+                    "inspected",
+                    "already there",
+                ]),
+                Idea::of([
+                    "is created",
+                    "gets created",
+                    "is made by",
+                    "is removed",
+                    "gets removed",
+                    "is changed",
+                    "manages",
+                    "formats it",
+                ]),
             ),
         };
         let mut fact = Draft::new(text, 0.8, Claim::Ideas(Ideas { all: vec![ideas], against, general: false }));
@@ -294,10 +351,16 @@ impl<'a> Deriver<'a> {
             }
         }
         for (thing, instance, what, text, words) in found {
-            let Some((instance, info)) = instance.and_then(|number| self.analysis.role(number)).and_then(|role| Some((role, role.types.first()?))) else { continue };
+            let Some((instance, info)) =
+                instance.and_then(|number| self.analysis.role(number)).and_then(|role| Some((role, role.types.first()?)))
+            else {
+                continue;
+            };
             let name = self.things[thing].name.clone();
-            let subject = Subject { thing, name: name.clone(), file: instance.entry.0, span: instance.name_span, info, share: 1.0 };
-            let lacks = Idea::of(["missing", "lack", "lacks", "not installed", "install", "isn't there", "not there", "need to get"]);
+            let subject =
+                Subject { thing, name: name.clone(), file: instance.entry.0, span: instance.name_span, info, share: 1.0 };
+            let lacks =
+                Idea::of(["missing", "lack", "lacks", "not installed", "install", "isn't there", "not there", "need to get"]);
             let program = Idea::of(words.iter().map(String::as_str));
             let ideas = Ideas { all: vec![program, lacks], against: Idea::default(), general: true };
             let mut fact = Draft::new(text, 0.7, Claim::Ideas(ideas));
@@ -311,10 +374,19 @@ impl<'a> Deriver<'a> {
                 continue;
             }
             let document = self.document(diagnostic.span.file);
-            let entry = document.and_then(|document| document.entries.iter().find(|entry| entry.span.start <= diagnostic.span.start && diagnostic.span.end <= entry.span.end));
-            let Some((name, thing)) = entry.and_then(|entry| Some((entry.name.clone(), self.named.get(&entry.name).copied()?))) else { continue };
+            let entry = document.and_then(|document| {
+                document
+                    .entries
+                    .iter()
+                    .find(|entry| entry.span.start <= diagnostic.span.start && diagnostic.span.end <= entry.span.end)
+            });
+            let Some((name, thing)) = entry.and_then(|entry| Some((entry.name.clone(), self.named.get(&entry.name).copied()?)))
+            else {
+                continue;
+            };
             let Some(info) = entry.and_then(|entry| entry.info.clone()) else { continue };
-            let subject = Subject { thing, name: name.clone(), file: diagnostic.span.file, span: diagnostic.span, info: &info, share: 1.0 };
+            let subject =
+                Subject { thing, name: name.clone(), file: diagnostic.span.file, span: diagnostic.span, info: &info, share: 1.0 };
             let mut fact = Draft::new(diagnostic.message.clone(), 0.4, Claim::Meaning(diagnostic.message.clone()));
             fact.question = format!("What does `seed check` warn of at `{name}`?");
             self.push(&subject, Kind::Risk, diagnostic.code.name(), fact);
@@ -371,7 +443,11 @@ fn noun(info: &TypeInfo, role: &RoleInstance) -> String {
     }
     // "A block device that shows …": up to where it is explained.
     let about = summary(&info.about);
-    let end = [" that ", " which ", ",", ":", ";", " with ", " from ", " on "].iter().filter_map(|stop| about.find(stop)).min().unwrap_or(about.len());
+    let end = [" that ", " which ", ",", ":", ";", " with ", " from ", " on "]
+        .iter()
+        .filter_map(|stop| about.find(stop))
+        .min()
+        .unwrap_or(about.len());
     let head = &about[..end];
     let lower = head.chars().next().map_or(String::new(), |first| first.to_lowercase().chain(head.chars().skip(1)).collect());
     if lower.is_empty() { format!("a {}", info.kind()) } else { lower }
@@ -381,7 +457,8 @@ fn noun(info: &TypeInfo, role: &RoleInstance) -> String {
 fn names_of(info: &TypeInfo) -> Idea {
     let kind = info.kind().replace(['_', '-', '.'], " ");
     let known = lexicon::TYPES.iter().find(|words| words.name == info.name);
-    let head = known.is_none().then(|| summary(&info.about).split(" that ").next().unwrap_or("").trim_start_matches("A ").to_owned());
+    let head =
+        known.is_none().then(|| summary(&info.about).split(" that ").next().unwrap_or("").trim_start_matches("A ").to_owned());
     let called = known.map(|words| words.called.iter().copied()).into_iter().flatten();
     Idea::of(called.chain([kind.as_str()]).chain(head.as_deref().filter(|head| head.split(' ').count() <= 4)))
 }

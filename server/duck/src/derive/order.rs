@@ -37,7 +37,9 @@ impl Deriver<'_> {
         for node in graph.nodes.iter().filter(|node| node.state != State::Absent) {
             for before in node.after.iter().copied() {
                 let other = &graph.nodes[before];
-                let (Some(thing), Some(below)) = (self.outermost(node, analysis), self.outermost(other, analysis)) else { continue };
+                let (Some(thing), Some(below)) = (self.outermost(node, analysis), self.outermost(other, analysis)) else {
+                    continue;
+                };
                 if thing == below {
                     continue;
                 }
@@ -45,7 +47,14 @@ impl Deriver<'_> {
                 let Some(instance) = node.instance.and_then(|number| analysis.role(number)) else { continue };
                 let Some(info) = instance.types.first() else { continue };
                 let span = span_of(instance, other, analysis);
-                let subject = Subject { thing, name: self.things[thing].name.clone(), file: instance.entry.0, span: instance.name_span, info, share: 1.0 };
+                let subject = Subject {
+                    thing,
+                    name: self.things[thing].name.clone(),
+                    file: instance.entry.0,
+                    span: instance.name_span,
+                    info,
+                    share: 1.0,
+                };
                 let (name, below_name) = (self.things[thing].name.clone(), self.things[below].name.clone());
                 let text = match reason {
                     Reason::RestsOn => format!("`{name}` is made on `{below_name}`, so `{below_name}` comes first"),
@@ -66,7 +75,12 @@ impl Deriver<'_> {
         let mut name: Arc<str> = node.name.clone();
         let mut outer = node.part_of.clone();
         while let Some(whole) = outer {
-            outer = analysis.composites.iter().find(|one| one.name == whole).and_then(|one| one.part_of).map(|index| analysis.composites[index].name.clone());
+            outer = analysis
+                .composites
+                .iter()
+                .find(|one| one.name == whole)
+                .and_then(|one| one.part_of)
+                .map(|index| analysis.composites[index].name.clone());
             name = whole;
         }
         self.named.get(&name).copied()

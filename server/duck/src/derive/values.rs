@@ -26,7 +26,9 @@ impl Deriver<'_> {
             return;
         }
         // What a file system is, and what a device shows, is told by other facts.
-        if (path, &*subject.info.name) == ("type", "storage.filesystem") || matches!(shape, Shape::Reference(_)) && !matches!(value.data, Data::Text(_)) {
+        if (path, &*subject.info.name) == ("type", "storage.filesystem")
+            || matches!(shape, Shape::Reference(_)) && !matches!(value.data, Data::Text(_))
+        {
             return;
         }
         match (&value.data, shape) {
@@ -73,14 +75,32 @@ impl Deriver<'_> {
         let Data::Map(values) = &item.data else { return };
         for (name, value) in values {
             if let Some(field) = record.field(name) {
-                self.value(subject, &format!("{path}.{key}.{name}"), thing, &format!("the {sort} `{key}` of `{owner}`"), field, &field.shape, value);
+                self.value(
+                    subject,
+                    &format!("{path}.{key}.{name}"),
+                    thing,
+                    &format!("the {sort} `{key}` of `{owner}`"),
+                    field,
+                    &field.shape,
+                    value,
+                );
             }
         }
     }
 
     /// One of the values that a template or fragment is given.
     #[allow(clippy::too_many_arguments)]
-    fn item(&mut self, subject: &Subject<'_>, path: &str, thing: usize, who: &str, key: &str, field: &Field, shape: &Shape, item: &Value) {
+    fn item(
+        &mut self,
+        subject: &Subject<'_>,
+        path: &str,
+        thing: usize,
+        who: &str,
+        key: &str,
+        field: &Field,
+        shape: &Shape,
+        item: &Value,
+    ) {
         if matches!(item.data, Data::Secret(_)) {
             return self.secret(subject, &format!("{path}.{key}"), who, item);
         }
@@ -102,7 +122,17 @@ impl Deriver<'_> {
     }
 
     #[allow(clippy::too_many_arguments)]
-    fn list(&mut self, subject: &Subject<'_>, path: &str, thing: usize, who: &str, words: Option<&ParamWords>, inner: &Shape, items: &[Value], value: &Value) {
+    fn list(
+        &mut self,
+        subject: &Subject<'_>,
+        path: &str,
+        thing: usize,
+        who: &str,
+        words: Option<&ParamWords>,
+        inner: &Shape,
+        items: &[Value],
+        value: &Value,
+    ) {
         let simple = !matches!(inner, Shape::Record(_) | Shape::Map(_) | Shape::List(_));
         // Options are told one by one: each changes what can be done.
         if simple && path == "options" {
@@ -125,7 +155,9 @@ impl Deriver<'_> {
         let mut shown = Vec::new();
         let mut expected = Vec::new();
         for item in items.iter().take(MOST) {
-            if let (Data::Text(_) | Data::Int(_) | Data::Template(_), Some((text, values))) = (&item.data, self.expected(inner, item)) {
+            if let (Data::Text(_) | Data::Int(_) | Data::Template(_), Some((text, values))) =
+                (&item.data, self.expected(inner, item))
+            {
                 shown.push(text);
                 expected.extend(values);
             }
@@ -148,7 +180,16 @@ impl Deriver<'_> {
     }
 
     #[allow(clippy::too_many_arguments)]
-    fn single(&mut self, subject: &Subject<'_>, path: &str, thing: usize, who: &str, field: &Field, shape: &Shape, value: &Value) {
+    fn single(
+        &mut self,
+        subject: &Subject<'_>,
+        path: &str,
+        thing: usize,
+        who: &str,
+        field: &Field,
+        shape: &Shape,
+        value: &Value,
+    ) {
         let words = param_words(path);
         let last = path.rsplit('.').next().unwrap_or(path);
         let word = match &value.data {
@@ -156,7 +197,10 @@ impl Deriver<'_> {
             Data::Text(text) => Some(text.to_string()),
             _ => None,
         };
-        let choice = word.as_deref().and_then(|word| choice(last, word)).filter(|choice| choice.param == last || matches!(shape, Shape::Choice(_)));
+        let choice = word
+            .as_deref()
+            .and_then(|word| choice(last, word))
+            .filter(|choice| choice.param == last || matches!(shape, Shape::Choice(_)));
         let (text, claim) = if let Some(choice) = choice {
             let shown = match choice.says {
                 "" => word.as_deref().unwrap_or(""),
@@ -190,7 +234,9 @@ impl Deriver<'_> {
             let shown = if let (Shape::Mode, Data::Text(mode)) = (shape, &value.data) { mode_words(mode) } else { shown };
             (said(who, words, path, &shown), claim)
         };
-        if let (Claim::Value { value: Expected::Path(handle) | Expected::Text(handle), .. }, "path" | "mount" | "at" | "label") = (&claim, last) {
+        if let (Claim::Value { value: Expected::Path(handle) | Expected::Text(handle), .. }, "path" | "mount" | "at" | "label") =
+            (&claim, last)
+        {
             self.things[thing].handles.push(handle.clone());
         }
         let weight = match (subject.info.collection(), last) {
@@ -209,10 +255,32 @@ impl Deriver<'_> {
     fn secret(&mut self, subject: &Subject<'_>, path: &str, who: &str, value: &Value) {
         let named = path.replace(['_', '.'], " ");
         let secret = Idea::of(["secret", "secrets", "password", "token", "confidential", "key", "credential", "private"]);
-        let hidden = Idea::of(["not shown", "never shown", "not logged", "never logged", "not recorded", "hidden", "nor", "neither", "not in the spec", "outside", "not written", "read from", "comes from", "kept out", "never ends up", "isn't in", "not in", "doesn't show", "no log", "stays out"]);
+        let hidden = Idea::of([
+            "not shown",
+            "never shown",
+            "not logged",
+            "never logged",
+            "not recorded",
+            "hidden",
+            "nor",
+            "neither",
+            "not in the spec",
+            "outside",
+            "not written",
+            "read from",
+            "comes from",
+            "kept out",
+            "never ends up",
+            "isn't in",
+            "not in",
+            "doesn't show",
+            "no log",
+            "stays out",
+        ]);
         let against = Idea::of(["in plain text", "in the spec itself", "is shown", "is logged", "plaintext"]);
         let ideas = Ideas { all: vec![secret, hidden], against, general: false };
-        let mut fact = Draft::new(format!("the {named} of {who} is a secret: it is neither shown nor recorded"), 0.8, Claim::Ideas(ideas));
+        let mut fact =
+            Draft::new(format!("the {named} of {who} is a secret: it is neither shown nor recorded"), 0.8, Claim::Ideas(ideas));
         fact.span = Some(value.span);
         fact.question = format!("What of {who} must nobody read over your shoulder, and where is it kept?");
         self.push(subject, Kind::Exposes, path, fact);
@@ -238,7 +306,9 @@ impl Deriver<'_> {
                 let shown = self.short(path);
                 one(shown.clone(), Expected::Path(shown))
             }
-            (Data::Text(text), _) if text.contains('/') && !text.contains(' ') => one(text.to_string(), Expected::Path(text.to_string())),
+            (Data::Text(text), _) if text.contains('/') && !text.contains(' ') => {
+                one(text.to_string(), Expected::Path(text.to_string()))
+            }
             (Data::Text(text), _) => one(text.to_string(), Expected::Text(text.to_string())),
             (Data::Template(_), _) => {
                 let text = value_text(value)?;
@@ -282,7 +352,9 @@ fn value_text(value: &Value) -> Option<String> {
 
 fn choice(param: &str, word: &str) -> Option<&'static lexicon::ChoiceWords> {
     let param = if param == "options" { "options" } else { param };
-    lexicon::CHOICES.iter().find(|choice| choice.word == word && (choice.param == param || (choice.param.is_empty() && matches!(param, "data" | "metadata"))))
+    lexicon::CHOICES.iter().find(|choice| {
+        choice.word == word && (choice.param == param || (choice.param.is_empty() && matches!(param, "data" | "metadata")))
+    })
 }
 
 fn ideas(choice: &lexicon::ChoiceWords) -> Ideas {
@@ -315,8 +387,13 @@ fn program(shown: &str) -> Vec<Expected> {
     let shown = shown.trim_matches(['“', '”']);
     let mut words = shown.split_whitespace();
     let program = words.next().map(|first| first.rsplit('/').next().unwrap_or(first));
-    let rest = words.filter(|word| !word.starts_with('-') && word.chars().filter(|character| character.is_alphabetic()).count() > 1);
-    program.into_iter().chain(rest.take(3)).map(|word| if word.contains('/') { Expected::Path(word.into()) } else { Expected::Text(word.into()) }).collect()
+    let rest =
+        words.filter(|word| !word.starts_with('-') && word.chars().filter(|character| character.is_alphabetic()).count() > 1);
+    program
+        .into_iter()
+        .chain(rest.take(3))
+        .map(|word| if word.contains('/') { Expected::Path(word.into()) } else { Expected::Text(word.into()) })
+        .collect()
 }
 
 /// A mode with what it means.
@@ -332,5 +409,8 @@ fn mode_words(mode: &str) -> String {
 }
 
 fn singular(word: &str) -> String {
-    word.strip_suffix("ies").map(|stem| format!("{stem}y")).or_else(|| word.strip_suffix('s').map(str::to_owned)).unwrap_or_else(|| word.to_owned())
+    word.strip_suffix("ies")
+        .map(|stem| format!("{stem}y"))
+        .or_else(|| word.strip_suffix('s').map(str::to_owned))
+        .unwrap_or_else(|| word.to_owned())
 }

@@ -25,7 +25,12 @@ impl Matcher<'_> {
             if !meant {
                 continue;
             }
-            let nearby = |heard: &Heard| ideas.general || grip.is_none() || heard.grip(fact.thing).is_some() || self.by_part(fact.thing, |part| heard.grip(part)).is_some();
+            let nearby = |heard: &Heard| {
+                ideas.general
+                    || grip.is_none()
+                    || heard.grip(fact.thing).is_some()
+                    || self.by_part(fact.thing, |part| heard.grip(part)).is_some()
+            };
             let against = stance_in(spoken, &ideas.against, &nearby);
             let stances: Vec<Option<(Stance, String)>> = ideas.all.iter().map(|idea| stance_in(spoken, idea, &nearby)).collect();
             let mut said = stances.iter().filter(|stance| matches!(stance, Some((Stance::Said, _)))).count();
@@ -36,7 +41,11 @@ impl Matcher<'_> {
             };
             // "It" may mean one of several things.
             let sure = match grip {
-                Some(Grip::Pronoun | Grip::Implied) => !spoken.clauses.iter().flat_map(|heard| &heard.mentions).any(|mention| mention.things.contains(&fact.thing) && mention.things.len() > 1),
+                Some(Grip::Pronoun | Grip::Implied) => !spoken
+                    .clauses
+                    .iter()
+                    .flat_map(|heard| &heard.mentions)
+                    .any(|mention| mention.things.contains(&fact.thing) && mention.things.len() > 1),
                 _ => true,
             };
             if let Some((Stance::Said, words)) = &against {
@@ -95,7 +104,11 @@ fn places(spoken: &Spoken, ideas: &[Idea], nearby: &dyn Fn(&Heard) -> bool) -> u
     for (number, heard) in spoken.clauses.iter().enumerate().filter(|(_, heard)| nearby(heard)) {
         let words = &heard.clause.words;
         for phrase in ideas.iter().flat_map(|idea| &idea.phrases) {
-            let all = (0..words.len()).filter(|at| words.get(*at..at + phrase.len()).is_some_and(|window| window.iter().zip(phrase).all(|(word, stem)| word.stem == *stem)));
+            let all = (0..words.len()).filter(|at| {
+                words
+                    .get(*at..at + phrase.len())
+                    .is_some_and(|window| window.iter().zip(phrase).all(|(word, stem)| word.stem == *stem))
+            });
             places.extend(all.map(|at| (number, at)));
         }
     }

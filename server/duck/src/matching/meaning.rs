@@ -30,19 +30,53 @@ const PROSE: f64 = 0.08;
 
 /// Whether a sentence says why.
 fn gives_reason(spoken: &Spoken) -> bool {
-    const WORDS: &[&str] = &["because", "since", "so", "need", "needs", "needed", "want", "wants", "wanted", "should", "must", "hence", "therefore", "aim", "goal", "purpose", "why", "otherwise", "for", "problem", "never", "lets", "helps", "wouldn't", "shouldn't", "that's"];
+    const WORDS: &[&str] = &[
+        "because",
+        "since",
+        "so",
+        "need",
+        "needs",
+        "needed",
+        "want",
+        "wants",
+        "wanted",
+        "should",
+        "must",
+        "hence",
+        "therefore",
+        "aim",
+        "goal",
+        "purpose",
+        "why",
+        "otherwise",
+        "for",
+        "problem",
+        "never",
+        "lets",
+        "helps",
+        "wouldn't",
+        "shouldn't",
+        "that's",
+    ];
     spoken.clauses.iter().flat_map(|heard| &heard.clause.words).any(|word| WORDS.contains(&word.text.as_str()))
 }
 
 /// Whether a sentence names no size and no path: who says what something is for rarely does.
 fn is_prose(spoken: &Spoken) -> bool {
-    spoken.clauses.iter().all(|heard| heard.clause.paths.is_empty() && heard.clause.quantities.iter().all(|(_, quantity)| quantity.unit == crate::text::Unit::None))
+    spoken.clauses.iter().all(|heard| {
+        heard.clause.paths.is_empty()
+            && heard.clause.quantities.iter().all(|(_, quantity)| quantity.unit == crate::text::Unit::None)
+    })
 }
 
 /// Words that say nothing about what is meant, as stems.
 fn is_plain(stem: &str) -> bool {
     const PLAIN: &[&str] = &[
-        "the", "a", "an", "is", "are", "be", "been", "was", "it", "its", "that", "which", "this", "there", "so", "to", "of", "and", "in", "on", "for", "with", "as", "at", "by", "from", "or", "but", "than", "then", "them", "they", "we", "i", "you", "my", "our", "your", "not", "no", "may", "must", "can", "will", "would", "have", "has", "had", "do", "doe", "all", "one", "what", "who", "how", "when", "if", "into", "up", "out", "more", "some", "ani", "onli", "where", "while", "also", "their", "same", "thing", "here", "just", "like", "veri", "again", "after", "it's",
+        "the", "a", "an", "is", "are", "be", "been", "was", "it", "its", "that", "which", "this", "there", "so", "to", "of",
+        "and", "in", "on", "for", "with", "as", "at", "by", "from", "or", "but", "than", "then", "them", "they", "we", "i",
+        "you", "my", "our", "your", "not", "no", "may", "must", "can", "will", "would", "have", "has", "had", "do", "doe", "all",
+        "one", "what", "who", "how", "when", "if", "into", "up", "out", "more", "some", "ani", "onli", "where", "while", "also",
+        "their", "same", "thing", "here", "just", "like", "veri", "again", "after", "it's",
     ];
     PLAIN.contains(&stem)
 }
@@ -65,7 +99,8 @@ impl Vectors {
         let count = texts.len().max(1) as f64;
         let rarity = seen.into_iter().map(|(stem, times)| (stem, (1.0 + count / times).ln())).collect();
         let kept: Vec<&str> = spoken.iter().zip(own).filter(|(_, own)| **own).map(|(spoken, _)| spoken.text.as_str()).collect();
-        let windows = (0..kept.len()).map(|at| [1, 2, 3].map(|len| model.embed(&kept[at..(at + len).min(kept.len())].join(" ")))).collect();
+        let windows =
+            (0..kept.len()).map(|at| [1, 2, 3].map(|len| model.embed(&kept[at..(at + len).min(kept.len())].join(" ")))).collect();
         Vectors { facts: texts.iter().map(|text| model.embed(text)).collect(), windows, rarity }
     }
 
@@ -84,13 +119,18 @@ impl Matcher<'_> {
         let weight = |stem: &String| self.vectors.rarity.get(stem).copied().unwrap_or(1.0);
         let total: f64 = wanted.iter().map(weight).sum();
         let kept: Vec<(usize, &Spoken)> = self.sentences().collect();
-        let said: Vec<HashSet<String>> = kept.iter().map(|(_, spoken)| words(&spoken.text).into_iter().map(|word| word.stem).collect()).collect();
+        let said: Vec<HashSet<String>> =
+            kept.iter().map(|(_, spoken)| words(&spoken.text).into_iter().map(|word| word.stem).collect()).collect();
         for at in 0..kept.len() {
             for len in 1..=3usize.min(kept.len() - at) {
-                let shared: f64 = wanted.iter().filter(|stem| said[at..at + len].iter().any(|said| said.contains(*stem))).map(weight).sum();
+                let shared: f64 =
+                    wanted.iter().filter(|stem| said[at..at + len].iter().any(|said| said.contains(*stem))).map(weight).sum();
                 let shared = if total > 0.0 { shared / total } else { 0.0 };
                 let near = f64::from(self.vectors.near(index, at, len)).max(0.0);
-                let about = fact.thing == 0 || kept[at..at + len].iter().any(|(_, spoken)| spoken.grip(fact.thing).is_some_and(|grip| grip >= Grip::Shared));
+                let about = fact.thing == 0
+                    || kept[at..at + len]
+                        .iter()
+                        .any(|(_, spoken)| spoken.grip(fact.thing).is_some_and(|grip| grip >= Grip::Shared));
                 let window = &kept[at..at + len];
                 // What a file holds is told by who speaks of the file.
                 if fact.kind != Kind::Purpose && !about {
@@ -100,7 +140,8 @@ impl Matcher<'_> {
                 let prose = window.iter().all(|(_, spoken)| is_prose(spoken));
                 let bonus = if reason { REASON } else { 0.0 } + if prose { PROSE } else { 0.0 };
                 // Likeness to a text counts for less where the sentence speaks of something else.
-                let score = (0.5 * shared + 0.6 * near) * if about { 1.0 } else { 0.9 } + bonus * near.min(0.4) / 0.4 - 0.02 * (len - 1) as f64;
+                let score = (0.5 * shared + 0.6 * near) * if about { 1.0 } else { 0.9 } + bonus * near.min(0.4) / 0.4
+                    - 0.02 * (len - 1) as f64;
                 if score >= TOLD {
                     finding.raise(Told::Covered, kept[at].0);
                 } else if score >= TOUCHED {

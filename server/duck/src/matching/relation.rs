@@ -16,12 +16,81 @@ enum Direction {
 
 /// Words between two things that say that the first rests on the second; with how surely.
 const FORWARD: &[(&str, bool)] = &[
-    ("on", true), ("on top of", true), ("onto", true), ("atop", true), ("over", false), ("in", true), ("inside", true), ("within", true), ("into", false), ("need", true), ("require", true), ("depend", true), ("reli", true), ("after", true), ("use", true), ("from", false), ("of", false), ("wait", true), ("back by", true), ("show", false), ("expos", false), ("present", false), ("lie", true), ("sit", true), ("live", true), ("rest", false), ("point", false), ("to", false), ("without", true), ("once", true), ("until", true), ("wrap", false), ("for", false), ("that is", false), ("lead", false),
+    ("on", true),
+    ("on top of", true),
+    ("onto", true),
+    ("atop", true),
+    ("over", false),
+    ("in", true),
+    ("inside", true),
+    ("within", true),
+    ("into", false),
+    ("need", true),
+    ("require", true),
+    ("depend", true),
+    ("reli", true),
+    ("after", true),
+    ("use", true),
+    ("from", false),
+    ("of", false),
+    ("wait", true),
+    ("back by", true),
+    ("show", false),
+    ("expos", false),
+    ("present", false),
+    ("lie", true),
+    ("sit", true),
+    ("live", true),
+    ("rest", false),
+    ("point", false),
+    ("to", false),
+    ("without", true),
+    ("once", true),
+    ("until", true),
+    ("wrap", false),
+    ("for", false),
+    ("that is", false),
+    ("lead", false),
 ];
 
 /// Words between two things that say that the second rests on the first.
 const BACKWARD: &[(&str, bool)] = &[
-    ("befor", true), ("becom", false), ("carri", false), ("hold", false), ("contain", true), ("support", false), ("under", false), ("beneath", true), ("below", true), ("underneath", true), ("turn into", false), ("turn", false), ("as", false), ("first", true), ("then", false), ("has", false), ("made into", false), ("make into", false), ("get", false), ("and on", false), ("attach", false), ("on it", true), ("on that", true), ("on top sit", false), ("in it", true), ("insid of it", true), ("there", false), ("host", false), ("format", false), ("prerequisit", true), ("is need by", true), ("is use by", true), ("is requir by", true), ("need by", true), ("use by", true), ("requir by", true),
+    ("befor", true),
+    ("becom", false),
+    ("carri", false),
+    ("hold", false),
+    ("contain", true),
+    ("support", false),
+    ("under", false),
+    ("beneath", true),
+    ("below", true),
+    ("underneath", true),
+    ("turn into", false),
+    ("turn", false),
+    ("as", false),
+    ("first", true),
+    ("then", false),
+    ("has", false),
+    ("made into", false),
+    ("make into", false),
+    ("get", false),
+    ("and on", false),
+    ("attach", false),
+    ("on it", true),
+    ("on that", true),
+    ("on top sit", false),
+    ("in it", true),
+    ("insid of it", true),
+    ("there", false),
+    ("host", false),
+    ("format", false),
+    ("prerequisit", true),
+    ("is need by", true),
+    ("is use by", true),
+    ("is requir by", true),
+    ("need by", true),
+    ("use by", true),
+    ("requir by", true),
 ];
 
 fn phrases(list: &'static [(&'static str, bool)]) -> Vec<(Vec<String>, bool)> {
@@ -43,7 +112,10 @@ impl Matcher<'_> {
                     // Forward is told from the first mention; which one that is decides what is meant.
                     let upper_first = upper.at < lower.at;
                     let right = (direction == Direction::Forward) == upper_first;
-                    let explicit = upper.grip >= Grip::Sort && lower.grip >= Grip::Sort && upper.things.len() == 1 && lower.things.len() == 1;
+                    let explicit = upper.grip >= Grip::Sort
+                        && lower.grip >= Grip::Sort
+                        && upper.things.len() == 1
+                        && lower.things.len() == 1;
                     let negated = heard.clause.words.iter().any(negates);
                     if right && negated && explicit && denies_need(&heard.clause.words) {
                         finding.contradict(place, spoken.text.clone());
@@ -60,7 +132,8 @@ impl Matcher<'_> {
                     self.across(fact, other, heard, next, place, &spoken.text, finding);
                 }
             }
-            let both = spoken.grip(fact.thing).is_some_and(|grip| grip >= Grip::Sort) && spoken.grip(other).is_some_and(|grip| grip >= Grip::Sort);
+            let both = spoken.grip(fact.thing).is_some_and(|grip| grip >= Grip::Sort)
+                && spoken.grip(other).is_some_and(|grip| grip >= Grip::Sort);
             if together || both {
                 finding.raise(Told::Unclear, place);
             }
@@ -69,11 +142,17 @@ impl Matcher<'_> {
 
     /// The mentions of two things in one clause, one of them by more than nothing.
     fn pairs<'h>(&self, heard: &'h Heard, upper: usize, lower: usize) -> Vec<(&'h Mention, Mention)> {
-        let of = |thing: usize| heard.mentions.iter().filter(move |mention| mention.things.contains(&thing) || self.is_part(mention, thing));
+        let of = |thing: usize| {
+            heard.mentions.iter().filter(move |mention| mention.things.contains(&thing) || self.is_part(mention, thing))
+        };
         let mut found = Vec::new();
         for one in of(upper) {
             for two in of(lower) {
-                if one.at != two.at && one.grip > Grip::Implied && two.grip > Grip::Implied && !(one.grip == Grip::Pronoun && two.grip == Grip::Pronoun) {
+                if one.at != two.at
+                    && one.grip > Grip::Implied
+                    && two.grip > Grip::Implied
+                    && !(one.grip == Grip::Pronoun && two.grip == Grip::Pronoun)
+                {
                     found.push((one, two.clone()));
                 }
             }
@@ -96,7 +175,12 @@ impl Matcher<'_> {
             (_, _, Some(lower), Some(upper)) => (false, upper >= Grip::Sort && lower >= Grip::Sort),
             _ => return,
         };
-        let begins = two.clause.words.iter().find(|word| !matches!(word.text.as_str(), "and" | "so" | "but")).map_or("", |word| word.text.as_str());
+        let begins = two
+            .clause
+            .words
+            .iter()
+            .find(|word| !matches!(word.text.as_str(), "and" | "so" | "but"))
+            .map_or("", |word| word.text.as_str());
         let says_first = two.clause.words.iter().any(|word| word.text == "first");
         if leads(&["after", "once", "on", "inside", "in", "over", "from", "without", "when"]) {
             match upper_first {
@@ -110,7 +194,9 @@ impl Matcher<'_> {
                 false if explicit => finding.contradict(place, text),
                 false => finding.raise(Told::Unclear, place),
             }
-        } else if !upper_first && (begins == "then" || two.clause.words.iter().any(|word| word.text == "then" || word.text == "afterwards")) {
+        } else if !upper_first
+            && (begins == "then" || two.clause.words.iter().any(|word| word.text == "then" || word.text == "afterwards"))
+        {
             finding.raise(Told::Covered, place);
         } else if upper_first && says_first {
             finding.raise(Told::Covered, place);
@@ -133,16 +219,27 @@ fn direction(words: &[Word], upper: &Mention, lower: &Mention) -> Option<(Direct
     }
     // "In it lies …", "on top of that sits …": what stands behind the preposition is below.
     let lead = words.get(first.at.saturating_sub(4)..first.at).unwrap_or_default();
-    let lead: Vec<&str> = lead.iter().rev().map(|word| word.text.as_str()).skip_while(|word| matches!(*word, "the" | "that" | "this" | "a" | "an" | "of" | "top")).take(1).collect();
-    let denied_before = words.get(..first.at).unwrap_or_default().iter().any(negates) || between.iter().take_while(|word| word.text != "before").any(negates);
+    let lead: Vec<&str> = lead
+        .iter()
+        .rev()
+        .map(|word| word.text.as_str())
+        .skip_while(|word| matches!(*word, "the" | "that" | "this" | "a" | "an" | "of" | "top"))
+        .take(1)
+        .collect();
+    let denied_before = words.get(..first.at).unwrap_or_default().iter().any(negates)
+        || between.iter().take_while(|word| word.text != "before").any(negates);
     if between.iter().any(|word| word.text == "before") && denied_before {
         return Some((Direction::Forward, true));
     }
-    if matches!(lead.first().copied(), Some("in" | "on" | "inside" | "upon" | "within" | "onto" | "over" | "into")) && first.at <= 5 && !between.iter().any(|word| matches!(word.stem.as_str(), "need" | "requir" | "depend" | "wait")) {
+    if matches!(lead.first().copied(), Some("in" | "on" | "inside" | "upon" | "within" | "onto" | "over" | "into"))
+        && first.at <= 5
+        && !between.iter().any(|word| matches!(word.stem.as_str(), "need" | "requir" | "depend" | "wait"))
+    {
         return Some((Direction::Backward, first.at <= 3));
     }
     let find = |phrases: &[(Vec<String>, bool)]| {
-        let found = phrases.iter().filter_map(|(phrase, sure)| Some((crate::hearing::find(between, phrase)?, phrase.len(), *sure)));
+        let found =
+            phrases.iter().filter_map(|(phrase, sure)| Some((crate::hearing::find(between, phrase)?, phrase.len(), *sure)));
         found.max_by_key(|(at, len, sure)| (*len, *sure, *at))
     };
     let (forward, backward) = (find(&FORWARD_PHRASES), find(&BACKWARD_PHRASES));

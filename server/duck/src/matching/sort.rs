@@ -9,7 +9,8 @@ const ASIDE: &[&str] = &["on", "in", "of", "for", "to", "from", "with", "inside"
 
 impl Matcher<'_> {
     pub(super) fn sort(&self, fact: &Fact, sort: &Sort, finding: &mut Finding) {
-        let part = self.facts.things[fact.thing].inside.is_some_and(|outer| outer != 0) && self.facts.things[fact.thing].name != fact.role;
+        let part = self.facts.things[fact.thing].inside.is_some_and(|outer| outer != 0)
+            && self.facts.things[fact.thing].name != fact.role;
         for (place, spoken) in self.sentences() {
             let grip = spoken.grip(fact.thing);
             for heard in &spoken.clauses {
@@ -29,10 +30,13 @@ impl Matcher<'_> {
                 Some(Grip::Sort) => finding.raise(Told::Covered, place),
                 Some(Grip::Name | Grip::Shared) => finding.raise(Told::Unclear, place),
                 Some(Grip::Pronoun | Grip::Implied) if said && !part => {
-                    let told = match spoken.clauses.iter().any(|heard| heard.grip(fact.thing).is_some() && find_idea(&heard.clause.words, &sort.names).is_some()) {
-                        true => Told::Covered,
-                        false => Told::Unclear,
-                    };
+                    let told =
+                        match spoken.clauses.iter().any(|heard| {
+                            heard.grip(fact.thing).is_some() && find_idea(&heard.clause.words, &sort.names).is_some()
+                        }) {
+                            true => Told::Covered,
+                            false => Told::Unclear,
+                        };
                     finding.raise(told, place);
                 }
                 _ => {}
@@ -45,12 +49,15 @@ impl Matcher<'_> {
 fn other_sort(facts: &Facts, heard: &Heard, fact: &Fact, sort: &Sort) -> Option<String> {
     let words = &heard.clause.words;
     for mention in heard.mentions.iter().filter(|mention| mention.things == [fact.thing]) {
-        let sure = mention.grip == Grip::Name || (mention.grip == Grip::Pronoun && mention.at == 0 && words[0].text != "there") || mention.grip == Grip::Sort;
+        let sure = mention.grip == Grip::Name
+            || (mention.grip == Grip::Pronoun && mention.at == 0 && words[0].text != "there")
+            || mention.grip == Grip::Sort;
         if !sure {
             continue;
         }
         for phrase in &sort.others.phrases {
-            let is_another = facts.things.iter().enumerate().any(|(other, thing)| other != fact.thing && thing.sort.phrases.contains(phrase));
+            let is_another =
+                facts.things.iter().enumerate().any(|(other, thing)| other != fact.thing && thing.sort.phrases.contains(phrase));
             if mention.grip == Grip::Pronoun && is_another {
                 continue;
             }
@@ -60,9 +67,13 @@ fn other_sort(facts: &Facts, heard: &Heard, fact: &Fact, sort: &Sort) -> Option<
             let aside = between.iter().any(|word| ASIDE.contains(&word.text.as_str()));
             let own = find_idea(words, &sort.names);
             let format = phrase.len() == 1 && FORMATS.contains(&phrase[0].as_str());
-            let copula = between.iter().position(|word| COPULAS.contains(&word.text.as_str())).map_or(mention.end, |place| mention.end + place);
+            let copula = between
+                .iter()
+                .position(|word| COPULAS.contains(&word.text.as_str()))
+                .map_or(mention.end, |place| mention.end + place);
             let in_subject = own.is_some_and(|(own, len)| own + len <= copula);
-            let contrary = own.is_none() || in_subject || (format && own.is_some_and(|(own, len)| own >= at || own + len <= mention.end));
+            let contrary =
+                own.is_none() || in_subject || (format && own.is_some_and(|(own, len)| own >= at || own + len <= mention.end));
             if says && !aside && between.len() <= 6 && contrary && !denied(words, at, phrase.len()) {
                 return Some(words[at..at + phrase.len()].iter().map(|word| word.text.as_str()).collect::<Vec<_>>().join(" "));
             }

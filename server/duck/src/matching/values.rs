@@ -17,7 +17,11 @@ impl Matcher<'_> {
                     continue;
                 }
                 // Who only says "it" may mean another thing, of which it is true.
-                let sure = heard.grip(fact.thing).or_else(|| self.by_part(fact.thing, |part| heard.grip(part))).max(in_sentence).is_some_and(|grip| grip >= Grip::Sort);
+                let sure = heard
+                    .grip(fact.thing)
+                    .or_else(|| self.by_part(fact.thing, |part| heard.grip(part)))
+                    .max(in_sentence)
+                    .is_some_and(|grip| grip >= Grip::Sort);
                 if let Some(instead) = self.other(fact, value, topic, heard, in_sentence)
                     && (sure || !self.true_of_another(fact, heard))
                 {
@@ -27,7 +31,10 @@ impl Matcher<'_> {
             // What it is called is all there is to see: that its value is spoken of, and not what it is.
             if finding.told == Told::Missing
                 && in_sentence.is_some_and(|grip| grip >= Grip::Sort)
-                && spoken.clauses.iter().any(|heard| heard.grip(fact.thing).is_some() && find_idea(&heard.clause.words, &named(topic)).is_some())
+                && spoken
+                    .clauses
+                    .iter()
+                    .any(|heard| heard.grip(fact.thing).is_some() && find_idea(&heard.clause.words, &named(topic)).is_some())
                 && !matches!(value, Expected::Path(_) | Expected::Text(_))
             {
                 finding.raise(Told::Unclear, place);
@@ -59,8 +66,22 @@ impl Matcher<'_> {
 
     /// Whether a clause tells the value; notes it.
     #[allow(clippy::too_many_arguments)]
-    fn hit(&self, index: usize, fact: &Fact, value: &Expected, topic: &Idea, heard: &Heard, in_sentence: Option<Grip>, finding: &mut Finding, place: usize) -> bool {
-        let Some((at, needs_topic)) = place_of(self.facts, value, topic, heard, fact).or_else(|| self.by_thing(fact, value, heard)) else { return false };
+    fn hit(
+        &self,
+        index: usize,
+        fact: &Fact,
+        value: &Expected,
+        topic: &Idea,
+        heard: &Heard,
+        in_sentence: Option<Grip>,
+        finding: &mut Finding,
+        place: usize,
+    ) -> bool {
+        let Some((at, needs_topic)) =
+            place_of(self.facts, value, topic, heard, fact).or_else(|| self.by_thing(fact, value, heard))
+        else {
+            return false;
+        };
         let words = &heard.clause.words;
         let own = heard.grip(fact.thing).or_else(|| self.by_part(fact.thing, |part| heard.grip(part)));
         let named = find_idea(words, topic).is_some();
@@ -81,7 +102,14 @@ impl Matcher<'_> {
         if is_taken || (rivals && !named) {
             return false;
         }
-        if denied(words, at, 1) && words[at.saturating_sub(3)..at].iter().any(|word| matches!(word.text.as_str(), "not" | "no" | "never") || word.text.ends_with("n't")) && own.is_some() && !matches!(value, Expected::Bytes(_) | Expected::Time(_)) && !needs_topic {
+        if denied(words, at, 1)
+            && words[at.saturating_sub(3)..at]
+                .iter()
+                .any(|word| matches!(word.text.as_str(), "not" | "no" | "never") || word.text.ends_with("n't"))
+            && own.is_some()
+            && !matches!(value, Expected::Bytes(_) | Expected::Time(_))
+            && !needs_topic
+        {
             return false;
         }
         let shared = others.count() > 0;
@@ -107,11 +135,14 @@ impl Matcher<'_> {
         if !fact.id.ends_with(":to") {
             return None;
         }
-        let there = |thing: &usize| *thing != fact.thing && self.facts.things[*thing].handles.iter().any(|handle| bare(handle) == bare(own));
+        let there = |thing: &usize| {
+            *thing != fact.thing && self.facts.things[*thing].handles.iter().any(|handle| bare(handle) == bare(own))
+        };
         let leads = ["point", "lead", "link", "refer", "go", "to", "target"];
         let led = |mention: &&crate::hearing::Mention| {
             let start = mention.at.saturating_sub(4);
-            mention.things.iter().any(there) && heard.clause.words[start..mention.at].iter().any(|word| leads.contains(&word.stem.as_str()))
+            mention.things.iter().any(there)
+                && heard.clause.words[start..mention.at].iter().any(|word| leads.contains(&word.stem.as_str()))
         };
         heard.mentions.iter().filter(|mention| mention.grip > Grip::Implied).find(led).map(|mention| (mention.at, false))
     }
@@ -121,14 +152,27 @@ impl Matcher<'_> {
         let words = &heard.clause.words;
         let part_of_thing = |things: &[usize]| things.contains(&fact.thing);
         // A clause that names nothing goes on about what the sentence is about.
-        let goes_on = in_sentence.is_some_and(|grip| grip >= Grip::Sort) && heard.mentions.iter().all(|mention| mention.grip == Grip::Implied || part_of_thing(&mention.things));
-        let spoken_of = |at: usize, least: Grip| (goes_on && least <= Grip::Pronoun) || heard.owner(at).is_some_and(|mention| mention.grip >= least && part_of_thing(&mention.things));
-        let supposed = |at: usize| words[at.saturating_sub(3)..at.min(words.len())].iter().any(|word| SUPPOSED.contains(&word.text.as_str()) || word.text.ends_with("n't"));
+        let goes_on = in_sentence.is_some_and(|grip| grip >= Grip::Sort)
+            && heard.mentions.iter().all(|mention| mention.grip == Grip::Implied || part_of_thing(&mention.things));
+        let spoken_of = |at: usize, least: Grip| {
+            (goes_on && least <= Grip::Pronoun)
+                || heard.owner(at).is_some_and(|mention| mention.grip >= least && part_of_thing(&mention.things))
+        };
+        let supposed = |at: usize| {
+            words[at.saturating_sub(3)..at.min(words.len())]
+                .iter()
+                .any(|word| SUPPOSED.contains(&word.text.as_str()) || word.text.ends_with("n't"))
+        };
         match value {
             Expected::Bytes(_) | Expected::Time(_) => {
                 let unit = if matches!(value, Expected::Bytes(_)) { Unit::Bytes } else { Unit::Time };
                 let found = heard.clause.quantities.iter().find(|(at, quantity)| {
-                    quantity.unit == unit && !supposed(*at) && !self.is_known(quantity, heard) && (spoken_of(*at, Grip::Sort) || (spoken_of(*at, Grip::Pronoun) && find_idea(words, topic).is_some()) || (unit == Unit::Time && find_idea(words, topic).is_some() && self.only_one(fact)))
+                    quantity.unit == unit
+                        && !supposed(*at)
+                        && !self.is_known(quantity, heard)
+                        && (spoken_of(*at, Grip::Sort)
+                            || (spoken_of(*at, Grip::Pronoun) && find_idea(words, topic).is_some())
+                            || (unit == Unit::Time && find_idea(words, topic).is_some() && self.only_one(fact)))
                 });
                 let (at, quantity) = found?;
                 // Of several sizes of one thing the words must tell which is meant.
@@ -141,15 +185,24 @@ impl Matcher<'_> {
                 let name = named(topic);
                 let (topic_at, len) = find_idea(words, &name)?;
                 let near = |at: usize| at.abs_diff(topic_at) <= 3 || at.abs_diff(topic_at + len - 1) <= 3;
-                let (at, quantity) = heard.clause.quantities.iter().find(|(at, quantity)| quantity.unit == Unit::None && !supposed(*at) && near(*at))?;
+                let (at, quantity) = heard
+                    .clause
+                    .quantities
+                    .iter()
+                    .find(|(at, quantity)| quantity.unit == Unit::None && !supposed(*at) && near(*at))?;
                 let others = self.facts.facts.iter().any(|other| matches!(&other.claim, crate::fact::Claim::Value { value: Expected::Number(number), .. } if quantity.is(Unit::None, *number) && other.id != fact.id));
                 (!others || at.abs_diff(topic_at) == 1).then(|| slice(words, *at, quantity.words))
             }
             Expected::Mode(bits) => {
-                let said = heard.clause.quantities.iter().find(|(at, quantity)| is_mode(quantity) && !supposed(*at) && (find_idea(words, &mode_topic()).is_some() || quantity.digits.starts_with('0')));
+                let said = heard.clause.quantities.iter().find(|(at, quantity)| {
+                    is_mode(quantity)
+                        && !supposed(*at)
+                        && (find_idea(words, &mode_topic()).is_some() || quantity.digits.starts_with('0'))
+                });
                 if let Some((at, quantity)) = said {
                     let ours = spoken_of(*at, Grip::Implied) || self.only_one(fact);
-                    return (ours && u32::from_str_radix(&quantity.digits, 8).ok() != Some(*bits)).then(|| quantity.digits.clone());
+                    return (ours && u32::from_str_radix(&quantity.digits, 8).ok() != Some(*bits))
+                        .then(|| quantity.digits.clone());
                 }
                 let grip = heard.grip(fact.thing)?;
                 let against = mode_ideas(*bits).1;
@@ -188,7 +241,15 @@ impl Matcher<'_> {
         let leads: &[&str] = match what {
             "label" => &["label", "labelled", "labeled"],
             "owner" => &["belongs to", "belong to", "owned by", "owner is"],
-            "before" => &["after the line with", "behind the line with", "after the line", "behind the line", "below the line", "after the", "below the"],
+            "before" => &[
+                "after the line with",
+                "behind the line with",
+                "after the line",
+                "behind the line",
+                "below the line",
+                "after the",
+                "below the",
+            ],
             "after" => &["before the line with", "before the line", "above the line", "before the", "above the"],
             _ => return None,
         };
@@ -202,10 +263,16 @@ impl Matcher<'_> {
             let lead = stems(lead);
             let Some(at) = find(words, &lead) else { continue };
             let skip = ["is", "as", "the", "a", "of", "user", "group", "to", "named", "called", "by", "with"];
-            let Some(next) = (at + lead.len()..words.len()).find(|next| !skip.contains(&words[*next].text.as_str())) else { continue };
+            let Some(next) = (at + lead.len()..words.len()).find(|next| !skip.contains(&words[*next].text.as_str())) else {
+                continue;
+            };
             let word = &words[next];
             let is_value = words.get(next..).is_some_and(|rest| find(rest, &own_words) == Some(0));
-            let is_plain = ["and", "it", "on", "in", "that", "which", "all", "everyone", "us", "so", "at", "this", "for", "me", "you", "them", "one"].contains(&word.text.as_str());
+            let is_plain = [
+                "and", "it", "on", "in", "that", "which", "all", "everyone", "us", "so", "at", "this", "for", "me", "you",
+                "them", "one",
+            ]
+            .contains(&word.text.as_str());
             if !is_value && !is_plain && grip >= Grip::Pronoun && !denied(words, at, lead.len()) {
                 return Some(slice(words, at, next + 1 - at));
             }
@@ -222,7 +289,8 @@ impl Matcher<'_> {
                 Expected::Time(time) => quantity.is(Unit::Time, *time as f64),
                 _ => false,
             };
-            same && (heard.grip(fact.thing).is_some() || self.facts.things[fact.thing].inside.is_some_and(|outer| heard.grip(outer).is_some()))
+            same && (heard.grip(fact.thing).is_some()
+                || self.facts.things[fact.thing].inside.is_some_and(|outer| heard.grip(outer).is_some()))
         })
     }
 
@@ -267,7 +335,14 @@ fn topic_word(topic: &Idea, word: &Word) -> bool {
 /// The words of a topic that name it, without those that could stand anywhere.
 fn named(topic: &Idea) -> Idea {
     const PLAIN: [&str; 14] = ["at", "in", "to", "as", "of", "from", "under", "with", "get", "take", "hold", "big", "up", "on"];
-    Idea { phrases: topic.phrases.iter().filter(|phrase| phrase.len() > 1 || !PLAIN.contains(&phrase[0].as_str())).cloned().collect() }
+    Idea {
+        phrases: topic
+            .phrases
+            .iter()
+            .filter(|phrase| phrase.len() > 1 || !PLAIN.contains(&phrase[0].as_str()))
+            .cloned()
+            .collect(),
+    }
 }
 
 fn mode_topic() -> Idea {
@@ -275,29 +350,115 @@ fn mode_topic() -> Idea {
 }
 
 fn is_mode(quantity: &Quantity) -> bool {
-    quantity.unit == Unit::None && (3..=4).contains(&quantity.digits.len()) && quantity.digits.bytes().all(|digit| (b'0'..=b'7').contains(&digit))
+    quantity.unit == Unit::None
+        && (3..=4).contains(&quantity.digits.len())
+        && quantity.digits.bytes().all(|digit| (b'0'..=b'7').contains(&digit))
 }
 
 /// What permission bits are called, and what they are not.
 fn mode_ideas(bits: u32) -> (Idea, Idea) {
     let (group, others) = ((bits >> 3) & 7, bits & 7);
-    let private = ["only its owner", "only the owner", "nobody else", "no one else", "nobody but", "no one but", "nobody except", "no one except", "owner only", "only the user", "only i can", "only she", "only he", "only root", "one person", "only one person", "but their owner", "but its owner", "private"];
+    let private = [
+        "only its owner",
+        "only the owner",
+        "nobody else",
+        "no one else",
+        "nobody but",
+        "no one but",
+        "nobody except",
+        "no one except",
+        "owner only",
+        "only the user",
+        "only i can",
+        "only she",
+        "only he",
+        "only root",
+        "one person",
+        "only one person",
+        "but their owner",
+        "but its owner",
+        "private",
+    ];
     let open = ["everyone", "everybody", "anyone", "anybody", "world readable", "world writable", "anyone can", "all users"];
     if bits & 0o222 == 0 {
-        let locked = ["read only", "nobody can write", "nobody can change", "can't be altered", "cannot be altered", "can't be changed", "cannot be changed", "not writable", "can't be edited", "can't be written", "can't be modified", "nobody may change", "no one can change", "immutable"];
-        return (Idea::of(locked), Idea::of(["writable", "can be changed", "may be changed", "can write", "may write", "can be edited", "editable"]));
+        let locked = [
+            "read only",
+            "nobody can write",
+            "nobody can change",
+            "can't be altered",
+            "cannot be altered",
+            "can't be changed",
+            "cannot be changed",
+            "not writable",
+            "can't be edited",
+            "can't be written",
+            "can't be modified",
+            "nobody may change",
+            "no one can change",
+            "immutable",
+        ];
+        return (
+            Idea::of(locked),
+            Idea::of(["writable", "can be changed", "may be changed", "can write", "may write", "can be edited", "editable"]),
+        );
     }
     match (group, others) {
         (0, 0) => (Idea::of(private), Idea::of(open)),
         (_, 0) => (
-            Idea::of(["others see nothing", "others can't", "others cannot", "only people in the group", "only the group", "only members", "others may not", "others can not", "nobody else", "no one else", "outsiders"]),
+            Idea::of([
+                "others see nothing",
+                "others can't",
+                "others cannot",
+                "only people in the group",
+                "only the group",
+                "only members",
+                "others may not",
+                "others can not",
+                "nobody else",
+                "no one else",
+                "outsiders",
+            ]),
             Idea::of(open),
         ),
         (_, others) if others & 2 == 0 => (
-            Idea::of(["everyone can read", "everybody can read", "anyone can read", "anyone may read", "everyone may read", "everybody may read", "world readable", "all can read", "others can read", "others may read", "only the owner may change", "only the owner can change"]),
-            Idea::of(["everyone can write", "everybody can write", "anyone can write", "anyone may write", "everybody may write", "world writable", "nobody can read", "nobody else can read", "only the owner can read", "only the owner may read"]),
+            Idea::of([
+                "everyone can read",
+                "everybody can read",
+                "anyone can read",
+                "anyone may read",
+                "everyone may read",
+                "everybody may read",
+                "world readable",
+                "all can read",
+                "others can read",
+                "others may read",
+                "only the owner may change",
+                "only the owner can change",
+            ]),
+            Idea::of([
+                "everyone can write",
+                "everybody can write",
+                "anyone can write",
+                "anyone may write",
+                "everybody may write",
+                "world writable",
+                "nobody can read",
+                "nobody else can read",
+                "only the owner can read",
+                "only the owner may read",
+            ]),
         ),
-        _ => (Idea::of(["everyone can write", "everybody can write", "anyone can write", "world writable", "everyone may write", "everybody may write"]), Idea::of(private)),
+        _ => (
+            Idea::of([
+                "everyone can write",
+                "everybody can write",
+                "anyone can write",
+                "world writable",
+                "everyone may write",
+                "everybody may write",
+            ]),
+            Idea::of(private),
+        ),
     }
 }
 
@@ -310,16 +471,28 @@ fn fits(own: &str, said: &str) -> bool {
 /// Where a clause tells a value, and whether it only counts beside the words that name the parameter.
 fn place_of(facts: &Facts, value: &Expected, topic: &Idea, heard: &Heard, fact: &Fact) -> Option<(usize, bool)> {
     let words = &heard.clause.words;
-    let quantity = |unit: Unit, amount: f64| heard.clause.quantities.iter().find(|(_, quantity)| quantity.is(unit, amount)).map(|(at, _)| *at);
+    let quantity = |unit: Unit, amount: f64| {
+        heard.clause.quantities.iter().find(|(_, quantity)| quantity.is(unit, amount)).map(|(at, _)| *at)
+    };
     match value {
         Expected::Bytes(bytes) => quantity(Unit::Bytes, *bytes as f64).map(|at| (at, false)),
         Expected::Time(time) => quantity(Unit::Time, *time as f64).map(|at| (at, false)),
         Expected::Number(number) => {
-            let plain = || heard.clause.quantities.iter().find(|(_, quantity)| quantity.unit == Unit::None && (quantity.amount - number).abs() < 1e-9);
+            let plain = || {
+                heard
+                    .clause
+                    .quantities
+                    .iter()
+                    .find(|(_, quantity)| quantity.unit == Unit::None && (quantity.amount - number).abs() < 1e-9)
+            };
             plain().map(|(at, _)| (*at, *number < 100.0))
         }
         Expected::Mode(bits) => {
-            let digits = heard.clause.quantities.iter().find(|(_, quantity)| is_mode(quantity) && u32::from_str_radix(&quantity.digits, 8).ok() == Some(*bits));
+            let digits = heard
+                .clause
+                .quantities
+                .iter()
+                .find(|(_, quantity)| is_mode(quantity) && u32::from_str_radix(&quantity.digits, 8).ok() == Some(*bits));
             if let Some((at, _)) = digits {
                 return Some((*at, false));
             }
@@ -349,7 +522,8 @@ fn place_of(facts: &Facts, value: &Expected, topic: &Idea, heard: &Heard, fact: 
             let at = find(words, &phrase)?;
             // A word that can stand anywhere counts only beside what it is the value of.
             let reach = if fact.thing == 0 { 1 } else { 5 };
-            let near = find_idea(words, topic).is_some_and(|(topic_at, len)| at.abs_diff(topic_at) <= reach || at.abs_diff(topic_at + len) <= reach);
+            let near = find_idea(words, topic)
+                .is_some_and(|(topic_at, len)| at.abs_diff(topic_at) <= reach || at.abs_diff(topic_at + len) <= reach);
             let long = phrase.len() > 1 || text.contains(['_', '.', '=']) || text.bytes().any(|byte| byte.is_ascii_digit());
             let each = fact.id.ends_with(":each");
             (near || long || each).then_some((at, false))

@@ -38,27 +38,96 @@ impl Quantity {
 }
 
 const SIZES: &[(&str, u32)] = &[
-    ("tib", 40), ("tb", 40), ("terabyte", 40), ("terabytes", 40), ("tera", 40), ("tebibyte", 40), ("tebibytes", 40),
-    ("gib", 30), ("gb", 30), ("g", 30), ("gig", 30), ("gigs", 30), ("giga", 30), ("gigabyte", 30), ("gigabytes", 30), ("gibibyte", 30), ("gibibytes", 30),
-    ("mib", 20), ("mb", 20), ("m", 20), ("meg", 20), ("megs", 20), ("mega", 20), ("megabyte", 20), ("megabytes", 20), ("mebibyte", 20), ("mebibytes", 20),
-    ("kib", 10), ("kb", 10), ("k", 10), ("kilobyte", 10), ("kilobytes", 10), ("kibibyte", 10), ("kibibytes", 10),
-    ("byte", 0), ("bytes", 0),
+    ("tib", 40),
+    ("tb", 40),
+    ("terabyte", 40),
+    ("terabytes", 40),
+    ("tera", 40),
+    ("tebibyte", 40),
+    ("tebibytes", 40),
+    ("gib", 30),
+    ("gb", 30),
+    ("g", 30),
+    ("gig", 30),
+    ("gigs", 30),
+    ("giga", 30),
+    ("gigabyte", 30),
+    ("gigabytes", 30),
+    ("gibibyte", 30),
+    ("gibibytes", 30),
+    ("mib", 20),
+    ("mb", 20),
+    ("m", 20),
+    ("meg", 20),
+    ("megs", 20),
+    ("mega", 20),
+    ("megabyte", 20),
+    ("megabytes", 20),
+    ("mebibyte", 20),
+    ("mebibytes", 20),
+    ("kib", 10),
+    ("kb", 10),
+    ("k", 10),
+    ("kilobyte", 10),
+    ("kilobytes", 10),
+    ("kibibyte", 10),
+    ("kibibytes", 10),
+    ("byte", 0),
+    ("bytes", 0),
 ];
 
 const TIMES: &[(&str, f64)] = &[
-    ("ms", 1.0), ("millisecond", 1.0), ("milliseconds", 1.0),
-    ("s", 1e3), ("sec", 1e3), ("secs", 1e3), ("second", 1e3), ("seconds", 1e3),
-    ("min", 6e4), ("mins", 6e4), ("minute", 6e4), ("minutes", 6e4),
-    ("h", 3.6e6), ("hour", 3.6e6), ("hours", 3.6e6),
-    ("d", 8.64e7), ("day", 8.64e7), ("days", 8.64e7),
-    ("week", 6.048e8), ("weeks", 6.048e8),
+    ("ms", 1.0),
+    ("millisecond", 1.0),
+    ("milliseconds", 1.0),
+    ("s", 1e3),
+    ("sec", 1e3),
+    ("secs", 1e3),
+    ("second", 1e3),
+    ("seconds", 1e3),
+    ("min", 6e4),
+    ("mins", 6e4),
+    ("minute", 6e4),
+    ("minutes", 6e4),
+    ("h", 3.6e6),
+    ("hour", 3.6e6),
+    ("hours", 3.6e6),
+    ("d", 8.64e7),
+    ("day", 8.64e7),
+    ("days", 8.64e7),
+    ("week", 6.048e8),
+    ("weeks", 6.048e8),
 ];
 
 const ONES: &[(&str, f64)] = &[
-    ("zero", 0.0), ("one", 1.0), ("two", 2.0), ("three", 3.0), ("four", 4.0), ("five", 5.0), ("six", 6.0), ("seven", 7.0),
-    ("eight", 8.0), ("nine", 9.0), ("ten", 10.0), ("eleven", 11.0), ("twelve", 12.0), ("thirteen", 13.0), ("fourteen", 14.0),
-    ("fifteen", 15.0), ("sixteen", 16.0), ("seventeen", 17.0), ("eighteen", 18.0), ("nineteen", 19.0), ("twenty", 20.0),
-    ("thirty", 30.0), ("forty", 40.0), ("fifty", 50.0), ("sixty", 60.0), ("seventy", 70.0), ("eighty", 80.0), ("ninety", 90.0),
+    ("zero", 0.0),
+    ("one", 1.0),
+    ("two", 2.0),
+    ("three", 3.0),
+    ("four", 4.0),
+    ("five", 5.0),
+    ("six", 6.0),
+    ("seven", 7.0),
+    ("eight", 8.0),
+    ("nine", 9.0),
+    ("ten", 10.0),
+    ("eleven", 11.0),
+    ("twelve", 12.0),
+    ("thirteen", 13.0),
+    ("fourteen", 14.0),
+    ("fifteen", 15.0),
+    ("sixteen", 16.0),
+    ("seventeen", 17.0),
+    ("eighteen", 18.0),
+    ("nineteen", 19.0),
+    ("twenty", 20.0),
+    ("thirty", 30.0),
+    ("forty", 40.0),
+    ("fifty", 50.0),
+    ("sixty", 60.0),
+    ("seventy", 70.0),
+    ("eighty", 80.0),
+    ("ninety", 90.0),
 ];
 
 const ROUGH: &[&str] = &["about", "around", "roughly", "approximately", "approx", "some", "almost", "nearly", "circa", "ish"];
@@ -118,7 +187,9 @@ fn quantity(words: &[Word], start: usize) -> Option<Quantity> {
 fn number(words: &[Word], start: usize) -> Option<(f64, usize, String)> {
     let text = |at: usize| words.get(at).map_or("", |word| word.text.as_str());
     let first = text(start);
-    if first.starts_with(|character: char| character.is_ascii_digit()) && first.chars().all(|character| character.is_ascii_digit() || character == '.') {
+    if first.starts_with(|character: char| character.is_ascii_digit())
+        && first.chars().all(|character| character.is_ascii_digit() || character == '.')
+    {
         return Some((first.parse().ok()?, 1, first.to_owned()));
     }
     match first {

@@ -40,7 +40,8 @@ pub fn duck(spec: &Labelled) -> Found {
         }
         if let Some((asked, _)) = &reflection.question {
             let uncovered = |at: &usize| explanation.labels[*at] != Told::Covered;
-            let heaviest = (0..explanation.labels.len()).filter(uncovered).map(|at| spec.facts.facts[at].weight).fold(0.0, f64::max);
+            let heaviest =
+                (0..explanation.labels.len()).filter(uncovered).map(|at| spec.facts.facts[at].weight).fold(0.0, f64::max);
             let hits = uncovered(asked) && spec.facts.facts[*asked].weight >= heaviest.min(0.6);
             found.questions.0 += usize::from(hits);
             found.questions.1 += 1;
@@ -70,26 +71,54 @@ pub fn games(spec: &Labelled) -> Vec<String> {
     let names: Vec<&str> = facts.things.iter().map(|thing| &*thing.name).collect();
     let texts: Vec<&str> = facts.facts.iter().map(|fact| fact.text.as_str()).collect();
     let flat: Vec<&str> = facts.source.split_whitespace().collect();
-    vec![facts.source.to_string(), flat.join(" "), names.join(", "), names.join("\n"), names.join(" and "), texts.join(". "), texts.join("\n")]
+    vec![
+        facts.source.to_string(),
+        flat.join(" "),
+        names.join(", "),
+        names.join("\n"),
+        names.join(" and "),
+        texts.join(". "),
+        texts.join("\n"),
+    ]
 }
 
 /// The same in some other words.
 fn paraphrased(text: &str) -> String {
     const OTHER: &[(&str, &str)] = &[
-        (" GiB", " gigabytes"), (" MiB", " megabytes"), ("loop device", "loopback device"), ("mounted at", "mounted on"), ("is lost", "is gone"), ("file system", "filesystem"), ("there is", "there's"), ("cannot", "can't"), ("folder", "directory"), ("symlink", "symbolic link"), ("has to", "must"), ("needs", "requires"), ("text file", "file with text"), ("without asking", "with no questions asked"), ("takes away", "removes"), ("disk image", "image file"),
+        (" GiB", " gigabytes"),
+        (" MiB", " megabytes"),
+        ("loop device", "loopback device"),
+        ("mounted at", "mounted on"),
+        ("is lost", "is gone"),
+        ("file system", "filesystem"),
+        ("there is", "there's"),
+        ("cannot", "can't"),
+        ("folder", "directory"),
+        ("symlink", "symbolic link"),
+        ("has to", "must"),
+        ("needs", "requires"),
+        ("text file", "file with text"),
+        ("without asking", "with no questions asked"),
+        ("takes away", "removes"),
+        ("disk image", "image file"),
     ];
     OTHER.iter().fold(text.to_owned(), |text, (one, other)| text.replace(one, other))
 }
 
 fn content(text: &str) -> HashSet<String> {
-    const PLAIN: &[&str] = &["the", "a", "an", "is", "are", "it", "that", "of", "and", "in", "on", "for", "to", "with", "at", "by", "so", "this", "there", "all"];
+    const PLAIN: &[&str] = &[
+        "the", "a", "an", "is", "are", "it", "that", "of", "and", "in", "on", "for", "to", "with", "at", "by", "so", "this",
+        "there", "all",
+    ];
     words(text).into_iter().filter(|word| !PLAIN.contains(&word.text.as_str())).map(|word| word.stem).collect()
 }
 
 /// How much of each fact's words some sentence holds.
 pub fn by_words(spec: &Labelled, explanation: &Explanation) -> Vec<f64> {
     let said: Vec<HashSet<String>> = sentences(&explanation.text).iter().map(|sentence| content(&sentence.text)).collect();
-    let share = |fact: &HashSet<String>| said.iter().map(|said| fact.intersection(said).count() as f64 / fact.len().max(1) as f64).fold(0.0, f64::max);
+    let share = |fact: &HashSet<String>| {
+        said.iter().map(|said| fact.intersection(said).count() as f64 / fact.len().max(1) as f64).fold(0.0, f64::max)
+    };
     spec.facts.facts.iter().map(|fact| share(&content(&fact.text))).collect()
 }
 
@@ -135,7 +164,11 @@ pub fn table(name: &str, specs: &[Labelled], found: &[Found], baselines: &[(&str
     let explanations: usize = specs.iter().map(|spec| spec.explanations.len()).sum();
     let pairs: usize = all.0.iter().flatten().sum();
     let _ = writeln!(out, "{name}: {} specs, {explanations} explanations, {pairs} pairs of explanation and fact", specs.len());
-    let _ = writeln!(out, "\n{:<14}{:>9}{:>9}{:>9}{:>9}   (down: labelled, across: found)", "", "missing", "unclear", "covered", "contrad.");
+    let _ = writeln!(
+        out,
+        "\n{:<14}{:>9}{:>9}{:>9}{:>9}   (down: labelled, across: found)",
+        "", "missing", "unclear", "covered", "contrad."
+    );
     for (label, row) in ["missing", "vague", "covered", "contradicted"].iter().zip(&all.0) {
         let _ = writeln!(out, "{label:<14}{:>9}{:>9}{:>9}{:>9}", row[0], row[1], row[2], row[3]);
     }
@@ -151,7 +184,11 @@ pub fn table(name: &str, specs: &[Labelled], found: &[Found], baselines: &[(&str
     }
     for (baseline, confusions) in baselines {
         let total = sum(confusions);
-        line(&format!("coverage F1, {baseline} alone"), total.f1(Told::Covered), bootstrap(confusions, |drawn| sum(drawn.iter().copied()).f1(Told::Covered)));
+        line(
+            &format!("coverage F1, {baseline} alone"),
+            total.f1(Told::Covered),
+            bootstrap(confusions, |drawn| sum(drawn.iter().copied()).f1(Told::Covered)),
+        );
     }
     let share = |found: &[&Found], of: fn(&Found) -> (usize, usize)| {
         let (right, all) = found.iter().map(|one| of(one)).fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
@@ -161,7 +198,11 @@ pub fn table(name: &str, specs: &[Labelled], found: &[Found], baselines: &[(&str
     let questions: fn(&Found) -> (usize, usize) = |one| one.questions;
     let monotone: fn(&Found) -> (usize, usize) = |one| one.monotone;
     line("question hits a heavy fact not covered", share(&every, questions), bootstrap(found, |found| share(found, questions)));
-    line("a true sentence more never lowers the score", share(&every, monotone), bootstrap(found, |found| share(found, monotone)));
+    line(
+        "a true sentence more never lowers the score",
+        share(&every, monotone),
+        bootstrap(found, |found| share(found, monotone)),
+    );
     let mean = |found: &[&Found], of: fn(&Found) -> &[f64]| {
         let all: Vec<f64> = found.iter().flat_map(|one| of(one).iter().copied()).collect();
         all.iter().sum::<f64>() / all.len().max(1) as f64
@@ -171,6 +212,12 @@ pub fn table(name: &str, specs: &[Labelled], found: &[Found], baselines: &[(&str
     line("change of score, other order of sentences", mean(&every, order), bootstrap(found, |found| mean(found, order)));
     line("change of score, other words", mean(&every, paraphrase), bootstrap(found, |found| mean(found, paraphrase)));
     let gamed: Vec<f64> = found.iter().flat_map(|one| one.gamed.iter().copied()).collect();
-    let _ = writeln!(out, "{:<44}{} of {} score above 0", "pasting and listing", gamed.iter().filter(|score| **score > 0.0).count(), gamed.len());
+    let _ = writeln!(
+        out,
+        "{:<44}{} of {} score above 0",
+        "pasting and listing",
+        gamed.iter().filter(|score| **score > 0.0).count(),
+        gamed.len()
+    );
     out
 }

@@ -57,7 +57,11 @@ fn labelled(folder: &Path) -> Labelled {
     let explanations = text.split("=== ").skip(1).map(|block| {
         let (name, rest) = block.split_once('\n').unwrap();
         let (text, labels) = rest.rsplit_once("---\n").unwrap();
-        Explanation { name: name.trim().into(), text: text.trim().into(), labels: labels_of(&facts, labels, &format!("{}: {name}", folder.display())) }
+        Explanation {
+            name: name.trim().into(),
+            text: text.trim().into(),
+            labels: labels_of(&facts, labels, &format!("{}: {name}", folder.display())),
+        }
     });
     Labelled { name: folder.file_name().unwrap().to_string_lossy().into(), explanations: explanations.collect(), facts }
 }

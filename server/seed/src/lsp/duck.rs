@@ -40,8 +40,8 @@ struct Argument {
 pub async fn execute(state: &Arc<State>, params: ExecuteCommandParams) -> Result<Option<LSPAny>> {
     let argument = params.arguments.into_iter().next();
     let argument = argument.ok_or_else(|| Error::invalid_params(format!("{COMMAND} needs an argument: {{uri, explanation}}")))?;
-    let argument: Argument = serde_json::from_value(argument)
-        .map_err(|error| Error::invalid_params(format!("the argument of {COMMAND}: {error}")))?;
+    let argument: Argument =
+        serde_json::from_value(argument).map_err(|error| Error::invalid_params(format!("the argument of {COMMAND}: {error}")))?;
     let Argument { uri, explanation, role } = argument;
     let is_spec = state.documents().get(&uri).is_some_and(|document| document.is_spec);
     let answer = state.ask_of_any(&uri, move |ask| {

@@ -19,7 +19,8 @@ fn an_explanation_is_compared_with_the_open_text_and_not_the_file() {
     let mut client = Client::start();
     client.write("lab.seed.yaml", &SPEC.replace("4 GiB", "9 GiB"));
     let uri = client.open("lab.seed.yaml", SPEC);
-    let answer = duck(&mut client, json!({"uri": uri, "explanation": "The image is a file of 4 GiB. The loop device shows it."})).unwrap();
+    let answer =
+        duck(&mut client, json!({"uri": uri, "explanation": "The image is a file of 4 GiB. The loop device shows it."})).unwrap();
     let covered = ids(&answer, "covered");
     for id in ["image:exists", "image:parameter:size", "loop:exists"] {
         assert!(covered.iter().any(|covered| covered == id), "{id}: {answer}");

@@ -34,7 +34,10 @@ fn it_offers_what_the_matrix_in_the_documents_says() {
     assert_eq!(offered["positionEncoding"], "utf-16");
     let fragments = ["status", "update", "resolve", "detach", "add"].map(|verb| format!("seed.fragment.{verb}"));
     let jobs = ["seed.plan", "seed.apply", "seed.info", "seed.repair"].map(String::from);
-    assert_eq!(offered["executeCommandProvider"]["commands"], json!([&jobs[..], &fragments[..], &["seed.duck".to_owned()]].concat()));
+    assert_eq!(
+        offered["executeCommandProvider"]["commands"],
+        json!([&jobs[..], &fragments[..], &["seed.duck".to_owned()]].concat())
+    );
     assert!(offered.get("diagnosticProvider").is_none(), "who is told does not ask: it would show everything twice");
     assert_eq!(answer["serverInfo"]["name"], "seed");
     assert_eq!(client.end(), 0);

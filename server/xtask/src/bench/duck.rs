@@ -45,7 +45,8 @@ pub fn run(bench: &Bench) -> Result<Vec<Row>> {
         let args = ["duck", "large.seed.yaml", "--explain", "said.txt", "--json", "--no-model", "--no-history"];
         runs.push(time(&mut seed(&bench.seed, here.path(), &args), &[0])?);
     }
-    let row = |work: &str, time: Duration, budget: Budget| Row { work: work.into(), floor: None, seed: Amount::Time(time), budget };
+    let row =
+        |work: &str, time: Duration, budget: Budget| Row { work: work.into(), floor: None, seed: Amount::Time(time), budget };
     let most = Budget::At(Amount::Time(Duration::from_millis(50)));
     Ok(vec![
         row("duck: 300 words on 50 roles, in the editor, p50", percentile(times.clone(), 50), Budget::Open),

@@ -209,7 +209,11 @@ fn explanation(args: &Args, subject: &Subject, global: &Global) -> Result<Option
                 return Ok(None);
             }
             let dim = style::DIM;
-            writeln!(anstream::stderr(), "Explain {} to the duck, in words of your own. {dim}Ctrl-D on a line of its own ends.{dim:#}\n", subject.name)?;
+            writeln!(
+                anstream::stderr(),
+                "Explain {} to the duck, in words of your own. {dim}Ctrl-D on a line of its own ends.{dim:#}\n",
+                subject.name
+            )?;
             Ok(Some(standard_input("read the explanation")?.to_string()))
         }
     }

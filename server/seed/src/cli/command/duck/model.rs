@@ -3,8 +3,8 @@
 use std::io::Write;
 use std::path::Path;
 
-use seed_duck::verdict::{self, Disputed};
 use seed_duck::Reflection;
+use seed_duck::verdict::{self, Disputed};
 use seed_model::{Consent, Provider};
 use seed_role::Trouble;
 use serde_json::{Value as Json, json};
@@ -52,7 +52,14 @@ impl Judged {
 }
 
 /// Has the model judge, if it is to. None if it is not.
-pub fn judge(args: &Args, subject: &Subject, text: &str, reflection: &mut Reflection, state: &Path, global: &Global) -> Result<Option<Judged>> {
+pub fn judge(
+    args: &Args,
+    subject: &Subject,
+    text: &str,
+    reflection: &mut Reflection,
+    state: &Path,
+    global: &Global,
+) -> Result<Option<Judged>> {
     if args.no_model || text.trim().is_empty() {
         return Ok(None);
     }
@@ -71,12 +78,17 @@ pub fn judge(args: &Args, subject: &Subject, text: &str, reflection: &mut Reflec
         if !args.model {
             return Ok(None);
         }
-        if !args.yes && let Err(refused) = ask(&provider, &request, &project, global) {
+        if !args.yes
+            && let Err(refused) = ask(&provider, &request, &project, global)
+        {
             let why = match refused {
                 Error::Refused(trouble) => trouble.came_back,
                 other => return Err(other),
             };
-            return Ok(Some(Judged::failed(Some(provider.words()), format!("nothing was sent to {}: {why}", provider.endpoint()))));
+            return Ok(Some(Judged::failed(
+                Some(provider.words()),
+                format!("nothing was sent to {}: {why}", provider.endpoint()),
+            )));
         }
         consent.give(&project, &provider)?;
     }
@@ -99,7 +111,11 @@ fn ask(provider: &Provider, request: &seed_model::Request, project: &Path, globa
             writeln!(stderr, "{}", message.text)?;
         }
     }
-    let question = format!("This goes to {}, and so will what you explain of {} from now on. Send it?", provider.endpoint(), project.display());
+    let question = format!(
+        "This goes to {}, and so will what you explain of {} from now on. Send it?",
+        provider.endpoint(),
+        project.display()
+    );
     if global.json {
         return Err(Error::Refused(Trouble::new(attempted, "you have not said yes to that yet, --yes does")));
     }
@@ -107,7 +123,11 @@ fn ask(provider: &Provider, request: &seed_model::Request, project: &Path, globa
 }
 
 /// The answer; in words why there is none.
-fn answer(provider: &Provider, request: &seed_model::Request, wait: std::time::Duration) -> Result<std::result::Result<String, String>> {
+fn answer(
+    provider: &Provider,
+    request: &seed_model::Request,
+    wait: std::time::Duration,
+) -> Result<std::result::Result<String, String>> {
     interrupt::listen();
     let wake = interrupt::wake()?;
     let io = |error: std::io::Error| Trouble::from_io("ask the model", &error);

@@ -46,7 +46,12 @@ pub fn reflection(subject: &Subject, reflection: &seed_duck::Reflection, explain
         let percent = (reflection.score * 100.0).round();
         writeln!(out, "{name}{}{name:#}  {}  {percent} % of what matters\n", subject.name, bar(reflection.score))?;
     } else {
-        writeln!(out, "{name}{}{name:#}: {} facts to explain. {dim}--explain FILE gives an explanation.{dim:#}\n", subject.name, subject.facts.facts.len())?;
+        writeln!(
+            out,
+            "{name}{}{name:#}: {} facts to explain. {dim}--explain FILE gives an explanation.{dim:#}\n",
+            subject.name,
+            subject.facts.facts.len()
+        )?;
     }
     if let Some(note) = &reflection.note {
         let warn = style::WARN;
@@ -144,7 +149,12 @@ pub fn history(entries: &[Entry], global: &Global) -> Result {
     for entry in last {
         let percent = (entry.score * 100.0).round();
         let (covered, missing, wrong) = (entry.covered, entry.missing + entry.unclear, entry.contradicted);
-        writeln!(out, "{}  {percent:>3} %  {}  {dim}{covered} told, {missing} open, {wrong} wrong{dim:#}", local_time(entry.time), bar(entry.score))?;
+        writeln!(
+            out,
+            "{}  {percent:>3} %  {}  {dim}{covered} told, {missing} open, {wrong} wrong{dim:#}",
+            local_time(entry.time),
+            bar(entry.score)
+        )?;
     }
     writeln!(out, "\n{}", chart(last.iter().map(|entry| entry.score)))?;
     Ok(Exit::Ok)
