@@ -108,6 +108,7 @@ fn class(tie: Tie) -> &'static str {
         Tie::Reference => "reference",
         Tie::Folder => "folder",
         Tie::Needs => "needs",
+        Tie::About => "about",
     }
 }
 
