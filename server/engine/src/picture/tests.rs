@@ -103,7 +103,7 @@ fn notes_stand_behind_the_roles_that_they_are_about() {
     assert_eq!([about("Bad <cable>"), about("Folders")], [2, 2]);
     assert_eq!(json["roles"], picture(LAB).json()["roles"]);
     let svg = with.svg();
-    assert!(svg.contains("Bad &lt;cable&gt; is about pool") && svg.contains("of-note"), "{svg}");
+    assert!(svg.contains("Bad &lt;cable&gt; is about pool") && svg.contains("of-note") && svg.contains(".about {"), "{svg}");
     assert!(with.dot().contains("arrowhead=none") && with.mermaid().contains(":::note"));
     assert!(!with.svg().contains("Elsewhere"));
 }
