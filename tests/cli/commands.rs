@@ -430,3 +430,25 @@ fn a_mistake_is_told_once_and_not_again_where_its_role_is_named() {
         assert_eq!(codes, ["unknown-role-type"], "{answer:#}");
     }
 }
+
+#[test]
+fn a_circle_hides_no_other_mistake() {
+    let sandbox = Sandbox::new();
+    let folder =
+        |name: &str, more: &str| format!("{name}:\n  is: file.directory\n  path: ./{}\n{more}", name.trim_end_matches('2'));
+    sandbox.write_spec(
+        &[
+            folder("a", "  needs: [b]\n"),
+            folder("b", "  needs: [a]\n"),
+            folder("a2", ""),
+            folder("c", "  needs: [b]\n"),
+            folder("c2", ""),
+        ]
+        .concat(),
+    );
+    let answer = sandbox.seed(&["check", "--json", "name.seed.yaml"]).exits(1).json();
+    let mut codes: Vec<_> = answer["diagnostics"].as_array().unwrap().iter().map(|one| one["code"].as_str().unwrap()).collect();
+    codes.sort_unstable();
+    assert_eq!(codes, ["conflict", "conflict", "cycle"], "{answer:#}");
+    sandbox.seed(&["plan", "name.seed.yaml"]).exits(1).says("[cycle]");
+}

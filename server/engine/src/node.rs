@@ -199,7 +199,7 @@ impl Graph {
             after.push(before);
             rests_on.push(below);
         }
-        let Some(order) = graph.sorted(&drafts, &after) else { return graph };
+        let order = graph.sorted(&drafts, &mut after);
         let roles = graph.build_statically(&drafts, &order, &names);
         let claims: Vec<Vec<Claim>> =
             // What stands aside provides nothing.
@@ -209,14 +209,18 @@ impl Graph {
             after[index].extend(folders);
             dedup(&mut after[index]);
         }
-        let Some(order) = graph.sorted(&drafts, &after) else { return graph };
+        let order = graph.sorted(&drafts, &mut after);
+        for (index, below) in rests_on.iter_mut().enumerate().filter(|_| !graph.cycle.is_empty()) {
+            below.retain(|first| after[index].contains(first));
+        }
         graph.fill(drafts, roles, &order, after, rests_on, inside);
         graph
     }
 
-    /// The order in which all come after what they need; none if they go in a circle, which is then noted.
+    /// The order in which all come after what they need. If they go in a circle that is noted, and those in it and behind it no longer
+    /// wait for each other: nothing is planned then, but what else is wrong with them can still be told.
     /// Among equals the names decide, so that the order of the roles in the file changes nothing.
-    fn sorted(&mut self, drafts: &[Draft], after: &[Vec<usize>]) -> Option<Vec<usize>> {
+    fn sorted(&mut self, drafts: &[Draft], after: &mut [Vec<usize>]) -> Vec<usize> {
         let mut waiting: Vec<usize> = after.iter().map(Vec::len).collect();
         let mut dependents: Vec<Vec<usize>> = vec![Vec::new(); drafts.len()];
         for (index, before) in after.iter().enumerate() {
@@ -238,11 +242,16 @@ impl Graph {
             order.append(&mut level);
             level = next;
         }
-        if order.len() == drafts.len() {
-            return Some(order);
+        if order.len() < drafts.len() {
+            self.cycle = circle(drafts, after, &waiting);
+            let mut stuck: Vec<usize> = (0..drafts.len()).filter(|index| waiting[*index] > 0).collect();
+            stuck.sort_unstable_by(|one, other| drafts[*one].name.cmp(&drafts[*other].name));
+            for index in &stuck {
+                after[*index].retain(|first| waiting[*first] == 0);
+            }
+            order.extend(stuck);
         }
-        self.cycle = circle(drafts, after, &waiting);
-        None
+        order
     }
 
     fn build_statically(
