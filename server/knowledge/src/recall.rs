@@ -8,8 +8,8 @@ use crate::section::Kind;
 use crate::segment::{LINK, NAME, NEED, Segment};
 use crate::words::{Words, name_of};
 
-/// How much words count beside meaning, and how soon more of them count no more: `cos + WORDS · bm25 / (bm25 + ENOUGH)`. Chosen on
-/// questions that the figures in `README.md` are not of: see `server/knowledge/tests/questions`.
+/// How much words count beside meaning, and how soon more of them count no more: `cos + WORDS · bm25 / (bm25 + ENOUGH)`. Taken as
+/// they are, before the questions in `server/knowledge/tests/questions` were asked.
 const WORDS: f32 = 0.5;
 const ENOUGH: f32 = 6.0;
 /// What a name that is asked for counts: more than all else together.
@@ -47,6 +47,13 @@ pub struct Hit {
 /// A section by its segment and its number there.
 type Place = (usize, u32);
 
+/// By what is looked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum By {
+    All,
+    Words,
+}
+
 /// What counted for a section.
 #[derive(Clone, Debug, Default)]
 struct Reasons {
@@ -60,10 +67,19 @@ struct Reasons {
 impl Index {
     /// The sections that fit a question best, the best first.
     pub fn recall(&self, question: &str, limit: usize) -> Vec<Hit> {
+        self.recall_by(question, limit, By::All)
+    }
+
+    /// The same by words alone, for the figures beside which [`Index::recall`] is held.
+    pub fn recall_by_words(&self, question: &str, limit: usize) -> Vec<Hit> {
+        self.recall_by(question, limit, By::Words)
+    }
+
+    fn recall_by(&self, question: &str, limit: usize, by: By) -> Vec<Hit> {
         let segments = self.store.segments();
         let asked = Asked::of(question);
         let mut found = HashMap::new();
-        for (place, score) in self.best(&segments, &asked) {
+        for (place, score) in self.best(&segments, &asked, by) {
             found.insert(place, Reasons { score, ..Reasons::default() });
         }
         for (nth, segment) in segments.iter().enumerate() {
@@ -74,7 +90,9 @@ impl Index {
             }
         }
         found.retain(|place, _| self.is_alive(*place));
-        self.by_links(&segments, &mut found);
+        if by == By::All {
+            self.by_links(&segments, &mut found);
+        }
         let mut places: Vec<(Place, Reasons)> = found.into_iter().filter(|(_, reasons)| reasons.score > 0.0).collect();
         places.sort_by(|(one_place, one), (place, other)| other.score.total_cmp(&one.score).then(one_place.cmp(place)));
         places.truncate(limit);
@@ -127,7 +145,7 @@ impl Index {
     }
 
     /// By words and meaning alone: the best of each segment together.
-    fn best(&self, segments: &[Segment<'_>], asked: &Asked) -> Vec<(Place, f32)> {
+    fn best(&self, segments: &[Segment<'_>], asked: &Asked, by: By) -> Vec<(Place, f32)> {
         let total: usize = segments.iter().map(Segment::count).sum();
         let mean = segments.iter().map(Segment::length).sum::<u64>() as f32 / total.max(1) as f32;
         let rarity: Vec<f32> = asked
@@ -153,7 +171,8 @@ impl Index {
             }
             let alive = self.store.alive(nth);
             for ((section, vector), by_words) in (0u32..).zip(segment.vectors()).zip(by_words) {
-                let score = asked.likeness(vector) + WORDS * by_words / (by_words + ENOUGH);
+                let meaning = if by == By::All { asked.likeness(vector) } else { 0.0 };
+                let score = meaning + WORDS * by_words / (by_words + ENOUGH);
                 if alive.get(section as usize) == Some(&true) {
                     best.push(((nth, section), score));
                 }

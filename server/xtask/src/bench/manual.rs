@@ -37,7 +37,8 @@ pub fn markdown(name: &str, pieces: &[Piece]) -> String {
         }
         for line in piece.text.lines() {
             // No line of a text is a heading or underlines one.
-            let is_rule = !line.is_empty() && line.chars().all(|letter| matches!(letter, '-' | '=' | '+' | '|' | ' ' | '`' | '~'));
+            let is_rule =
+                !line.is_empty() && line.chars().all(|letter| matches!(letter, '-' | '=' | '+' | '|' | ' ' | '`' | '~'));
             if !is_rule {
                 text.push_str(if line.starts_with(['#', '`', '~']) { "\\" } else { "" });
                 text.push_str(line);

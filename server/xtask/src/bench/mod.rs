@@ -7,7 +7,9 @@ mod expand;
 mod files;
 mod fragments;
 mod language_server;
+mod manual;
 mod neovim;
+mod recall;
 mod repair;
 mod scale;
 mod table;
@@ -35,6 +37,7 @@ const GROUPS: &[Group] = &[
     ("check", check::run),
     ("duck", duck::run),
     ("lsp", language_server::run),
+    ("recall", recall::run),
     ("nvim", neovim::run),
 ];
 

@@ -9,6 +9,8 @@ pub enum Amount {
     Time(Duration),
     /// Bytes of memory.
     Bytes(u64),
+    /// A part of all; more is better.
+    Share(f64),
 }
 
 impl Amount {
@@ -16,6 +18,7 @@ impl Amount {
         match self {
             Amount::Time(time) => time.as_secs_f64(),
             Amount::Bytes(bytes) => bytes as f64,
+            Amount::Share(share) => share,
         }
     }
 
@@ -25,6 +28,7 @@ impl Amount {
             Amount::Time(time) if time < Duration::from_millis(100) => format!("{:.1} ms", time.as_secs_f64() * 1e3),
             Amount::Time(time) if time < Duration::from_secs(1) => format!("{:.0} ms", time.as_secs_f64() * 1e3),
             Amount::Time(time) => format!("{:.2} s", time.as_secs_f64()),
+            Amount::Share(share) => format!("{:.0} %", share * 100.0),
             Amount::Bytes(bytes) => format!("{:.0} MB", bytes as f64 / 1e6),
         }
     }
