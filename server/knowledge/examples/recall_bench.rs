@@ -73,8 +73,8 @@ fn quality(index: &mut Index, questions: &Path) -> Result<(), Box<dyn Error>> {
     let text = std::fs::read_to_string(questions)?;
     let asked: Vec<(&str, &str)> =
         text.lines().filter(|line| !line.starts_with('#')).filter_map(|line| line.split_once(": ")).collect();
-    let ways: [(&str, fn(&Index, &str, usize) -> Vec<Hit>); 2] = [("all", Index::recall), ("words", Index::recall_by_words)];
-    for (name, find) in ways {
+    type Find = fn(&Index, &str, usize) -> Vec<Hit>;
+    for (name, find) in [("all", Index::recall as Find), ("words", Index::recall_by_words)] {
         let is_among = |most: usize| {
             let answered = asked.iter().filter(|(page, question)| {
                 find(index, question, most).iter().any(|hit| hit.path.strip_suffix(".md") == Some(page))

@@ -17,6 +17,9 @@ use crate::words::Words;
 
 /// The largest file that is read, in bytes.
 const LARGEST: u64 = 4 << 20;
+/// In how many parts many files are read at the most, and how many files a part has at least.
+const PARTS: usize = 8;
+const AT_ONCE: usize = 64;
 /// The entry of the messages of commits.
 pub const COMMITS: &str = "commits:";
 /// In front of the path of a history of explanations.
@@ -112,11 +115,13 @@ impl Index {
                 changed
             };
             let length = self.store.bytes();
-            let entries = self.read(&seen, &changed);
-            refreshed.gone = entries.iter().filter(|entry| entry.stamp == Stamp::default()).count();
-            refreshed.read = entries.len() - refreshed.gone;
             let dimensions = Model::shipped().dimensions();
-            if !entries.is_empty() {
+            // In parts: what is read takes many times the memory of what becomes of it.
+            for part in changed.chunks((changed.len() / PARTS).max(AT_ONCE)) {
+                let entries = self.read(&seen, part);
+                let gone = entries.iter().filter(|entry| entry.stamp == Stamp::default()).count();
+                refreshed.gone += gone;
+                refreshed.read += entries.len() - gone;
                 self.store.add(&entries, dimensions);
             }
             refreshed.is_saved = match writer? {

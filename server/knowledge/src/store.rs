@@ -23,6 +23,8 @@ const MAGIC: &[u8; 8] = b"seedidx1";
 const FRAME: usize = 16;
 /// How many segments may gather.
 const MOST_SEGMENTS: usize = 24;
+/// A segment is large from this part of the whole on.
+const LARGE: usize = 16;
 
 /// The bytes of an index, in memory.
 #[derive(Debug, Default)]
@@ -170,8 +172,11 @@ impl Store {
     /// What the system says.
     pub fn save(&mut self, path: &Path, length: usize, dimensions: usize, _: &Writer) -> Result<()> {
         let dead = self.alive.iter().flatten().filter(|alive| !**alive).count();
-        if self.ranges.len() > MOST_SEGMENTS || dead > 1000 + self.count() / 2 {
-            self.compact(dimensions);
+        let is_mostly_dead = dead > 1000 + self.count() / 2;
+        if self.ranges.len() > MOST_SEGMENTS || is_mostly_dead {
+            // Large segments stay as they are: to take all apart at once would need many times their memory.
+            let large = self.ranges.iter().take_while(|range| range.len() >= self.bytes.len() / LARGE).count();
+            self.compact(if is_mostly_dead || large == self.ranges.len() { 0 } else { large }, dimensions);
             return self.write_anew(path);
         }
         let on_disk = fs::metadata(path).map_or(0, |about| about.len());
@@ -194,14 +199,20 @@ impl Store {
         self.bytes.len()
     }
 
-    fn compact(&mut self, dimensions: usize) {
+    /// Makes one segment of all behind the first `keep`.
+    fn compact(&mut self, keep: usize, dimensions: usize) {
         let newest = &self.newest;
         let segments = self.segments();
-        let is_alive =
-            |nth: usize, number: u32| segments[nth].file(number).is_some_and(|file| newest.get(file) == Some(&(nth, number)));
-        let mut kept = segment::entries(&segments, is_alive);
-        kept.retain(|entry| entry.stamp != Stamp::default());
-        *self = Store::default();
+        let is_alive = |nth: usize, number: u32| {
+            let file = segments[nth + keep].file(number);
+            file.is_some_and(|file| newest.get(file) == Some(&(nth + keep, number)))
+        };
+        let mut kept = segment::entries(&segments[keep..], is_alive);
+        // What is gone must be told as long as there may be an earlier word of it.
+        kept.retain(|entry| keep > 0 || entry.stamp != Stamp::default());
+        let end = keep.checked_sub(1).map_or(0, |last| self.ranges[last].end);
+        self.bytes.truncate(end);
+        self.ranges.truncate(keep);
         self.add(&kept, dimensions);
     }
 

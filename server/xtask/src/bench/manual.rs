@@ -82,7 +82,11 @@ fn pieces(source: &str) -> Vec<Piece> {
         }
     }
     page.paragraph();
-    let is_worth = |piece: &Piece| !piece.headings.is_empty() && !(piece.text.trim().is_empty() && piece.headings.len() > 2);
+    let is_worth = |piece: &Piece| match piece.headings.len() {
+        0 => false,
+        1 | 2 => true,
+        _ => !piece.text.trim().is_empty(),
+    };
     page.pieces.into_iter().filter(is_worth).collect()
 }
 
