@@ -3,8 +3,8 @@ local page_of = require("seed.page")
 
 local M = {}
 
---- The server of buffers that are no specs.
-local SERVER = "seed-fragments"
+--- The servers of buffers that are no specs: of Markdown, whose links are followed, and of all others.
+local SERVER, NOTES = "seed-fragments", "seed-notes"
 
 --- How long a server may take to start, and a completion may make the editor wait, in milliseconds.
 local START, PATIENCE = 5000, 1000
@@ -34,7 +34,7 @@ local function watch()
     pattern = "*/fragments/*",
     desc = "Look again at what embeds a fragment",
     callback = function(event)
-      for _, name in ipairs({ "seed", SERVER }) do
+      for _, name in ipairs({ "seed", SERVER, NOTES }) do
         for _, client in ipairs(vim.lsp.get_clients({ name = name })) do
           local change = { uri = vim.uri_from_fname(vim.fs.abspath(event.match)), type = 2 }
           client:notify("workspace/didChangeWatchedFiles", { changes = { change } })
@@ -53,7 +53,7 @@ local function start(buf)
   if vim.api.nvim_buf_get_name(buf) == "" or vim.bo[buf].buftype ~= "" then
     return nil, "the buffer belongs to no file; write it to one first"
   end
-  local name = vim.bo[buf].filetype == "yaml.seed" and "seed" or SERVER
+  local name = ({ ["yaml.seed"] = "seed", markdown = NOTES })[vim.bo[buf].filetype] or SERVER
   local id = vim.lsp.start(vim.lsp.config[name], {
     bufnr = buf,
     silent = true,
@@ -107,7 +107,7 @@ function M.on_attach(_, buf)
   end
   vim.keymap.set("n", "K", function()
     local others = vim.iter(vim.lsp.get_clients({ bufnr = buf, method = "textDocument/hover" })):any(function(client)
-      return client.name ~= SERVER
+      return client.name ~= SERVER and client.name ~= NOTES
     end)
     if others or vim.api.nvim_get_current_line():find("seed:%l") then
       vim.lsp.buf.hover()

@@ -106,6 +106,33 @@ fn the_check_of_a_draft_is_seen_in_events() {
 }
 
 #[test]
+fn a_draft_can_be_of_roles_of_the_project() {
+    let spec = "```yaml\nseed: 1\nname: x\nroles:\n  desk:\n    is: writing-desk\n    wood: oak\n```\n";
+    let (sandbox, mock) = with_model([Scripted::answer(spec)], "");
+    sandbox.write(
+        "roles/writing-desk/role.yml",
+        "about: A desk to write at.\nparameters:\n  wood: {type: text, doc: What it is made of}\n",
+    );
+    sandbox.write(
+        "roles/writing-desk/tasks/main.yml",
+        "present:\n  label:\n    is: file.text\n    path: ./label\n    content: ${wood}\n",
+    );
+    sandbox.seed(&["prompt", "-p", "draft", "a desk to write at"]).exits(0).says("is: writing-desk");
+    let asked = mock.heard()[0].text();
+    assert!(asked.contains("writing-desk: A desk to write at.\n  wood"), "{asked}");
+}
+
+#[test]
+fn a_key_is_in_no_log() {
+    let (sandbox, mock) = with_model([Scripted::answer("x")], "key: {env: SEED_TEST_KEY}");
+    let key = format!("{}-{}", "not", "a-real-key-4711");
+    let ran = Ran::of(sandbox.seed_command(&["prompt", "hello"]).env("SEED_TEST_KEY", &key).env("SEED_LOG", "trace")).exits(0);
+    assert_eq!(mock.heard()[0].header("authorization"), Some(&*format!("Bearer {key}")));
+    assert!(ran.stderr().contains("asking"), "the log is on: {}", ran.told());
+    ran.never_says(&key);
+}
+
+#[test]
 fn a_draft_that_stays_wrong_is_shown_with_its_mistakes_and_not_written() {
     let (sandbox, mock) = with_model([Scripted::answer(WRONG), Scripted::answer(WRONG)], "");
     let ran = sandbox.seed(&["prompt", "-p", "draft", "-o", "x.seed.yaml", "a 4 GiB image"]).exits(1);
@@ -316,4 +343,26 @@ fn doctor_tells_the_model_and_asks_it_nothing() {
     configure(&sandbox, "models: {it: {provider: ollama, model: m}}");
     sandbox.seed(&["doctor"]).exits(0).says("it (m at http://127.0.0.1:11434), on this machine; not tried");
     assert!(mock.heard().is_empty());
+}
+
+/// What is indented in a text from a line on, up to the next that is not.
+fn indented(text: &str, first: &str) -> String {
+    let lines = text.lines().skip_while(|line| line.trim() != first);
+    let block = lines.take_while(|line| line.starts_with("    "));
+    block.map(|line| format!("{}\n", &line[4..])).collect()
+}
+
+#[test]
+fn what_the_help_shows_is_right() {
+    let sandbox = Sandbox::new();
+    let help = sandbox.seed(&["prompt", "--help"]).exits(0).stdout();
+    let configuration = seed_model::config::read("model.yaml".as_ref(), &indented(&help, "use: local")).unwrap();
+    assert_eq!(configuration.names().collect::<Vec<_>>(), ["far", "local"]);
+    assert_eq!(configuration.provider(None).unwrap().unwrap().context(), 8192);
+    let prompt = indented(&help, "---");
+    let prompt = seed_prompt::Prompt::parse("shown", seed_prompt::library::Origin::Shipped, &prompt).unwrap();
+    assert_eq!(prompt.render("All of it.", &[]).unwrap(), "What does this lack for safety? All of it.");
+    let guide = include_str!("../../doc/guide.md");
+    let shown = guide.split("```text\n").find(|block| block.starts_with("use: local")).unwrap().split("```").next().unwrap();
+    assert!(seed_model::config::read("model.yaml".as_ref(), shown).unwrap().provider(Some("far")).unwrap().is_some());
 }

@@ -139,3 +139,16 @@ fn a_note_is_written_and_found() {
     assert!(note["why"].as_str().unwrap().contains("links to"), "{note}");
     sandbox.seed(&["note", " "]).exits(1).says("its first line is its title");
 }
+
+#[test]
+fn notes_are_drawn_with_their_roles() {
+    let sandbox = project();
+    let drawn = |args: &[&str]| sandbox.seed(&[&["graph", "name.seed.yaml", "--json"], args].concat()).exits(0).json();
+    let graph = drawn(&["--notes"]);
+    let note = &graph["notes"][0];
+    assert_eq!((note["note"].as_str(), note["place"].as_str()), (Some("The bad cable"), Some("notes/broken.md:1")), "{graph}");
+    let edge = serde_json::json!({"from": "image", "to": "The bad cable", "kind": "about"});
+    assert!(graph["edges"].as_array().unwrap().contains(&edge), "{graph}");
+    assert_eq!(drawn(&[])["notes"], Json::Null);
+    sandbox.seed(&["graph", "name.seed.yaml", "--notes", "--format", "svg"]).exits(0).says("The bad cable is about image");
+}

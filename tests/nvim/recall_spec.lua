@@ -72,7 +72,7 @@ return {
       child:wait(
         "the server",
         [[
-        local client = vim.lsp.get_clients({ name = "seed-fragments", bufnr = 0 })[1]
+        local client = vim.lsp.get_clients({ name = "seed-notes", bufnr = 0 })[1]
         return client ~= nil and client.initialized == true
       ]]
       )

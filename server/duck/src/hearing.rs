@@ -59,7 +59,7 @@ impl Heard {
 
     /// What is spoken of at a place: the mention before it, or else the first behind it.
     pub fn owner(&self, at: usize) -> Option<&Mention> {
-        let before = self.mentions.iter().filter(|mention| mention.at <= at && mention.grip > Grip::Implied).next_back();
+        let before = self.mentions.iter().rfind(|mention| mention.at <= at && mention.grip > Grip::Implied);
         before
             .or_else(|| self.mentions.iter().find(|mention| mention.at > at && mention.grip > Grip::Implied))
             .or_else(|| self.mentions.first())
@@ -122,10 +122,13 @@ pub fn denied(words: &[Word], at: usize, len: usize) -> bool {
     (before + usize::from(after)) % 2 == 1
 }
 
+/// A phrase of stems, and the things that it can mean.
+type Called = (Vec<String>, Vec<usize>);
+
 /// The places of a thing's names and sorts, by their first stem.
 struct Lexis {
     names: HashMap<String, Vec<(Vec<String>, usize)>>,
-    sorts: HashMap<String, Vec<(Vec<String>, Vec<usize>)>>,
+    sorts: HashMap<String, Vec<Called>>,
     handles: Vec<(String, usize)>,
     /// What things of other types are called, in two words and more: "file system" speaks of no file.
     foreign: HashMap<String, Vec<Vec<String>>>,

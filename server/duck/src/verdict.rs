@@ -127,11 +127,10 @@ pub fn merge(facts: &Facts, explanation: &str, reflection: &mut Reflection, answ
         match (judged.told, finding.told) {
             (Word::Covered | Word::Unclear, Told::Contradicted) => deny("the explanation says something else"),
             (Word::Contradicted, Told::Covered) => deny("the explanation tells it as it is"),
-            (Word::Covered | Word::Unclear | Word::Contradicted, _) if sentence.is_none() => {
-                if judged.told != Word::Unclear && finding.told != Told::Covered && finding.told != Told::Contradicted {
-                    deny("what it quotes stands nowhere in the explanation");
-                }
+            (Word::Covered | Word::Contradicted, Told::Missing | Told::Unclear) if sentence.is_none() => {
+                deny("what it quotes stands nowhere in the explanation");
             }
+            (Word::Covered | Word::Unclear | Word::Contradicted, _) if sentence.is_none() => {}
             _ if reflection.gamed.is_some() && judged.told == Word::Covered && finding.told == Told::Missing => {
                 deny("what is pasted or listed explains nothing");
             }

@@ -60,6 +60,26 @@ impl Index {
         self.with_term(&format!("{LINK}{name}"))
     }
 
+    /// The sections of Markdown that link to a role of a spec; `spec` is its path in the project.
+    pub fn notes_about(&self, spec: &str, role: &str) -> Vec<Target> {
+        let names = [name_of(role), format!("{}#{}", name_of(spec), name_of(role))];
+        let mut all = Vec::new();
+        for (nth, segment) in self.store.segments().iter().enumerate() {
+            for (section, _) in names.iter().flat_map(|name| segment.postings(&format!("{LINK}{name}"))) {
+                let head = segment.head(section).filter(|_| self.store.alive(nth).get(section as usize) == Some(&true));
+                let Some((head, file)) = head.and_then(|head| Some((head, segment.file(head.file)?))) else { continue };
+                let path = PathBuf::from(file);
+                if path.extension().is_some_and(|ending| ending == "md" || ending == "markdown") {
+                    let title = head.title.to_string();
+                    all.push(Target { name: title.clone(), kind: head.kind, path, line: head.line, title });
+                }
+            }
+        }
+        all.sort_by(|one, other| (&one.path, one.line).cmp(&(&other.path, other.line)));
+        all.dedup();
+        all
+    }
+
     fn with_term(&self, term: &str) -> Vec<(PathBuf, u32)> {
         let mut places = Vec::new();
         for (nth, segment) in self.store.segments().iter().enumerate() {

@@ -38,6 +38,8 @@ pub struct World<'a> {
     pub host: &'a dyn Host,
     /// Where the journals are.
     pub state_folder: &'a Path,
+    /// The folder that a draft would lie in: its composite roles can be named.
+    pub folder: &'a Path,
     /// The path and text of the spec, if there is one.
     pub spec: Option<(PathBuf, Arc<str>)>,
     /// The file and lines that are selected, if any.

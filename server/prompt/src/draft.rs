@@ -168,15 +168,18 @@ mod tests {
         let (project, outside) = (folder.path().join("project"), folder.path().join("outside.seed.yaml"));
         std::fs::create_dir(&project).unwrap();
         std::fs::write(&outside, "not-for-the-model: true\n").unwrap();
+        std::fs::create_dir_all(folder.path().join("away/roles/desk/tasks")).unwrap();
+        std::fs::write(folder.path().join("away/roles/desk/role.yml"), "about: Not for the model.\n").unwrap();
         // PATH is set wherever tests run, and is no size.
-        let text = "seed: 1\nname: x\ninclude: [../outside.seed.yaml]\nroles:\n  a:\n    is: storage.file_block_image\n    path: ./a.img\n    size: ${env.PATH}\n";
+        let text = "seed: 1\nname: x\ninclude: [../outside.seed.yaml]\ncollections: {away: {path: ../away}}\nroles:\n  b: {is: away.dsek}\n  a:\n    is: storage.file_block_image\n    path: ./a.img\n    size: ${env.PATH}\n";
         let checked = check(text, &project.join("draft.seed.yaml"), &project, &RealHost::new());
         let errors = checked.errors.join("\n");
         let path = std::env::var("PATH").unwrap();
         assert!(
-            errors.contains("line 3") && errors.contains("only files of the project") && errors.contains("line 8"),
+            errors.contains("line 3") && errors.contains("only files of the project") && errors.contains("line 11"),
             "{errors}"
         );
+        assert!(errors.contains("line 4") && !errors.contains("desk"), "{errors}");
         assert!(!errors.contains(&path) && !errors.contains("not-for-the-model"), "{errors}");
     }
 

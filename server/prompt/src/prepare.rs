@@ -102,7 +102,7 @@ pub fn prepare(ask: &Ask, world: &World, limits: Limits) -> Result<Prepared> {
     let max_tokens = limits.max_tokens.min(limits.context / ANSWERS);
     let answers = if ask.prompt.answer == Answer::Spec { 2 } else { 1 };
     let budget = (limits.context - max_tokens * answers) * 9 / 10;
-    let system = system(ask.prompt, parsed.text.trim(), budget.saturating_sub(estimate(&body)), &parts);
+    let system = system(ask.prompt, parsed.text.trim(), budget.saturating_sub(estimate(&body)), &parts, world);
     let fixed = estimate(&system) + estimate(&body);
     if fixed > budget {
         let came_back = format!("it takes about {fixed} tokens, and the model holds {} with its answer", limits.context);
@@ -151,14 +151,15 @@ fn of_prompt(prompt: &Prompt, world: &World) -> Result<Vec<Word>> {
 }
 
 /// What holds for the whole conversation.
-fn system(prompt: &Prompt, text: &str, budget: usize, parts: &[Part]) -> String {
+fn system(prompt: &Prompt, text: &str, budget: usize, parts: &[Part], world: &World) -> String {
     match (&prompt.system, prompt.answer) {
         (Some(system), Answer::Text) => system.trim().to_owned(),
         (None, Answer::Text) => SYSTEM.to_owned(),
         (system, Answer::Spec) => {
             // The context that was named comes before role types that may not be needed.
             let named: usize = parts.iter().map(|part| estimate(&part.text)).sum();
-            let ground = ground(seed_collections::catalog(), text, budget - named.min(budget / 2));
+            let catalog = seed_engine::project::catalog_of(world.folder);
+            let ground = ground(&catalog, text, budget - named.min(budget / 2));
             system.as_ref().map_or_else(|| ground.clone(), |system| format!("{}\n\n{ground}", system.trim()))
         }
     }

@@ -194,12 +194,11 @@ impl Matcher<'_> {
                 false if explicit => finding.contradict(place, text),
                 false => finding.raise(Told::Unclear, place),
             }
-        } else if !upper_first
-            && (begins == "then" || two.clause.words.iter().any(|word| word.text == "then" || word.text == "afterwards"))
-        {
-            finding.raise(Told::Covered, place);
-        } else if upper_first && says_first {
-            finding.raise(Told::Covered, place);
+        } else {
+            let then = begins == "then" || two.clause.words.iter().any(|word| word.text == "then" || word.text == "afterwards");
+            if (!upper_first && then) || (upper_first && says_first) {
+                finding.raise(Told::Covered, place);
+            }
         }
     }
 }

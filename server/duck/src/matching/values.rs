@@ -92,7 +92,7 @@ impl Matcher<'_> {
         let mut is_taken = taken.is_some_and(|taken| own.is_none_or(|own| taken > own));
         // A path names a thing by itself: whose it is says what stands before it.
         if matches!(value, Expected::Path(_)) && taken.is_some() {
-            let before = heard.mentions.iter().filter(|mention| mention.at < at && mention.grip > Grip::Implied).next_back();
+            let before = heard.mentions.iter().rfind(|mention| mention.at < at && mention.grip > Grip::Implied);
             is_taken = match before {
                 Some(before) => !before.things.contains(&fact.thing),
                 None => fact.id.ends_with(":to") && in_sentence.is_none_or(|grip| grip < Grip::Sort),

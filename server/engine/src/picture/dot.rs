@@ -64,6 +64,7 @@ fn edge_attributes(tie: Tie) -> &'static str {
         Tie::Reference => "penwidth=1",
         Tie::Folder => "style=dotted",
         Tie::Needs => "style=dashed",
+        Tie::About => "style=dashed, arrowhead=none",
     }
 }
 

@@ -28,6 +28,7 @@ impl Picture {
                 Tie::Reference => continue,
                 Tie::Folder => "stroke-dasharray:1 4",
                 Tie::Needs => "stroke-dasharray:6 4",
+                Tie::About => "stroke-dasharray:2 3",
             };
             // Links go by the order in which they stand above.
             let links = self.graph.edge_references().enumerate().filter(|(_, edge)| *edge.weight() == tie);

@@ -31,10 +31,12 @@ pub enum Tie {
     Folder,
     /// It says so under `needs`.
     Needs,
+    /// It is a note about the other.
+    About,
 }
 
 impl Tie {
-    const ALL: [Tie; 4] = [Tie::Foundation, Tie::Reference, Tie::Folder, Tie::Needs];
+    const ALL: [Tie; 5] = [Tie::Foundation, Tie::Reference, Tie::Folder, Tie::Needs, Tie::About];
 
     /// The words between the later role and the earlier one: "pool rests on loop".
     fn words(self) -> &'static str {
@@ -43,11 +45,28 @@ impl Tie {
             Tie::Reference => "uses",
             Tie::Folder => "lies in",
             Tie::Needs => "needs",
+            Tie::About => "is about",
         }
     }
 }
 
-/// A role in the picture.
+/// A note that is drawn beside the roles that it is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Note {
+    /// What it is called.
+    pub title: String,
+    /// Its file, relative to the project.
+    pub path: String,
+    /// Its line, from 1.
+    pub line: u32,
+    /// The roles that it links to, by their names in the spec.
+    pub roles: Vec<String>,
+}
+
+/// What stands for the collection and the type of a note.
+const NOTE: &str = "note";
+
+/// A role in the picture, or a note.
 #[derive(Clone, Debug)]
 struct Part {
     role: Arc<str>,
@@ -104,10 +123,37 @@ impl Picture {
         }
     }
 
+    /// Adds notes, each behind the roles that it is about. One that is about none of the roles shown is left out.
+    pub fn add_notes(&mut self, notes: &[Note]) {
+        let roles: Vec<(NodeIndex, Arc<str>)> =
+            self.graph.node_indices().map(|index| (index, self.graph[index].role.clone())).collect();
+        for note in notes {
+            // `dirs["a"]` and `box/image` come from the roles `dirs` and `box`.
+            let is_about = |role: &str| note.roles.iter().any(|name| role.split(['[', '/']).next() == Some(name));
+            let about: Vec<NodeIndex> = roles.iter().filter(|(_, role)| is_about(role)).map(|(index, _)| *index).collect();
+            if about.is_empty() {
+                continue;
+            }
+            let part = Part {
+                role: note.title.as_str().into(),
+                is: format!("{}:{}", note.path, note.line),
+                concrete: NOTE,
+                why: None,
+                state: State::Present,
+                disposable: false,
+                part_of: None,
+            };
+            let drawn = self.graph.add_node(part);
+            for role in about {
+                self.graph.add_edge(role, drawn, Tie::About);
+            }
+        }
+    }
+
     /// The collections that occur, in the order of the catalogue.
     fn collections(&self) -> Vec<&'static str> {
         let occurring: HashSet<&str> = self.graph.node_weights().map(Part::collection).collect();
-        palette::collections().filter(|name| occurring.contains(name)).collect()
+        palette::collections().chain([NOTE]).filter(|name| occurring.contains(name)).collect()
     }
 
     /// The parts of a composite role, and the composite roles in it.

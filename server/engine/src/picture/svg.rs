@@ -60,6 +60,9 @@ impl Picture {
 
     fn style(&self, out: &mut String) {
         let _ = writeln!(out, "<style>\n{}", include_str!("graph.css").trim_end());
+        if self.ties().contains(&Tie::About) {
+            out.push_str(".seed-graph .about { stroke-dasharray: 2 3; }\n");
+        }
         let collections = self.collections();
         for name in &collections {
             let light = palette::shade(name).light;
@@ -108,6 +111,7 @@ fn class(tie: Tie) -> &'static str {
         Tie::Reference => "reference",
         Tie::Folder => "folder",
         Tie::Needs => "needs",
+        Tie::About => "about",
     }
 }
 

@@ -2,7 +2,7 @@ use std::path::Path;
 
 use seed_spec::analysis::Request;
 
-use super::Picture;
+use super::{Note, Picture};
 use crate::check::analyse_with_graph;
 use crate::project::DiskLoader;
 
@@ -81,4 +81,29 @@ fn a_spec_without_roles_has_a_picture_too() {
     assert!(picture.svg().ends_with("</svg>\n"));
     assert_eq!(picture.json()["roles"], serde_json::json!([]));
     assert!(picture.mermaid().contains("flowchart"));
+}
+
+#[test]
+fn notes_stand_behind_the_roles_that_they_are_about() {
+    let mut with = picture(LAB);
+    let note = |title: &str, roles: &[&str]| Note {
+        title: title.into(),
+        path: "notes/a.md".into(),
+        line: 3,
+        roles: roles.iter().map(|role| role.to_string()).collect(),
+    };
+    with.add_notes(&[note("Bad <cable>", &["pool", "loop"]), note("Folders", &["dirs"]), note("Elsewhere", &["gone"])]);
+    let json = with.json();
+    let titles: Vec<_> = json["notes"].as_array().unwrap().iter().map(|one| one["note"].as_str().unwrap()).collect();
+    assert_eq!(titles, ["Bad <cable>", "Folders"]);
+    assert_eq!(json["notes"][0]["place"], "notes/a.md:3");
+    let about = |title: &str| {
+        json["edges"].as_array().unwrap().iter().filter(|edge| edge["kind"] == "about" && edge["to"] == title).count()
+    };
+    assert_eq!([about("Bad <cable>"), about("Folders")], [2, 2]);
+    assert_eq!(json["roles"], picture(LAB).json()["roles"]);
+    let svg = with.svg();
+    assert!(svg.contains("Bad &lt;cable&gt; is about pool") && svg.contains("of-note") && svg.contains(".about {"), "{svg}");
+    assert!(with.dot().contains("arrowhead=none") && with.mermaid().contains(":::note"));
+    assert!(!with.svg().contains("Elsewhere"));
 }

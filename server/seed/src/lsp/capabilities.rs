@@ -23,7 +23,7 @@ pub struct Session {
     /// Whether the editor can be asked to make an edit.
     pub apply_edit: bool,
     /// Whether only fragments are served: for texts of other languages, beside servers of their own.
-    pub only_fragments: bool,
+    pub only: Option<Part>,
     /// Whether progress can be shown that the editor did not ask for.
     pub progress: bool,
     /// Whether the editor can be asked to watch files.
@@ -46,11 +46,14 @@ struct Options {
     only: Option<Part>,
 }
 
-/// What is served.
+/// What is served, where it is not everything.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
-enum Part {
+pub enum Part {
+    /// Fragments.
     Fragments,
+    /// The links of notes, and fragments.
+    Notes,
 }
 
 /// How diagnostics reach the editor.
@@ -93,7 +96,7 @@ impl Session {
                 .and_then(|edit| edit.document_changes)
                 .unwrap_or(false),
             apply_edit: workspace.and_then(|workspace| workspace.apply_edit).unwrap_or(false),
-            only_fragments: options.only == Some(Part::Fragments),
+            only: options.only,
             progress: all.window.as_ref().and_then(|window| window.work_done_progress).unwrap_or(false),
             watch_files: workspace
                 .and_then(|workspace| workspace.did_change_watched_files.as_ref())
@@ -115,17 +118,16 @@ impl Session {
 /// What the server offers.
 pub fn offered(session: &Session) -> ServerCapabilities {
     let all = all(session);
-    if !session.only_fragments {
-        return all;
-    }
+    let Some(part) = session.only else { return all };
+    let with_links = part == Part::Notes;
     ServerCapabilities {
         position_encoding: all.position_encoding,
         text_document_sync: all.text_document_sync,
         completion_provider: all.completion_provider,
         hover_provider: all.hover_provider,
         definition_provider: all.definition_provider,
-        references_provider: all.references_provider,
-        rename_provider: all.rename_provider,
+        references_provider: all.references_provider.filter(|_| with_links),
+        rename_provider: all.rename_provider.filter(|_| with_links),
         code_action_provider: all.code_action_provider,
         diagnostic_provider: all.diagnostic_provider,
         execute_command_provider: all.execute_command_provider,
@@ -135,9 +137,9 @@ pub fn offered(session: &Session) -> ServerCapabilities {
 
 /// The commands that can be executed.
 fn commands(session: &Session) -> Vec<String> {
-    let jobs = Command::ALL.iter().filter(|_| !session.only_fragments).map(|command| command.name());
     let fragments = fragments::Command::ALL.iter().map(|command| command.name());
-    jobs.chain(fragments).chain([notes::RECALL, duck::COMMAND]).map(String::from).collect()
+    let others = Command::ALL.iter().map(|command| command.name()).chain([notes::RECALL, duck::COMMAND]);
+    fragments.chain(others.filter(|_| session.only.is_none())).map(String::from).collect()
 }
 
 fn all(session: &Session) -> ServerCapabilities {

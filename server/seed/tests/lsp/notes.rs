@@ -106,6 +106,19 @@ fn a_heading_is_renamed_with_the_links_to_it() {
 }
 
 #[test]
+fn a_server_for_notes_alone_offers_links_and_fragments() {
+    let mut client = Client::spawn(&[]);
+    let answer = client.initialize(Client::capabilities(), json!({"only": "notes"}));
+    let offered = &answer["capabilities"];
+    for feature in ["completionProvider", "definitionProvider", "referencesProvider", "renameProvider"] {
+        assert!(!offered[feature].is_null(), "{feature}");
+    }
+    for feature in ["documentFormattingProvider", "codeLensProvider", "documentSymbolProvider"] {
+        assert!(offered[feature].is_null(), "{feature}");
+    }
+}
+
+#[test]
 fn notes_show_at_their_role_and_are_found() {
     let (mut client, _) = project();
     let uri = client.open("lab.seed.yaml", SPEC);

@@ -36,7 +36,7 @@ fn it_offers_what_the_matrix_in_the_documents_says() {
     let jobs = ["seed.plan", "seed.apply", "seed.info", "seed.repair"].map(String::from);
     assert_eq!(
         offered["executeCommandProvider"]["commands"],
-        json!([&jobs[..], &fragments[..], &["seed.duck".to_owned()]].concat())
+        json!([&fragments[..], &jobs[..], &["seed.recall".to_owned(), "seed.duck".to_owned()]].concat())
     );
     assert!(offered.get("diagnosticProvider").is_none(), "who is told does not ask: it would show everything twice");
     assert_eq!(answer["serverInfo"]["name"], "seed");

@@ -14,6 +14,8 @@ use seed_fragment::store::hash;
 use seed_fragment::{Judgement, Key, Record, Take};
 use seed_ide::fragments::{Change, Open, noted};
 use seed_role::trouble::{Kind, Result};
+use seed_spec::Source;
+use tokio::runtime::Handle;
 use tower_lsp::ls_types::{MessageType, Uri};
 
 use super::Fragments;
@@ -118,35 +120,15 @@ impl Fragments {
 
 /// Notes what a saved text holds, beside the handlers: to have it on the disk for sure takes a while.
 pub fn note(state: &Arc<State>, uri: &Uri) {
-    // What is being noted this moment may fail because of this very save. Asked first: what has failed by now is due again.
-    let is_busy = state.fragments.is_noting();
     let due = state.fragments.take_due(uri);
     let source = state.documents().get(uri).map(|document| document.source.clone());
-    let Some(source) = source.filter(|_| is_busy || !due.records.is_empty()) else { return };
-    let (shared, uri, runtime) = (state.clone(), uri.clone(), tokio::runtime::Handle::current());
+    let Some(source) = source.filter(|_| !due.records.is_empty()) else { return };
+    let (shared, uri, runtime) = (state.clone(), uri.clone(), Handle::current());
     let work = move || {
-        let fragments = &shared.fragments;
-        let _one_by_one = fragments.order.lock().unwrap_or_else(PoisonError::into_inner);
-        // What the save before this one could not note comes first.
-        let mut all = fragments.take_due(&uri);
-        all.records.extend(due.records);
-        all.taken.extend(due.taken);
-        if all.records.is_empty() {
-            return;
-        }
-        if let Err(trouble) = write(&shared, &path_of(&uri), source.text(), all.records.clone()) {
-            tracing::warn!(%trouble, "what was rendered is not noted yet");
-            let newest = shared.documents().get(&uri).map(|document| document.source.clone());
-            if newest.is_some() {
-                fragments.put_back(&uri, all);
-            }
-            // A text that has changed since will be saved again, and says it then.
-            if newest.is_none_or(|newest| Arc::ptr_eq(&newest, &source)) {
-                let words =
-                    format!("{trouble}. What was rendered last is not noted yet: save again, or run seed fragment update.");
-                let client = shared.clone();
-                runtime.spawn(async move { client.client.show_message(MessageType::WARNING, words).await });
-            }
+        let _one_by_one = shared.fragments.order.lock().unwrap_or_else(PoisonError::into_inner);
+        let (mut due, mut source) = (due, source);
+        while let Some((newest, left)) = attempt(&shared, &runtime, &uri, &source, due) {
+            (due, source) = (left, newest);
         }
         shared.touch_fragments();
     };
@@ -158,6 +140,35 @@ pub fn note(state: &Arc<State>, uri: &Uri) {
         }
         Err(error) => tracing::error!(%error, "cannot note what was rendered"),
     }
+}
+
+/// Notes what is due for a text. Where that fails since the text was saved again meanwhile, what is to be noted with the newer text:
+/// the save may have looked for it while it was still being tried here.
+fn attempt(state: &Arc<State>, runtime: &Handle, uri: &Uri, source: &Arc<Source>, due: Due) -> Option<(Arc<Source>, Due)> {
+    // What the save before this one could not note comes first.
+    let mut all = state.fragments.take_due(uri);
+    all.records.extend(due.records);
+    all.taken.extend(due.taken);
+    if all.records.is_empty() {
+        return None;
+    }
+    let trouble = write(state, &path_of(uri), source.text(), all.records.clone()).err()?;
+    tracing::warn!(%trouble, "what was rendered is not noted yet");
+    let newest = state.documents().get(uri).map(|document| document.source.clone());
+    match newest {
+        Some(newest) if !Arc::ptr_eq(&newest, source) => {
+            state.fragments.put_back(uri, all);
+            let is_saved = std::fs::read(path_of(uri)).is_ok_and(|bytes| bytes == newest.text().as_bytes());
+            return is_saved.then(|| (newest, state.fragments.take_due(uri)));
+        }
+        // It can be saved again.
+        Some(_) => state.fragments.put_back(uri, all),
+        None => {}
+    }
+    let words = format!("{trouble}. What was rendered last is not noted yet: save again, or run seed fragment update.");
+    let client = state.clone();
+    runtime.spawn(async move { client.client.show_message(MessageType::WARNING, words).await });
+    None
 }
 
 fn write(state: &State, path: &Path, text: &str, records: Vec<Record>) -> Result<()> {

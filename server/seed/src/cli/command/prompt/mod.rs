@@ -29,45 +29,16 @@ use screen::Screen;
 /// and #diagnostics (of the spec given by --spec), #recall:WORDS (what `seed recall` finds). `\#plan` is text. What the text
 /// names takes the place of the prompt's own context.
 ///
-/// A prompt is a file: NAME.md in the project's prompts/, or in $XDG_CONFIG_HOME/seed/prompts/, or one that is shipped. It may begin with
-/// what it is about, its parameters and its context, between `---` lines; the rest is a Jinja template that sees them, and the text:
-///
-///     ---
-///     about: Find what this role lacks.
-///     parameters:
-///       goal: {default: safety}
-///     context: ["#selection|#buffer"]
-///     ---
-///     What does this lack for {{ goal }}? {{ text }}
-///
 /// `draft` writes a spec: it is checked as `seed check` does, its mistakes go back to the model once, and what comes out is printed with
 /// the mistakes that are left. Nothing is written but with --output, and no file is overwritten.
-///
-/// The model is configured in $XDG_CONFIG_HOME/seed/model.yaml; SEED_MODEL=NAME takes another of its models, SEED_MODEL=none none:
-///
-///     use: local
-///     models:
-///       local:
-///         provider: openai       # openai: llama.cpp, vLLM, LM Studio, OpenRouter too; anthropic; ollama
-///         endpoint: http://127.0.0.1:8080/v1
-///         model: qwen2.5-coder
-///         context: 8192          # how many tokens it holds, with the answer
-///       far:
-///         provider: anthropic
-///         model: claude-sonnet-4-5
-///         key: {command: [pass, show, anthropic]}   # or {env: NAME}; never the key itself
-///         prices: {input: 3, output: 15}            # for a million tokens; without them no cost is told
-///
-/// Also: `ca` (a PEM file) and `proxy` beside `models`; for a model `max_tokens`, `temperature`, `timeouts: {connect: 10 s, first: 300 s,
-/// idle: 60 s}`, `retries` (at most 2, only before the answer begins), `plain_http: true` for a key without TLS, and `structured` (json_schema,
-/// json_object, none) for how a server of OpenAI's interface is told the form of an answer.
 ///
 /// Secrets are masked before anything is sent: keys, tokens, passwords and private keys by their form, and the values of `!secret`. Before
 /// anything of a project first leaves the machine, all of it is shown and you are asked, once for each provider and endpoint. An
 /// endpoint on this machine asks nothing, since nothing leaves.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  seed prompt --prompt draft \"a 4 GiB volume I can carry, with a snapshot every day\"\n  seed prompt --spec lab.seed.yaml \"why does #role:pool come after #role:loop?\"\n  seed prompt --prompt review --spec lab.seed.yaml\n  seed prompt --prompt review --spec lab.seed.yaml --show    what would be sent; sends nothing\n\nExit statuses: 0 done, 1 failed (also a draft with mistakes), 3 refused, 130 interrupted."
+    after_help = "Examples:\n  seed prompt --prompt draft \"a 4 GiB volume I can carry, with a snapshot every day\"\n  seed prompt --spec lab.seed.yaml \"why does #role:pool come after #role:loop?\"\n\n`seed prompt --help` tells how a model is configured, and how prompts are written.",
+    after_long_help = include_str!("help.txt")
 )]
 pub struct Args {
     /// What you want, with words of context in it; `-` reads it from standard input
@@ -139,9 +110,18 @@ fn attempt(args: &Args, screen: &mut Screen) -> Result {
     let host = RealHost::new();
     let state = state_folder();
     let files = Files::read(args)?;
+    let folder = draft_path(args);
+    let folder = seed_engine::node::folder_of(&folder);
     let project = seed_fragment::root_of(&files.folder).unwrap_or_else(|_| files.folder.clone());
     let recall = |words: &str| Ok(recalled(&project, &state, words));
-    let world = World { host: &host, state_folder: &state, spec: files.spec, selection: files.selection, recall: Some(&recall) };
+    let world = World {
+        host: &host,
+        state_folder: &state,
+        folder: &folder,
+        spec: files.spec,
+        selection: files.selection,
+        recall: Some(&recall),
+    };
     let library = Library::new(&project, &seed_model::config::folder());
     if args.list {
         return list(&library, screen);
@@ -161,7 +141,7 @@ fn attempt(args: &Args, screen: &mut Screen) -> Result {
     screen.context(provider.as_ref(), &prepared, args.show)?;
     let Some(provider) = provider.filter(|_| !args.show) else { return Ok(Exit::Ok) };
     require_consent(&provider, &prepared, &project, &state, args.yes, screen)?;
-    let path = output.clone().unwrap_or_else(|| spec_file::absolute(Path::new("draft.seed.yaml")));
+    let path = draft_path(args);
     let place = Place { path: &path, project: &project, host: &host };
     let Some(outcome) = ask_model(&provider, &prepared, place, screen)? else { return screen.interrupted() };
     let exit = screen.outcome(&outcome, prepared.answer)?;
@@ -242,6 +222,11 @@ fn standard_input() -> Result<Arc<str>> {
     let read = std::io::stdin().lock().take(seed_engine::project::LONGEST).read_to_end(&mut bytes);
     read.map_err(|error| Trouble::from_io(attempted, &error))?;
     Ok(text_of(&bytes, attempted)?)
+}
+
+/// Where a draft would lie.
+fn draft_path(args: &Args) -> PathBuf {
+    spec_file::absolute(args.output.as_deref().unwrap_or(Path::new("draft.seed.yaml")))
 }
 
 fn is_spec(path: &Path) -> bool {
