@@ -83,6 +83,11 @@ local function wrapped(page, text, indent, group)
   page:add({ line, group })
 end
 
+--- The role that a fact is about; facts of the whole spec have none.
+local function name_of(fact)
+  return fact.role and fact.role ~= "" and fact.role or "the spec"
+end
+
 --- The reflection, as `seed duck --json` gives it, as a page.
 ---@param answer table
 ---@return seed.Page
@@ -114,12 +119,12 @@ function M.page(answer)
     page:add({ sign[1] .. " ", sign[2] }, text)
   end
   facts("contradicted", function(fact, found)
-    heading("contradicted", fact.role or "")
+    heading("contradicted", name_of(fact))
     wrapped(page, "you: " .. (found.sentence or ""), "    ")
     wrapped(page, "the spec: " .. fact.text, "    ", "SeedFailed")
   end)
   facts("unclear", function(fact, found)
-    heading("unclear", ("%s: %s"):format(fact.role or "the spec", KINDS[fact.kind] or fact.kind))
+    heading("unclear", ("%s: %s"):format(name_of(fact), KINDS[fact.kind] or fact.kind))
     if found.sentence then
       wrapped(page, "you: " .. found.sentence, "    ", "SeedReason")
     end
@@ -130,7 +135,7 @@ function M.page(answer)
   -- What is missing is named and not told: by role, with what kinds of it.
   local kinds, order = {}, {}
   facts("missing", function(fact)
-    local role = fact.role ~= "" and fact.role or "the spec"
+    local role = name_of(fact)
     if not kinds[role] then
       kinds[role] = {}
       table.insert(order, role)
