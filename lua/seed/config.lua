@@ -62,7 +62,7 @@ M.schema = {
     type = "boolean",
     default = false,
     doc = "Whether an explanation that is written (`:w`) in the window of |:SeedDuck| is also judged by the language model that "
-      .. "|:SeedPrompt| asks, where it may see the project.",
+      .. "|:SeedPrompt| asks. One that is not on this machine is asked only after a yes in |:SeedPrompt|. |:SeedStop| ends it.",
   },
   {
     name = "sudo",

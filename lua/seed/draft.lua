@@ -6,6 +6,7 @@ local M = {}
 ---@class seed.Target
 ---@field buf integer
 ---@field lines? { [1]: integer, [2]: integer } what it takes the place of, from 1; all of it if there are none
+---@field is_new? boolean it is there for the draft alone
 ---@field tick integer how the buffer was when the model was asked
 
 ---@type { target: seed.Target, buf: integer, tab: integer }?
@@ -16,8 +17,8 @@ local offered
 ---@param lines? { [1]: integer, [2]: integer }
 ---@return seed.Target
 function M.target(buf, lines)
-  if vim.bo[buf].filetype ~= "yaml.seed" and not lines then
-    -- It is about this buffer, and no part of it.
+  if vim.bo[buf].filetype ~= "yaml.seed" then
+    -- Prose, selected or not, is what a spec is drafted from; the spec is no part of it.
     return { tick = 0, buf = -1 }
   end
   return { buf = buf, lines = lines, tick = vim.api.nvim_buf_get_changedtick(buf) }
@@ -34,7 +35,7 @@ local function new_spec()
   end
   vim.api.nvim_buf_set_name(buf, name)
   vim.bo[buf].filetype = "yaml.seed"
-  return { buf = buf, tick = vim.api.nvim_buf_get_changedtick(buf) }
+  return { buf = buf, tick = vim.api.nvim_buf_get_changedtick(buf), is_new = true }
 end
 
 local function lines_of(target)
@@ -134,7 +135,11 @@ function M.reject()
   if not offered then
     return nil, "there is no draft"
   end
+  local target = offered.target
   close()
+  if target.is_new and vim.api.nvim_buf_is_valid(target.buf) and not vim.bo[target.buf].modified then
+    vim.api.nvim_buf_delete(target.buf, {})
+  end
   return "the draft is thrown away; nothing was changed"
 end
 

@@ -9,6 +9,12 @@ local namespace = vim.api.nvim_create_namespace("seed-duck")
 --- How long after the last key the duck answers, in milliseconds.
 local PAUSE = 200
 
+--- How often the duck waits for a language server that is not there yet, before it says so.
+local TRIES = 50
+
+--- How long the end of Neovim waits for what was explained last to be kept, in milliseconds.
+local LAST_WAIT = 5000
+
 --- How wide the windows are, in columns.
 local WIDTH = 60
 
@@ -19,7 +25,10 @@ local WIDTH = 60
 ---@field page integer the buffer of the reflection
 ---@field asked integer how often the duck was asked, so that late answers are told
 ---@field told string what was recorded last
----@field model? string what a model said, as lines
+---@field judged? { model?: string, status: string, why?: string, disputed: table[] } what became of the model
+---@field process? vim.SystemObj what records and judges at the moment
+---@field waiting? { [1]: boolean, [2]: string } what is to be kept behind that
+---@field tries integer how often the language server was not there yet
 
 ---@type table<integer, seed.Session> by the buffer of the spec
 local sessions = {}
@@ -74,6 +83,11 @@ local function wrapped(page, text, indent, group)
   page:add({ line, group })
 end
 
+--- The role that a fact is about; facts of the whole spec have none.
+local function name_of(fact)
+  return fact.role and fact.role ~= "" and fact.role or "the spec"
+end
+
 --- The reflection, as `seed duck --json` gives it, as a page.
 ---@param answer table
 ---@return seed.Page
@@ -105,24 +119,23 @@ function M.page(answer)
     page:add({ sign[1] .. " ", sign[2] }, text)
   end
   facts("contradicted", function(fact, found)
-    heading("contradicted", fact.role or "")
+    heading("contradicted", name_of(fact))
     wrapped(page, "you: " .. (found.sentence or ""), "    ")
     wrapped(page, "the spec: " .. fact.text, "    ", "SeedFailed")
   end)
   facts("unclear", function(fact, found)
-    heading("unclear", ("%s: %s"):format(fact.role or "the spec", KINDS[fact.kind] or fact.kind))
+    heading("unclear", ("%s: %s"):format(name_of(fact), KINDS[fact.kind] or fact.kind))
     if found.sentence then
       wrapped(page, "you: " .. found.sentence, "    ", "SeedReason")
     end
   end)
   facts("covered", function(fact)
-    heading("covered", "")
-    page.lines[#page.lines] = SIGNS.covered[1] .. " " .. fact.text
+    wrapped(page, SIGNS.covered[1] .. " " .. fact.text, "", "SeedDone")
   end)
   -- What is missing is named and not told: by role, with what kinds of it.
   local kinds, order = {}, {}
   facts("missing", function(fact)
-    local role = fact.role ~= "" and fact.role or "the spec"
+    local role = name_of(fact)
     if not kinds[role] then
       kinds[role] = {}
       table.insert(order, role)
@@ -167,6 +180,9 @@ local function mark(session, answer)
     if found and found.state ~= "missing" and row and row <= last and is_here then
       shown[row] = shown[row] or {}
       table.insert(shown[row], SIGNS[found.state])
+      if found.state == "contradicted" and found.sentence then
+        table.insert(shown[row], { "you: " .. found.sentence, SIGNS.contradicted[2] })
+      end
     end
   end
   for row, signs in pairs(shown) do
@@ -184,10 +200,22 @@ end
 
 local function show(session, answer)
   local page = M.page(answer)
-  if session.model then
+  local judged = session.told == explanation(session) and session.judged
+  if judged then
     page:add("")
-    page:add({ "the model says", "SeedTitle" })
-    wrapped(page, session.model, "", "SeedReason")
+    if judged.why then
+      wrapped(
+        page,
+        ("the model has not judged: %s; this is what was found without it"):format(judged.why),
+        "",
+        "SeedUnknown"
+      )
+    else
+      wrapped(page, "judged with " .. (judged.model or "a model"), "", "SeedReason")
+    end
+    for _, one in ipairs(judged.disputed or {}) do
+      wrapped(page, ("! it calls %s %s, but %s"):format(one.id, one.model, one.because), "", "SeedUnknown")
+    end
   end
   fill(session.page, page)
   mark(session, answer)
@@ -197,17 +225,21 @@ end
 local function reflect(session)
   local client = vim.lsp.get_clients({ name = "seed", bufnr = session.spec })[1]
   if not client or not client.initialized then
-    return vim.defer_fn(function()
-      if vim.api.nvim_buf_is_valid(session.text) and vim.api.nvim_buf_is_loaded(session.spec) then
-        reflect(session)
-      end
-    end, PAUSE)
+    session.tries = session.tries + 1
+    if session.tries > TRIES then
+      session.tries = 0
+      local words = "the language server, which listens, is not attached to the spec; see :checkhealth seed"
+      return fill(session.page, page_of.text(words))
+    end
+    return session.soon()
   end
+  session.tries = 0
   session.asked = session.asked + 1
   local mine = session.asked
   local argument = { uri = vim.uri_from_bufnr(session.spec), explanation = explanation(session) }
   client:request("workspace/executeCommand", { command = "seed.duck", arguments = { argument } }, function(err, answer)
-    if mine ~= session.asked or not vim.api.nvim_buf_is_valid(session.page) then
+    local is_there = vim.api.nvim_buf_is_valid(session.page) and vim.api.nvim_buf_is_valid(session.text)
+    if mine ~= session.asked or not is_there then
       return
     elseif err then
       return fill(session.page, page_of.text(err.message))
@@ -216,34 +248,98 @@ local function reflect(session)
   end, session.spec)
 end
 
---- Keeps the explanation in the history, and asks the model where one is wanted.
-local function record(session, done)
-  local text = explanation(session)
+--- The arguments that keep an explanation, and what is read on standard input. What is not written of a spec counts, too.
+---@param text string
+---@param spec integer? its buffer, if it has one
+---@return string[] args, string stdin, string? file of the explanation, to be removed
+local function keeping(text, spec, path)
+  if not spec or not vim.api.nvim_buf_is_loaded(spec) or not vim.bo[spec].modified then
+    return { "duck", path, "--explain", "-", "--json" }, text
+  end
+  local file = vim.fn.tempname()
+  vim.fn.writefile(vim.split(text, "\n"), file, "b")
+  return { "duck", "-", "--path", path, "--explain", file, "--json" }, cli.text_of(spec), file
+end
+
+--- Keeps the explanation in the history; with a model, it judges before.
+---@param session seed.Session
+---@param has_model boolean
+---@param text? string what was explained, where the buffer may be gone
+local function record(session, has_model, text)
+  text = text or explanation(session)
   if vim.trim(text) == "" or text == session.told then
-    return done and done()
+    return
+  elseif session.process then
+    -- One after the other, so that the history is in order.
+    session.waiting = { has_model, text }
+    return
   end
-  session.told = text
-  local args = { "duck", session.path, "--explain", "-", "--json" }
-  if not require("seed.config").get().duck_model then
-    table.insert(args, "--no-model")
-  end
-  local process, err = cli.start(args, text, {
+  session.told, session.judged = text, nil
+  local args, stdin, file = keeping(text, session.spec, session.path)
+  table.insert(args, has_model and "--model" or "--no-model")
+  local process, err = cli.start(args, stdin, {
     exit = function(result)
+      session.process = nil
+      if file then
+        vim.fn.delete(file)
+      end
       local answer = cli.answer("duck", result)
       if not answer then
-        vim.notify("seed: " .. cli.words("duck", result), vim.log.levels.ERROR)
-      elseif answer.model and vim.api.nvim_buf_is_valid(session.page) then
-        session.model = answer.model.reply or answer.model.error
-        show(session, answer)
+        session.told = ""
+        if has_model and not session.ended then
+          -- It was stopped, or broke: what was explained is kept all the same.
+          return record(session, false, text)
+        elseif vim.api.nvim_buf_is_valid(session.text) then
+          vim.bo[session.text].modified = true
+        end
+        return vim.notify("seed: the explanation was not kept: " .. cli.words("duck", result), vim.log.levels.ERROR)
       end
-      if done then
-        done()
+      session.judged = answer.model
+      if session.waiting then
+        local waiting = session.waiting
+        session.waiting = nil
+        return record(session, unpack(waiting))
+      end
+      -- What has been written meanwhile has an answer of its own.
+      if has_model and vim.api.nvim_buf_is_loaded(session.text) and explanation(session) == text then
+        show(session, answer)
       end
     end,
   })
+  session.process = process
   if not process then
+    session.told = ""
     vim.notify("seed: " .. err, vim.log.levels.ERROR)
   end
+end
+
+--- Keeps what was explained last, and waits for it.
+local function record_at_end(session)
+  if session.process then
+    session.ended = true
+    session.process:kill("sigint")
+    vim.wait(LAST_WAIT, function()
+      return session.process == nil
+    end, 5)
+  end
+  session.ended = nil
+  record(session, false)
+  vim.wait(LAST_WAIT, function()
+    return session.process == nil
+  end, 5)
+end
+
+--- Ends what a model is asked; what was explained is kept without it.
+---@return boolean whether one was asked
+function M.stop()
+  local stopped = false
+  for _, session in pairs(sessions) do
+    if session.process then
+      session.process:kill("sigint")
+      stopped = true
+    end
+  end
+  return stopped
 end
 
 local function buffer(name, filetype)
@@ -259,7 +355,7 @@ end
 ---@return seed.Session
 local function begin(spec)
   local path = vim.api.nvim_buf_get_name(spec)
-  local session = { spec = spec, path = path, asked = 0, told = "" }
+  local session = { spec = spec, path = path, asked = 0, tries = 0, told = "" }
   session.text = buffer("seed://duck/" .. path, "markdown")
   session.page = buffer("seed://reflection/" .. path, "seed-duck")
   vim.bo[session.page].modifiable = false
@@ -268,16 +364,20 @@ local function begin(spec)
   local group = vim.api.nvim_create_augroup("seed-duck-" .. spec, {})
   local timer = assert(vim.uv.new_timer())
   local function soon()
+    if timer:is_closing() then
+      return
+    end
     timer:start(
       PAUSE,
       0,
       vim.schedule_wrap(function()
-        if vim.api.nvim_buf_is_valid(session.text) then
+        if vim.api.nvim_buf_is_loaded(session.text) and vim.api.nvim_buf_is_loaded(session.spec) then
           reflect(session)
         end
       end)
     )
   end
+  session.soon = soon
   vim.api.nvim_create_autocmd(
     { "TextChanged", "TextChangedI" },
     { group = group, buffer = session.text, callback = soon }
@@ -288,14 +388,35 @@ local function begin(spec)
     buffer = session.text,
     callback = function()
       vim.bo[session.text].modified = false
-      record(session)
+      record(session, require("seed.config").get().duck_model)
+    end,
+  })
+  -- A window that is closed leaves the buffer behind, hidden.
+  vim.api.nvim_create_autocmd("BufHidden", {
+    group = group,
+    buffer = session.text,
+    callback = function()
+      record(session, false)
+    end,
+  })
+  -- What is kept at the end of Neovim must not hold it up with a question.
+  vim.api.nvim_create_autocmd("QuitPre", {
+    group = group,
+    callback = function()
+      vim.bo[session.text].modified = false
+    end,
+  })
+  vim.api.nvim_create_autocmd("VimLeavePre", {
+    group = group,
+    callback = function()
+      record_at_end(session)
     end,
   })
   vim.api.nvim_create_autocmd({ "BufWipeout", "BufUnload" }, {
     group = group,
     buffer = session.text,
     callback = function()
-      record(session)
+      record(session, false)
       if not timer:is_closing() then
         timer:close()
       end
@@ -376,7 +497,12 @@ end
 ---@param path string
 ---@return table? answer, string? err
 function M.explain(text, path)
-  local result, err = cli.run({ "duck", path, "--explain", "-", "--json", "--no-model" }, text)
+  local buf = vim.fn.bufnr("^" .. vim.fn.escape(path, [[\*?[{]]) .. "$")
+  local args, stdin, file = keeping(text, buf > 0 and buf or nil, path)
+  local result, err = cli.run(vim.list_extend(args, { "--no-model" }), stdin)
+  if file then
+    vim.fn.delete(file)
+  end
   if not result then
     return nil, err
   end

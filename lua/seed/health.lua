@@ -65,10 +65,16 @@ local function check_server()
   end
 end
 
+local function check_picker()
+  vim.health.start("Notes")
+  vim.health.ok(("|:SeedRecall| lets choose with %s"):format(require("seed.picker").which()))
+end
+
 function M.check()
   check_neovim()
   check_program()
   check_server()
+  check_picker()
 end
 
 return M

@@ -305,16 +305,22 @@ function M.run(speaker, call)
   if text ~= "" or name then
     return go(text)
   end
-  vim.ui.input({ prompt = "Prompt: ", completion = "customlist,v:lua.require'seed.prompt'.words" }, function(words)
-    if words and vim.trim(words) ~= "" then
-      go(words)
+  vim.ui.input(
+    { prompt = "Prompt: ", completion = "customlist,v:lua.require'seed.prompt'.complete_input" },
+    function(words)
+      if words and vim.trim(words) ~= "" then
+        go(words)
+      end
     end
-  end)
+  )
 end
 
 --- `:SeedStop`.
 function M.run_stop(speaker)
   local was_running = M.stop()
+  if package.loaded["seed.duck"] then
+    was_running = require("seed.duck").stop() or was_running
+  end
   speaker:finish(0, page_of.text(was_running and "stopped" or "nothing runs"))
 end
 
@@ -333,6 +339,16 @@ function M.words(lead)
   return vim.tbl_map(function(one)
     return one.word
   end, answer and answer.words or {})
+end
+
+--- The same where a whole line is asked for: what stands before the word stays.
+---@param line string
+---@return string[]
+function M.complete_input(line)
+  local before, lead = line:match("^(.-)(%S*)$")
+  return vim.tbl_map(function(word)
+    return before .. word
+  end, M.words(lead))
 end
 
 --- What can stand behind `:SeedPrompt`.

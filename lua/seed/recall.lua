@@ -103,6 +103,13 @@ end
 
 --- What stands under the cursor, to be looked for.
 local function word()
+  -- Names of roles have hyphens, which are no part of a word to Neovim.
+  local line, column = vim.api.nvim_get_current_line(), vim.api.nvim_win_get_cursor(0)[2] + 1
+  for first, name, behind in line:gmatch("()([%w_][%w_%-]*)()") do
+    if first <= column and column < behind then
+      return name
+    end
+  end
   return vim.fn.expand("<cword>")
 end
 

@@ -1,3 +1,4 @@
+local model = require("model")
 local neovim = require("neovim")
 
 local function open()
@@ -76,6 +77,41 @@ return {
       neovim.same(child:lua(SIGNS, spec), vim.empty_dict())
       child:lua("vim.api.nvim_set_current_win(vim.fn.win_findbuf(...)[1]); vim.cmd('SeedDuck history')", spec)
       child:expect("seed://duck-history/", "told")
+    end,
+  },
+  {
+    "what was explained is kept when the window or Neovim is closed",
+    function()
+      local child, folder = open()
+      local function kept()
+        local text = neovim.read(vim.fn.glob(folder .. "/.state/duck/*.jsonl")) or ""
+        return select(2, text:gsub("\n", ""))
+      end
+      child:lua("vim.cmd('SeedDuck The inbox is a directory.'); vim.cmd.close()")
+      neovim.wait("the explanation", function()
+        return kept() == 1
+      end)
+      child:lua("vim.cmd('SeedDuck The greeting is a text file.')")
+      child:type(":qa<CR>")
+      neovim.wait("the end of Neovim", function()
+        return vim.fn.jobwait({ child.job }, 0)[1] ~= -1
+      end)
+      neovim.same(kept(), 2)
+    end,
+  },
+  {
+    "a model judges what is written, and one that answers nonsense leaves the answer standing",
+    function()
+      local folder = neovim.folder()
+      local mock = model.start({ { "quack" } })
+      model.configure(folder, mock)
+      local child = neovim.start(folder, { neovim.spec(folder) }, { set = { duck_model = true } })
+      child:lua("vim.cmd('SeedDuck The inbox is a directory.')")
+      child:expect("seed://reflection/", "✓ `inbox` is a folder")
+      child:lua("vim.cmd.write()")
+      child:expect("seed://reflection/", "the model has not judged")
+      child:expect("seed://reflection/", "✓ `inbox` is a folder")
+      neovim.same(#mock.asked > 0, true)
     end,
   },
   {

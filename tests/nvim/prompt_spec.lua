@@ -68,6 +68,28 @@ return {
     end,
   },
   {
+    "prose that is selected becomes a spec of its own, of which nothing is left when it is rejected",
+    function()
+      local folder = neovim.folder()
+      model.configure(folder, model.start({ { DRAFT }, { DRAFT } }))
+      local prose = neovim.write(folder, "wish.md", "A note that says hi.\n")
+      local child = neovim.start(folder, { prose })
+      local buf = child:lua("return vim.api.nvim_get_current_buf()")
+      child:lua("vim.cmd('1SeedPrompt ++draft #selection')")
+      child:expect("seed://draft/", "is: file.text")
+      child:lua("vim.cmd('SeedPrompt reject')")
+      neovim.same(child:lua("return vim.fn.bufexists(vim.fn.getcwd() .. '/draft.seed.yaml')"), 0)
+      child:lua(
+        "vim.api.nvim_set_current_win(vim.fn.win_findbuf(...)[1]); vim.cmd('1SeedPrompt ++draft #selection')",
+        buf
+      )
+      child:expect("seed://draft/", "is: file.text")
+      child:lua("vim.cmd('SeedPrompt accept')")
+      neovim.has(child:lines("/draft.seed.yaml"), "is: file.text")
+      neovim.same(lines(child, buf), "A note that says hi.")
+    end,
+  },
+  {
     "it stops at once, and closes the connection",
     function()
       local child, mock = open({ { "Half an answer" } }, true)
@@ -114,6 +136,8 @@ return {
       neovim.same(words, { "#role:inbox" })
       words = child:lua("return vim.fn.getcompletion('SeedPrompt ++dr', 'cmdline')")
       neovim.same(words, { "++draft" })
+      words = child:lua("return require('seed.prompt').complete_input('what is #role:in')")
+      neovim.same(words, { "what is #role:inbox" })
     end,
   },
   {
