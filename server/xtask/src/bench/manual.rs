@@ -126,6 +126,7 @@ impl Page {
     /// An entry of a list, if it stands in no other entry.
     fn term(&mut self, words: String) {
         if self.entry.is_some_and(|(depth, _)| self.depth > depth) || words.trim().is_empty() {
+            self.paragraph();
             self.line(&words);
             return;
         }
