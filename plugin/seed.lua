@@ -81,14 +81,18 @@ local function has_lock(path)
   end
 end
 
+local function attach_soon(buf)
+  vim.schedule(function()
+    if vim.api.nvim_buf_is_loaded(buf) then
+      require("seed.fragment").attach(buf)
+    end
+  end)
+end
+
 vim.api.nvim_create_autocmd("BufReadPost", {
   callback = function(event)
     if has_lock(event.match) and vim.fn.search([[\Cseed:\%(begin\|end\)]], "nw") > 0 then
-      vim.schedule(function()
-        if vim.api.nvim_buf_is_loaded(event.buf) then
-          require("seed.fragment").attach(event.buf)
-        end
-      end)
+      attach_soon(event.buf)
     end
   end,
   desc = "Attach Seed's server to files that embed fragments",
@@ -100,11 +104,7 @@ vim.api.nvim_create_autocmd({ "BufReadPost", "BufNewFile" }, {
   callback = function(event)
     local project = vim.fs.dirname(vim.fs.dirname(vim.fs.abspath(event.match)))
     if vim.fn.glob(project .. "/*.seed.y*ml") ~= "" then
-      vim.schedule(function()
-        if vim.api.nvim_buf_is_loaded(event.buf) then
-          require("seed.fragment").attach(event.buf)
-        end
-      end)
+      attach_soon(event.buf)
     end
   end,
   desc = "Attach Seed's server to notes beside a spec",

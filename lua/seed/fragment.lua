@@ -415,4 +415,21 @@ function M.complete(given)
   end, answer.items)
 end
 
+--- The configuration of a server that serves a part only, beside servers of the file's own language.
+---@param only "fragments"|"notes"
+---@return vim.lsp.Config
+function M.config(only)
+  return {
+    cmd = { require("seed.cli").binary() or "seed", "lsp" },
+    init_options = { only = only },
+    -- The server must see the text as an update left it, and not only what was typed into it since.
+    -- And Neovim waits at its end until what was written last is noted.
+    flags = { debounce_text_changes = 0, exit_timeout = 2000 },
+    on_attach = M.on_attach,
+    on_exit = function(code, signal)
+      M.on_exit(code, signal)
+    end,
+  }
+end
+
 return M

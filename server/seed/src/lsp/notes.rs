@@ -70,15 +70,7 @@ impl Notes {
     pub fn counts(&self, spec: &Path, roles: &[String]) -> Vec<usize> {
         let counts = self.ask(spec, false, |index| {
             let file = relative(index, spec);
-            let links = |role: &String| {
-                let mut all = index.linking(&name_of(role));
-                all.extend(index.linking(&format!("{}#{}", name_of(&file), name_of(role))));
-                all.retain(|(path, _)| path.extension().is_some_and(|ending| ending == "md" || ending == "markdown"));
-                all.sort();
-                all.dedup();
-                all.len()
-            };
-            roles.iter().map(links).collect()
+            roles.iter().map(|role| index.notes_about(&file, role).len()).collect()
         });
         counts.unwrap_or_default()
     }
