@@ -23,4 +23,5 @@ mod sandbox;
 mod screens;
 mod skeletons;
 mod tree;
+mod undo;
 mod watching;

@@ -338,8 +338,22 @@ impl Graph {
         if !node.params.dynamic {
             return node.role_type.build(&node.params.json);
         }
+        self.build_of(index, &node.params.json, outputs)
+    }
+
+    /// The same with other parameters: those of an earlier run.
+    ///
+    /// # Errors
+    ///
+    /// When they do not fit the role type.
+    pub fn build_of(
+        &self,
+        index: usize,
+        params: &serde_json::Value,
+        outputs: &dyn Fn(usize) -> Option<Arc<Outputs>>,
+    ) -> Result<Box<dyn Role>, Trouble> {
         let look_up = |role: &str, output: &str| -> Option<Output> { outputs(*self.by_name.get(role)?)?.get(output).cloned() };
-        node.role_type.build(&stored::fill(&node.params.json, &look_up))
+        self.nodes[index].role_type.build(&stored::fill(params, &look_up))
     }
 }
 

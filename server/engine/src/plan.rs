@@ -20,7 +20,7 @@ use seed_spec::analysis::State;
 pub use self::select::belongs_to;
 use self::select::{levels, select};
 use crate::journal::Ledger;
-use crate::journal::ledger::Owned;
+use crate::journal::ledger::{Open, Owned};
 use crate::node::{Graph, Whole};
 
 /// What is done with a role.
@@ -72,6 +72,10 @@ pub enum Wish {
         returned: bool,
         /// What cannot be brought back, in words.
         lost: Option<String>,
+        /// Whether what stands there now took its place, and makes room for it again.
+        made_anew: bool,
+        /// The parameters that it had then, where it is to be made by them.
+        params: Option<serde_json::Value>,
     },
     /// Nowhere: it is only looked at, for the reason given if there is one.
     Look(Option<String>),
@@ -112,7 +116,7 @@ impl PlannedRole {
     /// Whether it is taken down and not built up again: then it comes before those it came after.
     pub fn goes_down(&self) -> bool {
         match (&self.wish, self.action) {
-            (Wish::Back { .. }, Action::Create | Action::None) | (Wish::Present | Wish::Look(_), _) => false,
+            (Wish::Back { .. }, Action::Create | Action::Replace | Action::None) | (Wish::Present | Wish::Look(_), _) => false,
             (Wish::Back { .. }, _) => true,
         }
     }
@@ -381,7 +385,12 @@ impl<'a> Ownership<'a> {
         {
             return None;
         }
-        self.get()?.open.as_ref()?.undo.as_deref()
+        self.interruption()?.undo.as_deref()
+    }
+
+    /// The same with what was being done.
+    pub(crate) fn interruption(&self) -> Option<&Open> {
+        self.get()?.open.as_ref().filter(|open| open.undo.is_some())
     }
 }
 
@@ -456,6 +465,9 @@ impl Planner<'_> {
                         from_run: aside.map_or(0, |aside| aside.run),
                         returned: true,
                         lost: None,
+                        // Only as a whole: signatures alone fit nothing any more once something else was made in their place.
+                        made_anew: aside.is_some_and(|aside| aside.kept.path.is_some()),
+                        params: None,
                     }
                 }
                 None => Wish::Look(None),

@@ -4,13 +4,14 @@ use std::collections::{BTreeMap, HashMap};
 
 use seed_role::attrs::Observation;
 use seed_role::host::Host;
+use seed_role::step::Kept;
 use seed_role::trouble::{Result, Trouble};
 use seed_spec::analysis::State;
 use serde::Serialize;
 
 use crate::journal::{self, Ledger, Outcome, Record};
 use crate::node::{Draft, Graph, expand};
-use crate::plan::{self, Options, Plan, Wish, World};
+use crate::plan::{self, Action, Options, Plan, Wish, World};
 use crate::project::Project;
 use crate::stored::{self, Stored};
 
@@ -88,6 +89,9 @@ struct Begun {
     was: Observation,
     loses: Option<String>,
     after: Vec<String>,
+    action: String,
+    /// Whether what was put aside of it is back already, by an undo that was interrupted.
+    is_back: bool,
 }
 
 /// A plan that takes a run back, and the graph it is for.
@@ -116,7 +120,8 @@ pub fn plan_undo(project: &Project, host: &dyn Host, ledger: &Ledger) -> Result<
     let (begun, before) = history(&records, run.id);
     let wholes = crate::node::wholes(&project.analysis);
     let graph = Graph { wholes, ..Graph::new(drafts(project, host, &begun)) };
-    let wishes = begun.iter().map(|(role, begun)| (role.clone(), wish(role, begun, run.id, &before, ledger))).collect();
+    let past = Past { run: run.id, begun: &begun, graph: &graph, before: &before, ledger };
+    let wishes = begun.iter().map(|(role, begun)| (role.clone(), past.wish(role, begun))).collect();
     let options = Options { state: State::Present, wishes: Some(wishes), ..Options::default() };
     let world = World { host, ledger, folder: &project.folder };
     let plan = plan::plan(&graph, &world, &project.path.display().to_string(), &options)?;
@@ -125,18 +130,27 @@ pub fn plan_undo(project: &Project, host: &dyn Host, ledger: &Ledger) -> Result<
 
 /// What a run began, by role, and the ledger as it was before.
 fn history(records: &[Record], id: u64) -> (BTreeMap<String, Begun>, Ledger) {
-    let mut begun = BTreeMap::new();
+    let mut begun: BTreeMap<String, Begun> = BTreeMap::new();
     let mut before = Ledger::default();
     let mut current = 0;
+    let mut undoes = false;
     for record in records {
-        if let Record::Run { id, .. } = record {
-            current = *id;
+        if let Record::Run { id: run, command, .. } = record {
+            current = *run;
+            undoes = command.strip_prefix("undo ").is_some_and(|undone| undone == id.to_string());
+        }
+        if let Record::Forgotten { role, run } = record
+            && undoes
+            && *run == id
+            && let Some(begun) = begun.get_mut(role)
+        {
+            begun.is_back = true;
         }
         if current < id {
             before.take(record);
         }
         if current == id
-            && let Record::Begin { role, is, params, was, loses, after, .. } = record
+            && let Record::Begin { role, is, params, was, loses, after, action, .. } = record
         {
             begun.entry(role.clone()).or_insert_with(|| Begun {
                 is: is.clone(),
@@ -144,16 +158,66 @@ fn history(records: &[Record], id: u64) -> (BTreeMap<String, Begun>, Ledger) {
                 was: was.clone(),
                 loses: loses.clone(),
                 after: after.clone(),
+                action: action.clone(),
+                is_back: false,
             });
         }
     }
     (begun, before)
 }
 
-fn wish(role: &str, begun: &Begun, run: u64, before: &Ledger, ledger: &Ledger) -> Wish {
-    let kept = ledger.put_aside.iter().find(|aside| aside.run == run && aside.role == role).map(|aside| aside.kept.clone());
-    let lost = if kept.is_none() { begun.loses.clone() } else { None };
-    Wish::Back { to: begun.was.clone(), kept, from_run: run, returned: !before.owns(role), lost }
+/// What a run that is taken back has left.
+struct Past<'a> {
+    run: u64,
+    begun: &'a BTreeMap<String, Begun>,
+    graph: &'a Graph,
+    /// The ledger as it was before the run.
+    before: &'a Ledger,
+    ledger: &'a Ledger,
+}
+
+impl Past<'_> {
+    fn wish(&self, role: &str, begun: &Begun) -> Wish {
+        let kept = self.kept(role).filter(|kept| kept.path.is_some() || self.fits(role, begun));
+        let lost = if kept.is_none() { begun.loses.clone() } else { None };
+        let made_anew = begun.action == Action::Replace.word();
+        let owned = self.before.get(role).filter(|owned| made_anew && owned.is == begun.is);
+        Wish::Back {
+            to: begun.was.clone(),
+            kept: kept.cloned(),
+            from_run: self.run,
+            returned: !self.before.owns(role),
+            lost,
+            made_anew,
+            params: owned.map(|owned| owned.params),
+        }
+    }
+
+    fn kept(&self, role: &str) -> Option<&Kept> {
+        let aside = self.ledger.put_aside.iter().find(|aside| aside.run == self.run && aside.role == role);
+        aside.map(|aside| &aside.kept)
+    }
+
+    /// Whether signatures that were kept of a role still fit: what they were on has either not been touched since, or comes back as a
+    /// whole. Put upon anything else they would make a file system of something that is none.
+    fn fits(&self, role: &str, begun: &Begun) -> bool {
+        let Some(node) = self.graph.nodes.iter().find(|node| *node.name == *role) else { return false };
+        let mut below = node.rests_on.iter().map(|index| &*self.graph.nodes[*index].name).peekable();
+        if below.peek().is_none() {
+            return begun.action == Action::Remove.word();
+        }
+        below.all(|below| match self.begun.get(below) {
+            Some(begun) if begun.is_back || self.kept(below).is_some_and(|kept| kept.path.is_some()) => true,
+            // An image that was not kept is made anew, and is empty.
+            Some(_) if !self.rests_on_something(below) => false,
+            Some(_) => self.fits(below, begun),
+            None => begun.action == Action::Remove.word(),
+        })
+    }
+
+    fn rests_on_something(&self, role: &str) -> bool {
+        self.graph.nodes.iter().any(|node| *node.name == *role && !node.rests_on.is_empty())
+    }
 }
 
 fn drafts(project: &Project, host: &dyn Host, begun: &BTreeMap<String, Begun>) -> Vec<Draft> {

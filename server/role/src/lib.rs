@@ -127,6 +127,12 @@ pub trait Role: Send + Sync {
         false
     }
 
+    /// Attributes that the machine gives and that say nothing of what it is, such as the number of a loop device: what comes back
+    /// need not have the same.
+    fn incidental(&self) -> &'static [&'static str] {
+        &[]
+    }
+
     /// The steps that lead from what was seen to the goal. Each step must be safe to run again from wherever
     /// an interruption left it, observed anew. May look at the host; must not change it.
     ///

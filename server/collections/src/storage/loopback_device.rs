@@ -165,6 +165,10 @@ impl Role for LoopbackDevice {
         None
     }
 
+    fn incidental(&self) -> &'static [&'static str] {
+        &["device"]
+    }
+
     fn steps(&self, _: &dyn Host, transition: &Transition<'_>) -> Result<Vec<Step>> {
         match (transition.from, transition.to) {
             (Observation::Unknown(reason), _) => Err(super::unknown("change the loop device", reason)),

@@ -17,7 +17,7 @@ use serde::Serialize;
 use crate::journal::ledger::PutAside;
 use crate::journal::{Journal, Record, now};
 use crate::node::Graph;
-use crate::plan::{Action, Plan, PlannedRole};
+use crate::plan::{Action, Plan, PlannedRole, Wish};
 use role::{Durable, Prepared};
 use tasks::{Half, Status, Tasks};
 
@@ -307,7 +307,13 @@ impl Apply<'_> {
             let outputs = |node: usize| guard.outputs.get(node)?.clone();
             let with_role = |id: &usize| {
                 let task = guard.tasks.get(*id);
-                (*id, task, self.graph.build(task.node, &outputs))
+                let role = match self.planned(task.node).map(|planned| &planned.wish) {
+                    Some(Wish::Back { params: Some(params), .. }) if task.half == Half::Up => {
+                        self.graph.build_of(task.node, params, &outputs)
+                    }
+                    _ => self.graph.build(task.node, &outputs),
+                };
+                (*id, task, role)
             };
             batch.iter().map(with_role).collect()
         };

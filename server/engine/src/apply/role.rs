@@ -85,15 +85,19 @@ impl Apply<'_> {
         let node = &self.graph.nodes[planned.node];
         let ownership = Ownership::Read(self.journal.with_ledger(|ledger| ledger.get(&node.name)));
         let mut records = Vec::new();
-        if let Some(step) = ownership.interrupted_in() {
+        let interrupted = ownership.interrupted_in();
+        if let Some(step) = interrupted {
             role.recover(self.host, step)?;
             records.push(Record::StepDone { role: node.name.to_string(), name: step.to_string() });
         }
         let known = Known { owned: &ownership, host: self.host };
         let seen = role.observe(self.host)?;
         let keep_name = format!("seed-kept-{}", self.journal.run);
-        let keep = (!planned.disposable).then_some(keep_name.as_str());
+        // What loses nothing needs no way back but the journal's; of a file it may not tell all.
+        let may_keep = !planned.disposable && (planned.loses.is_some() || role.may_overwrite());
+        let keep = may_keep.then_some(keep_name.as_str());
         let (goal_attrs, kept) = match &planned.wish {
+            Wish::Back { .. } if makes_room(planned, half) => (None, None),
             Wish::Back { to: Observation::Present(before), kept, .. } => (Some(before.clone()), kept.as_ref()),
             Wish::Present if half == Half::Up => (Some(role.wanted(self.host)?), None),
             _ => (None, None),
@@ -102,7 +106,7 @@ impl Apply<'_> {
             let ahead = !records.is_empty();
             return Ok(Prepared { planned, half, role, steps: Vec::new(), made: Vec::new(), records, ahead });
         }
-        self.confirm_unchanged(planned, half, &known, &*role, &seen)?;
+        self.confirm_unchanged(planned, half, &known, &*role, &seen, interrupted.is_some())?;
         let goal = goal_attrs.as_ref().map_or(Goal::Absent, Goal::Attrs);
         let steps = role.steps(self.host, &Transition { from: &seen, to: goal, keep, kept })?;
         records.push(Record::Begin {
@@ -117,6 +121,7 @@ impl Apply<'_> {
         });
         let goes_for_good = matches!(goal, Goal::Absent)
             && matches!(planned.wish, Wish::Back { .. })
+            && !makes_room(planned, half)
             && ownership.get().is_some()
             && steps.iter().all(|step| !step.undo_when_interrupted && step.folders.is_empty() && step.litter.is_empty());
         let mut made = Vec::new();
@@ -139,7 +144,8 @@ impl Apply<'_> {
         }
     }
 
-    /// What was confirmed is what runs: the world may not have changed since the plan.
+    /// What was confirmed is what runs: the world may not have changed since the plan. What an interrupted step left could not be seen
+    /// then.
     fn confirm_unchanged(
         &self,
         planned: &PlannedRole,
@@ -147,11 +153,14 @@ impl Apply<'_> {
         known: &Known<'_>,
         role: &dyn Role,
         seen: &Observation,
+        was_interrupted: bool,
     ) -> Result<()> {
         let verdict = match (&planned.wish, half) {
             (Wish::Present, Half::Up) => known.towards_present(role, seen),
-            (Wish::Back { to, kept, returned, .. }, _) => known.towards_past(role, seen, to, kept.is_some() || !returned),
-            (Wish::Present, Half::Down) => {
+            (Wish::Back { to, kept, returned, made_anew, .. }, half) if !makes_room(planned, half) => {
+                known.towards_past(role, seen, to, kept.is_some() || !returned, *made_anew)
+            }
+            (Wish::Present | Wish::Back { .. }, Half::Down) => {
                 let new_loss = seen.attrs().filter(|_| planned.loses.is_none() && !planned.disposable);
                 let loses = new_loss.and_then(|attrs| known.loses(role, attrs));
                 return match loses {
@@ -162,7 +171,7 @@ impl Apply<'_> {
                     None => Ok(()),
                 };
             }
-            (Wish::Look(_), _) => return Ok(()),
+            (Wish::Look(_) | Wish::Back { .. }, _) => return Ok(()),
         };
         let attempt = || format!("{} {}", planned.action.word(), planned.role);
         if verdict.refused {
@@ -172,6 +181,7 @@ impl Apply<'_> {
         let expected = match planned.action {
             Action::Unknown => harmless,
             Action::Replace => matches!(verdict.action, Action::Create),
+            Action::Create | Action::Change | Action::Remove if was_interrupted => harmless && verdict.action != Action::Replace,
             action => action == verdict.action && harmless,
         };
         if expected || verdict.action == Action::None {
@@ -192,7 +202,9 @@ impl Apply<'_> {
             Ok((outputs, outcome)) => {
                 let mut records: Vec<Record> =
                     outcome.map(|outcome| Record::End { role: name.clone(), outcome }).into_iter().collect();
-                if let Wish::Back { kept: Some(_), from_run, .. } = &planned.wish {
+                if let Wish::Back { kept: Some(_), from_run, .. } = &planned.wish
+                    && !makes_room(planned, half)
+                {
                     records.push(Record::Forgotten { role: name.clone(), run: *from_run });
                 }
                 End { failure: None, outputs, changed, records, role: name }
@@ -260,7 +272,7 @@ impl Apply<'_> {
         let name = &*planned.role;
         let is_known = self.journal.with_ledger(|ledger| ledger.owns(name));
         match (&planned.wish, half) {
-            (Wish::Present, Half::Down) => match seen {
+            (Wish::Present | Wish::Back { .. }, Half::Down) if makes_room(planned, half) => match seen {
                 Observation::Absent => Ok((Some(role.outputs(None)), None)),
                 _ => Err(Trouble::new(attempt(), "it is still there after it was removed")),
             },
@@ -339,6 +351,11 @@ impl Apply<'_> {
         }
         Ok(missing)
     }
+}
+
+/// Whether this half takes away what is there for something to be made in its place.
+fn makes_room(planned: &PlannedRole, half: Half) -> bool {
+    planned.action == Action::Replace && half == Half::Down
 }
 
 fn fields(changes: &[seed_role::attrs::Change]) -> Option<String> {

@@ -178,7 +178,7 @@ fn halves(planned: &PlannedRole, ledger: &Ledger) -> (bool, bool) {
     match (&planned.wish, planned.action) {
         (Wish::Look(_), _) => (false, false),
         (Wish::Present, Action::None) => (false, ledger.is_open(&planned.role)),
-        (Wish::Present, Action::Replace) => (true, true),
+        (Wish::Present | Wish::Back { .. }, Action::Replace) => (true, true),
         (Wish::Present, _) => (false, true),
         (Wish::Back { .. }, Action::None) => (ledger.owns(&planned.role), false),
         (Wish::Back { .. }, Action::Create) => (false, true),

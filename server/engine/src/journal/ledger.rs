@@ -38,6 +38,12 @@ pub struct Open {
     pub litter: Vec<PathBuf>,
     /// The step, if any, whose interruption must be undone.
     pub undo: Option<String>,
+    /// What was being done, as the record of its beginning says.
+    #[serde(default)]
+    pub action: String,
+    /// What data was to be lost by it.
+    #[serde(default)]
+    pub loses: Option<String>,
 }
 
 /// Something put aside.
@@ -153,13 +159,15 @@ impl Ledger {
                 self.closed = false;
             }
             Record::Close { .. } => self.closed = true,
-            Record::Begin { role, is, params, was, disposable, after, .. } => {
+            Record::Begin { role, is, params, was, disposable, after, action, loses } => {
                 if let Some(owned) = self.edit(role) {
                     owned.is.clone_from(is);
                     owned.params.clone_from(params);
                     owned.after.clone_from(after);
                     owned.disposable = *disposable;
-                    owned.open.get_or_insert_default();
+                    let open = owned.open.get_or_insert_default();
+                    open.action.clone_from(action);
+                    open.loses.clone_from(loses);
                     return;
                 }
                 let owned = Owned {
@@ -170,7 +178,7 @@ impl Ledger {
                     made: Vec::new(),
                     disposable: *disposable,
                     after: after.clone(),
-                    open: Some(Open::default()),
+                    open: Some(Open { action: action.clone(), loses: loses.clone(), ..Open::default() }),
                 };
                 self.entries.insert(role.clone(), Entry::Read(Box::new(owned)));
             }

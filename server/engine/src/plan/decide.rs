@@ -87,8 +87,15 @@ impl Known<'_> {
         Verdict { changes, loses, ..Verdict::because(Action::Replace, reason) }
     }
 
-    /// The way back to what was there.
-    pub fn towards_past(&self, role: &dyn Role, seen: &Observation, past: &Observation, comes_back: bool) -> Verdict {
+    /// The way back to what was there. `may_replace`: whether what is there now took its place, and makes room for it again.
+    pub fn towards_past(
+        &self,
+        role: &dyn Role,
+        seen: &Observation,
+        past: &Observation,
+        comes_back: bool,
+        may_replace: bool,
+    ) -> Verdict {
         match (seen, past) {
             (Observation::Unknown(reason), _) => Verdict::because(Action::Unknown, reason),
             (_, Observation::Unknown(_)) => Verdict::because(Action::None, "what was there before is not known"),
@@ -107,8 +114,22 @@ impl Known<'_> {
                 if changes.is_empty() {
                     return Verdict::plain(Action::None);
                 }
-                for change in &changes {
-                    if let Mend::Never(reason) = role.mend(change, attrs) {
+                let never = changes.iter().find_map(|change| match role.mend(change, attrs) {
+                    Mend::Never(reason) => Some(reason),
+                    _ => None,
+                });
+                if let Some(reason) = never {
+                    return Verdict { changes, ..Verdict::refused(reason) };
+                }
+                // Files are put back by writing them anew.
+                if !role.may_overwrite() {
+                    let fixed = changes.iter().find(|change| role.mend(change, attrs) == Mend::Replace);
+                    if may_replace {
+                        let loses = self.loses(role, attrs);
+                        return Verdict { changes, loses, ..Verdict::because(Action::Replace, "what was there before is put back") };
+                    }
+                    if let Some(fixed) = fixed {
+                        let reason = format!("cannot be taken back: {} cannot be changed back in place", fixed.field);
                         return Verdict { changes, ..Verdict::refused(reason) };
                     }
                 }
@@ -156,18 +177,30 @@ impl Planner<'_> {
                 return Found { planned, now: None, then: None, contents: Contents::Unseen };
             }
         };
+        let wish = match self.came_back_with_its_folder(index, &wish, found) {
+            true => Wish::Look(None),
+            false => without_incidentals(wish, role),
+        };
         let (seen, verdict) = match &wish {
             Wish::Present => self.present(index, &known, now_role.unwrap_or(role), role, found),
-            Wish::Back { .. } if owned.interrupted_in().is_some() => {
+            Wish::Back { to, made_anew, .. } if owned.interrupted_in().is_some() => {
+                let open = owned.interruption();
                 let reason = owned.interrupted_in().map(interrupted).unwrap_or_default();
-                (Observation::Unknown(reason.clone()), Verdict::because(Action::Remove, reason))
+                let action = match to {
+                    Observation::Present(_) if *made_anew => Action::Replace,
+                    Observation::Present(_) if open.is_some_and(|open| open.action == Action::Create.word()) => Action::Create,
+                    _ => Action::Remove,
+                };
+                let loses = open.and_then(|open| open.loses.clone());
+                (Observation::Unknown(reason.clone()), Verdict { loses, ..Verdict::because(action, reason) })
             }
-            Wish::Back { to, kept, returned, lost, .. } => {
+            Wish::Back { to, kept, returned, lost, made_anew, .. } => {
                 let seen = role.observe(self.world.host);
                 let verdict = match &seen {
                     Ok(seen) => {
-                        let verdict = known.towards_past(role, seen, to, kept.is_some() || !returned);
-                        let comes_back = verdict.action == Action::Create;
+                        let verdict = known.towards_past(role, seen, to, kept.is_some() || !returned, *made_anew);
+                        let verdict = self.with_what_is_below(index, &known, role, seen, to, found, verdict);
+                        let comes_back = matches!(verdict.action, Action::Create | Action::Replace);
                         let lost = lost
                             .as_ref()
                             .filter(|_| comes_back)
@@ -203,10 +236,46 @@ impl Planner<'_> {
         Found { planned: self.planned(index, owned, wish, seen, verdict), now, then, contents }
     }
 
+    /// What stands on something that is made anew on the way back is made anew with it.
+    #[allow(clippy::too_many_arguments)]
+    fn with_what_is_below(
+        &self,
+        index: usize,
+        known: &Known<'_>,
+        role: &dyn Role,
+        seen: &Observation,
+        past: &Observation,
+        found: &[Option<Found>],
+        verdict: Verdict,
+    ) -> Verdict {
+        let (Observation::Present(seen), Observation::Present(past)) = (seen, past) else { return verdict };
+        let below = |is_so: fn(&PlannedRole) -> bool| {
+            let below = self.graph.nodes[index].rests_on.iter().filter_map(|below| found[*below].as_ref());
+            below.map(|one| &one.planned).find(|planned| is_so(planned)).map(|planned| planned.role.clone())
+        };
+        let changes = seen.changes(past);
+        if let Some(below) = below(|planned| planned.refused).filter(|_| !changes.is_empty()) {
+            return Verdict { changes, ..Verdict::refused(format!("rests on {below}, which cannot be taken back")) };
+        }
+        let Some(below) = below(|planned| planned.action == Action::Replace) else { return verdict };
+        let reason = format!("rests on {below}, which is put back");
+        Verdict { changes, loses: known.loses(role, seen), ..Verdict::because(Action::Replace, reason) }
+    }
+
+    /// Whether what lies there is not what the run made that is taken back, but what was there before: an interrupted undo has brought
+    /// back all of what it lies in.
+    fn came_back_with_its_folder(&self, index: usize, wish: &Wish, found: &[Option<Found>]) -> bool {
+        let is_back = |around: &usize| {
+            let planned = found[*around].as_ref().map(|one| &one.planned);
+            planned.is_some_and(|one| one.action == Action::None && matches!(one.wish, Wish::Back { made_anew: true, .. }))
+        };
+        matches!(wish, Wish::Back { .. }) && self.graph.nodes[index].inside.iter().any(is_back)
+    }
+
     fn unpacked(&self, wish: Wish) -> Wish {
-        let Wish::Back { to, kept, from_run, returned, lost } = wish else { return wish };
+        let Wish::Back { to, kept, from_run, returned, lost, made_anew, params } = wish else { return wish };
         let to = unpack(self.world.folder, &to).unwrap_or_else(|trouble| Observation::Unknown(trouble.to_string()));
-        Wish::Back { to, kept, from_run, returned, lost }
+        Wish::Back { to, kept, from_run, returned, lost, made_anew, params }
     }
 
     /// The verdict on a role that is to be present, given what is done with those it comes after.
@@ -221,7 +290,11 @@ impl Planner<'_> {
         let node = &self.graph.nodes[index];
         if let Some(step) = known.owned.interrupted_in() {
             let verdict = known.towards_present(role, &Observation::Absent);
-            return (Observation::Absent, Verdict { reason: Some(interrupted(step)), ..verdict });
+            let open = known.owned.interruption();
+            let is_replaced = open.is_some_and(|open| open.action == Action::Replace.word());
+            let action = if is_replaced { Action::Replace } else { verdict.action };
+            let loses = open.and_then(|open| open.loses.clone());
+            return (Observation::Absent, Verdict { action, loses, reason: Some(interrupted(step)), ..verdict });
         }
         let action_of = |before: &usize| found[*before].as_ref().map(|one| (one.planned.action, one.contents));
         let gone = node.rests_on.iter().find(|before| matches!(action_of(before), Some((Action::Replace | Action::Remove, _))));
@@ -273,6 +346,14 @@ impl Planner<'_> {
             disposable: node.disposable || (node.instance.is_none() && owned.get().is_some_and(|owned| owned.disposable)),
         }
     }
+}
+
+/// A wish for what was there before, but for what only the machine has to say.
+fn without_incidentals(mut wish: Wish, role: &dyn Role) -> Wish {
+    if let Wish::Back { to: Observation::Present(attrs), .. } = &mut wish {
+        attrs.0.retain(|name, _| !role.incidental().contains(&&**name));
+    }
+    wish
 }
 
 fn interrupted(step: &str) -> String {

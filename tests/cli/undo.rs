@@ -1,0 +1,164 @@
+//! `seed undo`: what is brought back of what held data, and what the plan says beforehand cannot be.
+
+use crate::sandbox::{Sandbox, is_root};
+
+const SPEC: &str = "name.seed.yaml";
+const UNDO: &[&str] = &["undo", "--yes", "--destroy-data", SPEC];
+
+/// A volume with a file of the spec on it, as large and with the file system that is asked for.
+fn volume(size: &str, file_system: &str) -> String {
+    format!(
+        "\
+image:
+  is: storage.file_block_image
+  path: ./volume.img
+  size: {size}
+
+loop:
+  is: storage.loopback_device
+  backing: image
+
+disk:
+  is: storage.filesystem
+  device: loop
+  type: {file_system}
+  label: undo
+  mount: ./volume
+
+note:
+  is: file.text
+  path: ./volume/note
+  content: hello
+"
+    )
+}
+
+/// One of 300 MiB with ext4, and a file on it that somebody has put there.
+fn with_data() -> Sandbox {
+    let (sandbox, spec) = Sandbox::with_spec(&volume("300 MiB", "ext4"));
+    sandbox.seed(&["apply", "--yes", spec]).exits(0);
+    sandbox.write("volume/data", "dear\n");
+    sandbox
+}
+
+#[test]
+fn a_volume_that_was_replaced_comes_back_with_its_data() {
+    if !is_root() {
+        return;
+    }
+    let sandbox = with_data();
+    let before = sandbox.tree();
+    sandbox.write_spec(&volume("200 MiB", "ext4"));
+    sandbox.seed(&["apply", "--yes", "--destroy-data", SPEC]).exits(0).says("3 to replace");
+    assert!(!sandbox.at("volume/data").exists());
+    sandbox.write("volume/later", "also dear\n");
+    sandbox.seed(&["undo", "--yes", SPEC]).exits(3).says("it would destroy data");
+    sandbox.seed(UNDO).exits(0).says("3 to replace");
+    assert_eq!(sandbox.read("volume/data"), "dear\n");
+    assert!(!sandbox.at("volume/later").exists());
+    sandbox.write_spec(&volume("300 MiB", "ext4"));
+    sandbox.seed(&["plan", SPEC]).exits(0);
+    // What the undo took away is beside it for a while, too.
+    std::fs::remove_file(sandbox.at(".volume.img.seed-kept-3")).unwrap();
+    assert_eq!(sandbox.tree(), before);
+}
+
+#[test]
+fn a_file_system_that_was_made_anew_in_its_place_is_told_to_come_back_empty() {
+    if !is_root() {
+        return;
+    }
+    let sandbox = with_data();
+    sandbox.write_spec(&volume("300 MiB", "xfs"));
+    sandbox.seed(&["apply", "--yes", "--destroy-data", SPEC]).exits(0);
+    let plan = sandbox.seed(UNDO).exits(0).says("comes back without an ext4 file system `undo` and all in it, which was not kept");
+    assert!(plan.stdout().contains("xfs → ext4"), "{}", plan.stdout());
+    assert!(!sandbox.at("volume/data").exists());
+    sandbox.write_spec(&volume("300 MiB", "ext4"));
+    sandbox.seed(&["apply", "--yes", SPEC]).exits(0).says("1 to create, 3 unchanged");
+}
+
+#[test]
+fn what_cannot_be_changed_back_in_place_is_refused_in_the_plan() {
+    if !is_root() {
+        return;
+    }
+    let sandbox = with_data();
+    sandbox.write_spec(&volume("400 MiB", "ext4"));
+    sandbox.seed(&["apply", "--yes", SPEC]).exits(0).says("3 to change");
+    let undo = sandbox.seed(&["undo", "--yes", SPEC]).exits(1).says("size cannot be changed back in place");
+    undo.says("rests on image, which cannot be taken back");
+    assert_eq!(sandbox.read("volume/data"), "dear\n");
+    sandbox.seed(&["plan", SPEC]).exits(0);
+}
+
+#[test]
+fn nothing_is_left_beside_a_volume_that_held_nothing() {
+    if !is_root() {
+        return;
+    }
+    let empty = volume("300 MiB", "ext4").split("\nnote:").next().unwrap().to_owned();
+    let (sandbox, spec) = Sandbox::with_spec(&empty);
+    let seed = sandbox.tree();
+    sandbox.seed(&["apply", "--yes", spec]).exits(0);
+    sandbox.seed(&["apply", "--yes", "--state", "absent", spec]).exits(0);
+    assert_eq!(sandbox.tree(), seed);
+    sandbox.seed(&["undo", "--yes", spec]).exits(0);
+    sandbox.seed(&["plan", spec]).exits(0);
+}
+
+#[test]
+fn a_volume_that_is_replaced_survives_a_kill_at_every_record() {
+    if !is_root() {
+        return;
+    }
+    const REPLACE: &[&str] = &["apply", "--yes", "--destroy-data", SPEC];
+    let mut kills = 0;
+    for record in 1.. {
+        let sandbox = with_data();
+        sandbox.write_spec(&volume("250 MiB", "ext4").replace("label: undo", "label: other"));
+        let ran = sandbox.seed_killed_at(record, REPLACE);
+        if !ran.was_killed() {
+            ran.exits(0);
+            break;
+        }
+        kills += 1;
+        kills += usize::from(sandbox.seed_killed_at(record % 7 + 1, REPLACE).was_killed());
+        sandbox.seed(REPLACE).exits(0);
+        sandbox.seed(&["info", SPEC]).exits(0);
+        sandbox.seed(&["apply", "--yes", "--destroy-data", "--state", "absent", SPEC]).exits(0);
+        sandbox.assert_nothing_leaks();
+    }
+    assert!(kills >= 10, "{kills}");
+    eprintln!("law 7: {kills} kills, ext4 volume replaced");
+}
+
+#[test]
+fn an_undo_that_puts_a_volume_back_survives_a_kill_at_every_record() {
+    if !is_root() {
+        return;
+    }
+    let mut kills = 0;
+    for record in 1.. {
+        let sandbox = with_data();
+        sandbox.write_spec(&volume("200 MiB", "ext4"));
+        sandbox.seed(&["apply", "--yes", "--destroy-data", SPEC]).exits(0);
+        let ran = sandbox.seed_killed_at(record, UNDO);
+        if !ran.was_killed() {
+            ran.exits(0);
+            break;
+        }
+        kills += 1;
+        let log = sandbox.seed(&["log", "--json", SPEC]).exits(0).json();
+        if log["runs"].as_array().unwrap().last().unwrap()["status"] != "done" {
+            sandbox.seed(UNDO).exits(0);
+        }
+        assert_eq!(sandbox.read("volume/data"), "dear\n", "killed behind record {record}");
+        sandbox.write_spec(&volume("300 MiB", "ext4"));
+        sandbox.seed(&["plan", SPEC]).exits(0);
+        sandbox.seed(&["apply", "--yes", "--destroy-data", "--state", "absent", SPEC]).exits(0);
+        sandbox.assert_nothing_leaks();
+    }
+    assert!(kills >= 10, "{kills}");
+    eprintln!("law 7: {kills} kills, ext4 volume put back, undo");
+}
