@@ -18,6 +18,14 @@ local LAST_WAIT = 5000
 --- How wide the windows are, in columns.
 local WIDTH = 60
 
+---@class seed.Judged
+---@field model? string
+---@field status string
+---@field why? string
+---@field disputed table[] verdicts that the facts deny
+---@field reply? string what it says to the person
+---@field denied table[] sentences of that which the facts deny
+
 ---@class seed.Session
 ---@field spec integer the buffer of the spec
 ---@field path string its file
@@ -25,7 +33,7 @@ local WIDTH = 60
 ---@field page integer the buffer of the reflection
 ---@field asked integer how often the duck was asked, so that late answers are told
 ---@field told string what was recorded last
----@field judged? { model?: string, status: string, why?: string, disputed: table[] } what became of the model
+---@field judged? seed.Judged what became of the model
 ---@field process? vim.SystemObj what records and judges at the moment
 ---@field waiting? { [1]: boolean, [2]: string } what is to be kept behind that
 ---@field tries integer how often the language server was not there yet
@@ -215,6 +223,13 @@ local function show(session, answer)
     end
     for _, one in ipairs(judged.disputed or {}) do
       wrapped(page, ("! it calls %s %s, but %s"):format(one.id, one.model, one.because), "", "SeedUnknown")
+    end
+    if type(judged.reply) == "string" then
+      page:add("")
+      wrapped(page, judged.reply, "", "SeedProgress")
+    end
+    for _, one in ipairs(judged.denied or {}) do
+      wrapped(page, ("! it says “%s”, which the spec denies (%s)"):format(one.claim, one.id), "", "SeedUnknown")
     end
   end
   fill(session.page, page)

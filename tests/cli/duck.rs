@@ -164,6 +164,30 @@ fn a_model_judges_with_the_facts_as_ground_and_the_rules_have_the_last_word() {
 }
 
 #[test]
+fn a_model_talks_and_neither_gives_away_nor_denies_the_facts() {
+    let reply = "Yes, it is sparse. The size of the image is 40 GiB. It lies at ./lab.img, by the way.";
+    let verdict = |reply: &str, question: &str| {
+        let verdict = json!({"facts": [{"id": "image:exists", "told": "covered", "quote": "The image is a file"}], "reply": reply, "question": question});
+        Scripted::answer(&verdict.to_string())
+    };
+    let (sandbox, mock) = with_model([verdict(reply, "Who would miss the image?"), verdict("Better.", "And what of the token?")]);
+    sandbox.write("said.txt", "The image is a file. Is it sparse?");
+    let first = duck(&sandbox, &["--explain", "said.txt", "--model"]);
+    // The path is for the person to say; that the size is wrong is marked, and what it is instead is not told.
+    assert_eq!(first["model"]["reply"], "Yes, it is sparse. The size of the image is 40 GiB.", "{first}");
+    assert_eq!(first["model"]["denied"], json!([{"claim": "The size of the image is 40 GiB.", "id": "image:parameter:size"}]));
+    let ran = sandbox.seed(&["duck", "lab.seed.yaml", "--explain", "said.txt", "--model"]).exits(0);
+    ran.says("Better.").says("And what of the token?");
+    let asked = mock.heard();
+    assert!(!asked[0].text().contains("Who would miss the image?"));
+    let asked = asked[1].text();
+    assert!(
+        asked.contains("Yes, it is sparse.") && asked.contains("Who would miss the image?"),
+        "it hears what it said: {asked}"
+    );
+}
+
+#[test]
 fn without_sense_or_without_an_answer_what_was_found_offline_stands() {
     let offline = duck(&lab(), &["--explain", "said.txt"]);
     for reply in [Scripted::answer("I think it is quite good!"), Scripted::answer("{\"facts\": 7}"), Scripted::status(500)] {

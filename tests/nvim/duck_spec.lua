@@ -115,6 +115,27 @@ return {
     end,
   },
   {
+    "a model talks in the window, and hears what it has said",
+    function()
+      local folder = neovim.folder()
+      local function says(reply)
+        local facts = { { id = "inbox:exists", told = "covered", quote = "The inbox is a directory." } }
+        return { vim.json.encode({ facts = facts, reply = reply, question = "Who puts something into it?" }) }
+      end
+      local mock = model.start({ says("A directory, yes."), says("So it is.") })
+      model.configure(folder, mock)
+      local child = neovim.start(folder, { neovim.spec(folder) }, { set = { duck_model = true } })
+      child:lua("vim.cmd('SeedDuck The inbox is a directory.')")
+      child:expect("seed://reflection/", "✓ `inbox` is a folder")
+      child:lua("vim.cmd.write()")
+      child:expect("seed://reflection/", "A directory, yes.")
+      child:expect("seed://reflection/", "Who puts something into it?")
+      child:type("GoPeople put letters in it.<Esc>:w<CR>")
+      child:expect("seed://reflection/", "So it is.")
+      neovim.has(mock.asked[2], "A directory, yes.")
+    end,
+  },
+  {
     "code that is no spec is asked about, too",
     function()
       local folder = neovim.folder()

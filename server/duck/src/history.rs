@@ -12,6 +12,10 @@ use serde::{Deserialize, Serialize};
 use crate::fact::Facts;
 use crate::matching::Told;
 use crate::reflect::Reflection;
+use crate::verdict::Turn;
+
+/// After a longer pause, in seconds, a conversation begins anew.
+const LONGEST_PAUSE: u64 = 60 * 60;
 
 /// An explanation that was given.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -32,6 +36,12 @@ pub struct Entry {
     pub missing: usize,
     /// How many it got wrong.
     pub contradicted: usize,
+    /// What was asked in the end.
+    #[serde(default)]
+    pub question: Option<String>,
+    /// What a model said to it, secrets masked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reply: Option<String>,
 }
 
 impl Entry {
@@ -47,8 +57,30 @@ impl Entry {
             unclear: count(Told::Unclear),
             missing: count(Told::Missing),
             contradicted: count(Told::Contradicted),
+            question: reflection.question.as_ref().map(|(_, question)| question.clone()),
+            reply: None,
         }
     }
+
+    /// The same with what a model said.
+    pub fn with_reply(self, reply: Option<&str>) -> Entry {
+        Entry { reply: reply.map(|reply| Masker::default().mask(reply).0), ..self }
+    }
+}
+
+/// What the duck said in the conversation that goes on now: that of the entries up to a long pause before `now` (seconds since 1970).
+pub fn turns(entries: &[Entry], now: u64) -> Vec<Turn> {
+    let mut later = now;
+    let mut turns: Vec<Turn> = Vec::new();
+    for entry in entries.iter().rev() {
+        if later.saturating_sub(entry.time) > LONGEST_PAUSE {
+            break;
+        }
+        later = entry.time;
+        turns.push(Turn { reply: entry.reply.clone(), question: entry.question.clone() });
+    }
+    turns.reverse();
+    turns
 }
 
 /// The file for a spec in a state folder.
@@ -115,6 +147,19 @@ mod tests {
         assert!(!entries[0].text.contains("ghp_0123"), "{}", entries[0].text);
         assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o600);
         assert!(read(folder.path(), Path::new("/other")).unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_conversation_ends_with_a_long_pause() {
+        let entry = |time: u64| {
+            let entry =
+                Entry::new(time, Path::new("/lab.seed.yaml"), "", &Facts::default(), &crate::reflect(&Facts::default(), ""));
+            entry.with_reply(Some(&format!("at {time}")))
+        };
+        let entries = [entry(1), entry(10_000), entry(11_000)];
+        let replies = |now| turns(&entries, now).into_iter().filter_map(|turn| turn.reply).collect::<Vec<_>>();
+        assert_eq!(replies(12_000), ["at 10000", "at 11000"]);
+        assert!(replies(20_000).is_empty());
     }
 
     #[test]

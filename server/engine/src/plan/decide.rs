@@ -126,7 +126,11 @@ impl Known<'_> {
                     let fixed = changes.iter().find(|change| role.mend(change, attrs) == Mend::Replace);
                     if may_replace {
                         let loses = self.loses(role, attrs);
-                        return Verdict { changes, loses, ..Verdict::because(Action::Replace, "what was there before is put back") };
+                        return Verdict {
+                            changes,
+                            loses,
+                            ..Verdict::because(Action::Replace, "what was there before is put back")
+                        };
                     }
                     if let Some(fixed) = fixed {
                         let reason = format!("cannot be taken back: {} cannot be changed back in place", fixed.field);

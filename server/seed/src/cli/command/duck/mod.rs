@@ -33,8 +33,8 @@ use crate::cli::{report, spec_file, style};
 ///
 /// It needs no network. A sentence that tells another number, another path or the opposite of what the spec says is found by
 /// rules; where they cannot tell, the duck says `?` and asks. With --model, the language model that `seed prompt` uses judges too,
-/// with the same facts as ground: what it says against them is marked and changes nothing, and if it is slow or down, what was found
-/// without it stands. Without a word, a model is asked only where it is configured and you have let it see this project before, or
+/// with the same facts as ground, and talks with you: ask it something, and go on in the same text. What it says against the facts is marked
+/// and changes nothing, and if it is slow or down, what was found without it stands. Without a word, a model is asked only where it is configured and you have let it see this project before, or
 /// it is on this machine.
 ///
 /// What you explain is kept in the state folder, for you alone, secrets masked: --history shows how it went.
@@ -144,7 +144,7 @@ pub fn run(args: &Args, global: &Global) -> Result {
         && !text.trim().is_empty()
     {
         let entry = history::Entry::new(journal::now(), &subject.path, text, &subject.facts, &reflection);
-        history::add(&state, &entry)?;
+        history::add(&state, &entry.with_reply(judged.as_ref().and_then(model::Judged::reply)))?;
     }
     if global.json {
         let mut shown = json::reflection(&subject.facts, &reflection, &|span| subject.place(span));

@@ -3,8 +3,9 @@
 use std::io::Write;
 use std::path::Path;
 
-use seed_duck::Reflection;
-use seed_duck::verdict::{self, Disputed};
+use seed_duck::verdict::{self, Heard, Turn};
+use seed_duck::{Reflection, history};
+use seed_engine::journal;
 use seed_model::{Consent, Provider};
 use seed_role::Trouble;
 use serde_json::{Value as Json, json};
@@ -20,19 +21,25 @@ pub struct Judged {
     model: Option<String>,
     /// Why it has not judged; none if it has.
     failed: Option<String>,
-    /// What it says and the facts deny.
-    disputed: Vec<Disputed>,
+    /// What it says.
+    heard: Heard,
 }
 
 impl Judged {
     fn failed(model: Option<String>, why: String) -> Judged {
-        Judged { model, failed: Some(why), disputed: Vec::new() }
+        Judged { model, failed: Some(why), heard: Heard::default() }
+    }
+
+    /// What it says to the person.
+    pub fn reply(&self) -> Option<&str> {
+        self.heard.reply.as_deref()
     }
 
     /// For programs.
     pub fn json(&self) -> Json {
         let status = if self.failed.is_some() { "offline" } else { "merged" };
-        json!({"model": self.model, "status": status, "why": self.failed, "disputed": self.disputed})
+        let Heard { disputed, reply, denied } = &self.heard;
+        json!({"model": self.model, "status": status, "why": self.failed, "disputed": disputed, "reply": reply, "denied": denied})
     }
 
     /// For a person.
@@ -43,8 +50,14 @@ impl Judged {
             return Ok(());
         }
         writeln!(out, "{dim}Judged with {}.{dim:#}", self.model.as_deref().unwrap_or("a model"))?;
-        for disputed in &self.disputed {
+        for disputed in &self.heard.disputed {
             writeln!(out, "  {warn}!{warn:#} It calls {} {}, but {}.", disputed.id, disputed.model, disputed.because)?;
+        }
+        if let Some(reply) = self.reply() {
+            writeln!(out, "\n{reply}")?;
+        }
+        for denied in &self.heard.denied {
+            writeln!(out, "  {warn}!{warn:#} It says “{}”, which the spec denies ({}).", denied.claim, denied.id)?;
         }
         writeln!(out)?;
         Ok(())
@@ -72,7 +85,7 @@ pub fn judge(
     let folder = seed_engine::node::folder_of(&subject.path);
     let project = seed_fragment::root_of(&folder).unwrap_or(folder);
     let consent = Consent::new(state);
-    let request = verdict::request(&subject.facts, text);
+    let request = verdict::request(&subject.facts, text, &earlier(args, subject, state)?);
     if !consent.is_given(&project, &provider) {
         // Nobody is asked for what nobody has asked for.
         if !args.model {
@@ -97,9 +110,17 @@ pub fn judge(
         Err(why) => return Ok(Some(Judged::failed(Some(provider.words()), why))),
     };
     Ok(Some(match verdict::merge(&subject.facts, text, reflection, &answer) {
-        Ok(disputed) => Judged { model: Some(provider.words()), failed: None, disputed },
+        Ok(heard) => Judged { model: Some(provider.words()), failed: None, heard },
         Err(why) => Judged::failed(Some(provider.words()), format!("its answer makes no sense: {why}")),
     }))
+}
+
+/// What was said in this conversation before.
+fn earlier(args: &Args, subject: &Subject, state: &Path) -> Result<Vec<Turn>> {
+    if args.code.is_some() {
+        return Ok(Vec::new());
+    }
+    Ok(history::turns(&history::read(state, &subject.path)?, journal::now()))
 }
 
 /// Shows what would be sent, secrets masked, and asks.
