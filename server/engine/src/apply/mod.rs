@@ -181,12 +181,15 @@ impl Apply<'_> {
             skipped: BTreeMap::new(),
             broken: None,
         });
+        let workers = self.jobs.min(lock(&shared).tasks.width());
         self.refuse(&shared);
         let woken = Condvar::new();
         std::thread::scope(|scope| {
-            for _ in 0..self.jobs.max(1) {
+            // This thread is one of them.
+            for _ in 1..workers {
                 scope.spawn(|| self.work(&shared, &woken));
             }
+            self.work(&shared, &woken);
         });
         let shared = shared.into_inner().unwrap_or_else(PoisonError::into_inner);
         if let Some(trouble) = shared.broken {

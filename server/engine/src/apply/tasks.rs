@@ -101,6 +101,19 @@ impl Tasks {
         }
     }
 
+    /// How many of them are about ready at the same time, where there are most: more workers would only wait.
+    pub fn width(&self) -> usize {
+        let mut waiting: Vec<usize> = self.tasks.iter().map(|task| task.waiting).collect();
+        let mut level: Vec<usize> = (0..waiting.len()).filter(|task| waiting[*task] == 0).collect();
+        let mut width = 0;
+        while !level.is_empty() {
+            width = width.max(level.len());
+            let after = level.iter().flat_map(|task| &self.needed_by[*task]).copied();
+            level = after.filter(|then| reduce(&mut waiting[*then])).collect();
+        }
+        width
+    }
+
     pub fn is_empty(&self) -> bool {
         self.tasks.is_empty()
     }
@@ -170,6 +183,12 @@ impl Tasks {
         self.ready.clear();
         abandoned
     }
+}
+
+/// Counts one down, and tells whether nothing is left.
+fn reduce(count: &mut usize) -> bool {
+    *count -= 1;
+    *count == 0
 }
 
 /// Whether a role has something to take down, and something to build up. A role that needs nothing still has a task

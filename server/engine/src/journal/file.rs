@@ -23,20 +23,27 @@ pub fn private_folder(folder: &Path) -> io::Result<()> {
 ///
 /// As the system gives them; the file that was there is then untouched.
 pub fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
-    replace_soon(path, content)?;
+    put(path, content, true)?;
     File::open(path.parent().unwrap_or(Path::new(".")))?.sync_all()
 }
 
-/// The same, for what can be made anew: after a power failure the old file may be there again, whole.
+/// The same without waiting for the disk, for what can be made anew and tells itself whether it is whole: a power failure may leave the
+/// old file, or a part of the new.
 ///
 /// # Errors
 ///
 /// As the system gives them; the file that was there is then untouched.
 pub fn replace_soon(path: &Path, content: &[u8]) -> io::Result<()> {
+    put(path, content, false)
+}
+
+fn put(path: &Path, content: &[u8], durable: bool) -> io::Result<()> {
     private_folder(path.parent().unwrap_or(Path::new(".")))?;
     let temporary = seed_role::host::temporary_of(path);
     let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&temporary)?;
     file.write_all(content)?;
-    file.sync_all()?;
+    if durable {
+        file.sync_all()?;
+    }
     fs::rename(&temporary, path)
 }

@@ -46,6 +46,9 @@ pub struct Open {
     pub loses: Option<String>,
 }
 
+/// What a snapshot begins with.
+const SNAPSHOT: &str = "seed-ledger 3 ";
+
 /// Something put aside.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct PutAside {
@@ -239,10 +242,15 @@ impl Ledger {
     }
 
     /// The ledger as text: a line a role, so that what is not asked for need not be read. `covers` is how much of the
-    /// journal it comes from.
+    /// journal it comes from. A checksum before it tells one that a power failure has left in part.
     pub fn snapshot(&self, covers: u64) -> String {
+        let text = self.body(covers);
+        format!("{SNAPSHOT}{:08x} {text}", crc32fast::hash(text.as_bytes()))
+    }
+
+    fn body(&self, covers: u64) -> String {
         let aside = serde_json::to_string(&self.put_aside).unwrap_or_default();
-        let mut text = format!("seed-ledger 2 {covers} {} {}\n{aside}\n", self.last_run, u8::from(self.closed));
+        let mut text = format!("{covers} {} {}\n{aside}\n", self.last_run, u8::from(self.closed));
         for (role, entry) in &self.entries {
             let (open, params, json) = match entry {
                 Entry::Raw { open, params, json } => (*open, *params, json.to_string()),
@@ -257,10 +265,14 @@ impl Ledger {
         text
     }
 
-    /// Reads a snapshot; the second part is how much of the journal it covers. None if it is not one.
+    /// Reads a snapshot; the second part is how much of the journal it covers. None if it is not one, or is damaged.
     pub fn from_snapshot(text: &str) -> Option<(Ledger, u64)> {
+        let (checksum, text) = text.strip_prefix(SNAPSHOT)?.split_once(' ')?;
+        if u32::from_str_radix(checksum, 16) != Ok(crc32fast::hash(text.as_bytes())) {
+            return None;
+        }
         let mut lines = text.strip_suffix('\n')?.split('\n');
-        let mut header = lines.next()?.strip_prefix("seed-ledger 2 ")?.split(' ');
+        let mut header = lines.next()?.split(' ');
         let covers = header.next()?.parse().ok()?;
         let last_run = header.next()?.parse().ok()?;
         let closed = header.next()? == "1";
@@ -273,5 +285,35 @@ impl Ledger {
             entries.insert(role.to_string(), Entry::Raw { open: open == "open", params, json: json.into() });
         }
         Some((Ledger { entries, put_aside, last_run, closed }, covers))
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_snapshot_that_a_power_failure_left_in_part_is_none() {
+        let mut ledger = Ledger::default();
+        let made = Owned {
+            is: "file.text".into(),
+            params: serde_json::json!({"path": "/x"}),
+            before: Observation::Absent,
+            ours: None,
+            made: Vec::new(),
+            disposable: false,
+            after: Vec::new(),
+            open: None,
+        };
+        ledger.take(&Record::Owned { role: "note".into(), owned: Box::new(made) });
+        let text = ledger.snapshot(7);
+        let (read, covers) = Ledger::from_snapshot(&text).unwrap();
+        assert!(read.owns("note") && covers == 7);
+        for end in 0..text.len() {
+            assert!(Ledger::from_snapshot(&text[..end]).is_none(), "cut at {end}");
+            let zeroed = format!("{}{}", &text[..end], "\0".repeat(text.len() - end));
+            assert!(Ledger::from_snapshot(&zeroed).is_none(), "zeroed from {end}");
+        }
     }
 }

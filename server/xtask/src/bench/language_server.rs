@@ -122,7 +122,7 @@ impl Session {
                 }),
             )?;
             self.await_diagnostics()?;
-            times.push(start.elapsed());
+            times.push(self.client.arrived() - start);
             self.lines[line].push('x');
         }
         Ok(times)
@@ -145,7 +145,7 @@ impl Session {
                 "textDocument/completion",
                 json!({"textDocument": {"uri": self.uri}, "position": {"line": line, "character": character}}),
             )?;
-            times.push(start.elapsed());
+            times.push(self.client.arrived() - start);
             let items = answer["items"].as_array().or(answer.as_array()).map_or(0, Vec::len);
             if items == 0 && round == 0 {
                 return Err(format!("no completion at {}:{character}", line + 1).into());

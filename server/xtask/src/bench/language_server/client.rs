@@ -17,8 +17,9 @@ const LONGEST: Duration = Duration::from_secs(20);
 pub struct Client {
     child: Child,
     stdin: ChildStdin,
-    messages: Receiver<Json>,
+    messages: Receiver<(Instant, Json)>,
     last_id: u64,
+    arrived: Instant,
 }
 
 impl Drop for Client {
@@ -50,7 +51,7 @@ impl Client {
                 }
             }
         });
-        let mut client = Client { child, stdin, messages, last_id: 0 };
+        let mut client = Client { child, stdin, messages, last_id: 0, arrived: Instant::now() };
         let root = format!("file://{}", folder.display());
         client.request(
             "initialize",
@@ -96,7 +97,10 @@ impl Client {
         let end = Instant::now() + LONGEST;
         loop {
             let message = match self.messages.recv_timeout(end.saturating_duration_since(Instant::now())) {
-                Ok(message) => message,
+                Ok((arrived, message)) => {
+                    self.arrived = arrived;
+                    message
+                }
                 Err(RecvTimeoutError::Timeout) => return Err("the server does not answer".into()),
                 Err(RecvTimeoutError::Disconnected) => return Err("the server has ended".into()),
             };
@@ -109,6 +113,11 @@ impl Client {
         }
     }
 
+    /// When the last byte of the message that was waited for last had come: before this client, which is not what is timed, read it.
+    pub fn arrived(&self) -> Instant {
+        self.arrived
+    }
+
     /// The memory that the server holds now.
     pub fn resident_bytes(&self) -> Result<u64> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
@@ -118,7 +127,7 @@ impl Client {
     }
 }
 
-fn read(stdout: &mut impl BufRead) -> Result<Json> {
+fn read(stdout: &mut impl BufRead) -> Result<(Instant, Json)> {
     let mut length = None;
     loop {
         let mut line = String::new();
@@ -132,5 +141,5 @@ fn read(stdout: &mut impl BufRead) -> Result<Json> {
     }
     let mut body = vec![0; length.ok_or("a message without its length")?];
     stdout.read_exact(&mut body)?;
-    Ok(serde_json::from_slice(&body)?)
+    Ok((Instant::now(), serde_json::from_slice(&body)?))
 }
