@@ -230,6 +230,35 @@ fn info_as_a_spec_has_an_empty_plan() {
 }
 
 #[test]
+fn info_as_a_spec_says_what_is_no_interpolation() {
+    let (sandbox, spec) = Sandbox::with_spec(
+        "note: {is: file.text, path: ./note, content: \"$${x} $$${y}\"}\n\
+         drifted: {is: file.text, path: ./drifted, content: x}\n\
+         link: {is: file.link, path: ./link, to: \"./$${z}\"}\n\
+         filled: {is: file.template, path: ./filled, from: ./t.j2, with: {a: {\"$${k}\": \"$${v}\"}}}\n",
+    );
+    sandbox.write("t.j2", "{{ a }}");
+    sandbox.seed(&["apply", "--yes", spec]).exits(0);
+    assert_eq!(sandbox.read("note"), "${x} $${y}");
+    sandbox.write("drifted", "${env.HOME} ${");
+    let written = sandbox.seed(&["info", "--as-spec", spec]).exits(0).stdout();
+    sandbox.write("live.seed.yaml", &written);
+    sandbox.seed(&["plan", "live.seed.yaml"]).exits(0);
+}
+
+#[test]
+fn info_as_a_spec_keeps_a_secret_a_secret() {
+    let (sandbox, spec) = Sandbox::with_spec("key: {is: file.text, path: ./key, content: !secret {file: \"./$${s}\"}}\n");
+    sandbox.write("${s}", "one");
+    sandbox.seed(&["apply", "--yes", spec]).exits(0);
+    sandbox.write("key", "other");
+    let written = sandbox.seed(&["info", "--as-spec", spec]).exits(0).never_says("other").stdout();
+    assert!(written.contains("content: !secret"), "{written}");
+    sandbox.write("live.seed.yaml", &written);
+    sandbox.seed(&["info", "live.seed.yaml"]).exits(2).says("something else");
+}
+
+#[test]
 fn a_spec_comes_from_standard_input_too() {
     let sandbox = Sandbox::new();
     let text = "seed: 1\nname: piped\nwhy: A test.\nroles:\n  a: {is: file.text, path: ./deep/a, content: x}\n";

@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use seed_role::attrs::Observation;
 use seed_spec::analysis::State;
+use seed_spec::analysis::interpolate::OPEN;
 use seed_spec::shape::{Record, Shape};
 use seed_spec::unit::{Duration, Size};
 use serde_json::{Map, Value as Json, json};
@@ -11,6 +12,7 @@ use serde_yaml::Value as Yaml;
 
 use crate::plan::{Action, Plan, PlannedRole};
 use crate::project::Project;
+use crate::stored;
 
 /// Whether all roles are as the spec says.
 pub fn is_as_the_spec_says(plan: &Plan) -> bool {
@@ -122,9 +124,13 @@ fn spoken_name<'n>(name: &'n str, names: &'n HashMap<&str, String>) -> &'n str {
     names.get(name).map_or(name, String::as_str)
 }
 
-/// Takes what differs from the machine, as far as parameters have a word for it.
+/// Takes what differs from the machine, as far as parameters have a word for it. A secret stays what the spec says it is: what
+/// stands in its place is not told.
 fn overlay(params: &mut Map<String, Json>, planned: &PlannedRole, record: &Record) {
     for change in planned.changes.iter().filter(|change| record.field(&change.field).is_some()) {
+        if params.get(&change.field).is_some_and(stored::holds_secret) {
+            continue;
+        }
         if change.from.is_null() {
             params.remove(&change.field);
         } else {
@@ -143,8 +149,14 @@ fn spoken(value: &Json, shape: &Shape, names: &HashMap<&str, String>) -> Result<
             Yaml::Sequence(items.iter().map(|item| spoken(item, inner, names)).collect::<Result<_, _>>()?)
         }
         (Json::Object(entries), _) => object(entries, shape, names)?,
+        (Json::String(text), _) => literal(text).into(),
         (scalar, _) => serde_yaml::to_value(scalar)?,
     })
+}
+
+/// Text that means itself: nothing in it is an interpolation.
+fn literal(text: &str) -> String {
+    text.replace(OPEN, &format!("${OPEN}"))
 }
 
 fn object(entries: &Map<String, Json>, shape: &Shape, names: &HashMap<&str, String>) -> Result<Yaml, serde_yaml::Error> {
@@ -156,15 +168,15 @@ fn object(entries: &Map<String, Json>, shape: &Shape, names: &HashMap<&str, Stri
         return Ok(reference(output).into());
     }
     if let Some(secret) = entries.get("$secret") {
-        let tagged =
-            serde_yaml::value::TaggedValue { tag: serde_yaml::value::Tag::new("secret"), value: serde_yaml::to_value(secret)? };
+        let place = spoken(secret, &Shape::Any, names)?;
+        let tagged = serde_yaml::value::TaggedValue { tag: serde_yaml::value::Tag::new("secret"), value: place };
         return Ok(Yaml::Tagged(Box::new(tagged)));
     }
     if let Some(Json::Array(parts)) = entries.get("$template") {
         let text: String = parts
             .iter()
             .map(|part| match part {
-                Json::String(text) => text.replace("${", "$${"),
+                Json::String(text) => literal(text),
                 output => format!("${{{}}}", reference(output)),
             })
             .collect();
@@ -177,7 +189,9 @@ fn object(entries: &Map<String, Json>, shape: &Shape, names: &HashMap<&str, Stri
             Shape::Map(inner) => Some(&**inner),
             _ => None,
         };
-        mapping.insert(name.as_str().into(), spoken(value, inner.unwrap_or(&Shape::Any), names)?);
+        // A key that the user chose is text as any other.
+        let key = if matches!(shape, Shape::Record(_)) { name.clone() } else { literal(name) };
+        mapping.insert(key.into(), spoken(value, inner.unwrap_or(&Shape::Any), names)?);
     }
     Ok(mapping.into())
 }

@@ -143,6 +143,15 @@ pub fn foundations(json: &Json, visit: &mut dyn FnMut(&str)) {
     }
 }
 
+/// Whether there is a secret in a stored parameter.
+pub fn holds_secret(json: &Json) -> bool {
+    match json {
+        Json::Array(items) => items.iter().any(holds_secret),
+        Json::Object(entries) => entries.contains_key("$secret") || entries.values().any(holds_secret),
+        _ => false,
+    }
+}
+
 /// Whether stored parameters run a command to get a secret.
 pub fn runs_secret_command(json: &Json) -> bool {
     match json {
