@@ -54,6 +54,32 @@ fn a_secret_reaches_the_file_and_nothing_else() {
 }
 
 #[test]
+fn a_template_with_a_secret_in_it_is_secret_as_a_whole() {
+    const SECRET: &str = "hunter2-in-a-template";
+    let (sandbox, spec) = Sandbox::with_spec(
+        "conf:\n  is: file.template\n  path: ./conf\n  from: ./conf.j2\n  with:\n    user: me\n    \
+         deep: {passwords: [!secret {env: SEED_TEST_KEY}]}\n    again: ${vars.password}\n",
+    );
+    let text = sandbox.read(spec).replace("roles:", "vars: {password: !secret {env: SEED_TEST_KEY}}\nroles:");
+    sandbox.write(spec, &text);
+    sandbox.write("conf.j2", "{{ user }}:{{ deep.passwords[0] }}:{{ again }}\n");
+    let run = |args: &[&str]| Ran::of(sandbox.seed_command(args).env("SEED_TEST_KEY", SECRET).env("SEED_LOG", "trace"));
+    run(&["check", spec]).exits(0);
+    run(&["plan", "-v", spec]).exits(2).never_says(SECRET);
+    run(&["apply", "--yes", "--json", spec]).exits(0).never_says(SECRET);
+    assert_eq!(sandbox.read("conf"), format!("me:{SECRET}:{SECRET}\n"));
+    sandbox.write("conf", "me:other\n");
+    for args in [["plan", "--json", spec], ["plan", "-v", spec], ["info", "--json", spec], ["info", "-v", spec]] {
+        run(&args).exits(2).never_says(SECRET).never_says("me:");
+    }
+    let written = run(&["info", "--as-spec", spec]).exits(0).never_says(SECRET).never_says("other").stdout();
+    assert!(written.contains("!secret"), "{written}");
+    run(&["repair", "--yes", "--destroy-data", spec]).exits(0).never_says(SECRET);
+    run(&["log", "--json", spec]).exits(0).never_says(SECRET);
+    assert_unrecorded(&sandbox, SECRET);
+}
+
+#[test]
 fn a_secret_from_the_environment_is_not_told_either() {
     const SECRET: &str = "from-the-environment";
     let (sandbox, spec) = Sandbox::with_spec("key:\n  is: file.text\n  path: ./key\n  content: !secret {env: SEED_TEST_KEY}\n");

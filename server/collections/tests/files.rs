@@ -244,7 +244,10 @@ fn types_describe_themselves() {
     assert_eq!((&limit.shape, limit.default.as_ref()), (&seed_spec::Shape::Duration, Some(&json!("10 min"))));
     assert!(info.runs_commands);
     let template = (REGISTRY.get("file.template").unwrap().info)();
-    assert_eq!(template.record.field("with").unwrap().shape, seed_spec::Shape::Map(Box::new(seed_spec::Shape::Any)));
+    assert_eq!(
+        template.record.field("with").unwrap().shape,
+        seed_spec::Shape::Map(Box::new(seed_spec::Shape::Any { secret: true }))
+    );
     assert!(!template.record.field("with").unwrap().required);
     for role_type in REGISTRY.types() {
         let info = (role_type.info)();

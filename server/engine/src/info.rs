@@ -85,7 +85,7 @@ pub fn as_spec(project: &Project, plan: &Plan) -> Result<String, serde_yaml::Err
             role.insert("disposable".into(), true.into());
         }
         for (name, value) in &params {
-            let shape = info.record.field(name).map_or(&Shape::Any, |field| &field.shape);
+            let shape = info.record.field(name).map_or(&Shape::ANY, |field| &field.shape);
             role.insert(name.as_str().into(), spoken(value, shape, &names)?);
         }
         roles.insert(spoken_name(&planned.role, &names).into(), role.into());
@@ -145,7 +145,7 @@ fn spoken(value: &Json, shape: &Shape, names: &HashMap<&str, String>) -> Result<
         (Json::Number(number), Shape::Size) => Size(number.as_u64().unwrap_or_default()).to_string().into(),
         (Json::Number(number), Shape::Duration) => Duration(number.as_u64().unwrap_or_default()).to_string().into(),
         (Json::Array(items), _) => {
-            let inner = if let Shape::List(inner) = shape { inner } else { &Shape::Any };
+            let inner = if let Shape::List(inner) = shape { inner } else { &Shape::ANY };
             Yaml::Sequence(items.iter().map(|item| spoken(item, inner, names)).collect::<Result<_, _>>()?)
         }
         (Json::Object(entries), _) => object(entries, shape, names)?,
@@ -168,7 +168,7 @@ fn object(entries: &Map<String, Json>, shape: &Shape, names: &HashMap<&str, Stri
         return Ok(reference(output).into());
     }
     if let Some(secret) = entries.get("$secret") {
-        let place = spoken(secret, &Shape::Any, names)?;
+        let place = spoken(secret, &Shape::ANY, names)?;
         let tagged = serde_yaml::value::TaggedValue { tag: serde_yaml::value::Tag::new("secret"), value: place };
         return Ok(Yaml::Tagged(Box::new(tagged)));
     }
@@ -191,7 +191,7 @@ fn object(entries: &Map<String, Json>, shape: &Shape, names: &HashMap<&str, Stri
         };
         // A key that the user chose is text as any other.
         let key = if matches!(shape, Shape::Record(_)) { name.clone() } else { literal(name) };
-        mapping.insert(key.into(), spoken(value, inner.unwrap_or(&Shape::Any), names)?);
+        mapping.insert(key.into(), spoken(value, inner.unwrap_or(&Shape::ANY), names)?);
     }
     Ok(mapping.into())
 }

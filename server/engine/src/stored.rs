@@ -21,7 +21,7 @@ pub struct Stored {
 pub fn store(params: &[(std::sync::Arc<str>, Value)], record: &Record) -> Stored {
     let mut dynamic = false;
     let entries = params.iter().map(|(name, value)| {
-        let shape = record.field(name).map_or(&Shape::Any, |field| &field.shape);
+        let shape = record.field(name).map_or(&Shape::ANY, |field| &field.shape);
         (name.to_string(), store_value(value, shape, &mut dynamic))
     });
     let json = Json::Object(entries.collect());
@@ -36,7 +36,7 @@ fn store_value(value: &Value, shape: &Shape, dynamic: &mut bool) -> Json {
         Data::Float(number) => json!(number),
         Data::Text(text) => Json::String(text.to_string()),
         Data::List(items) => {
-            let shape = if let Shape::List(inner) = shape { inner } else { &Shape::Any };
+            let shape = if let Shape::List(inner) = shape { inner } else { &Shape::ANY };
             Json::Array(items.iter().map(|item| store_value(item, shape, dynamic)).collect())
         }
         Data::Map(entries) => {
@@ -47,7 +47,7 @@ fn store_value(value: &Value, shape: &Shape, dynamic: &mut bool) -> Json {
             };
             let entries = entries
                 .iter()
-                .map(|(name, value)| (name.to_string(), store_value(value, shape_of(name).unwrap_or(&Shape::Any), dynamic)));
+                .map(|(name, value)| (name.to_string(), store_value(value, shape_of(name).unwrap_or(&Shape::ANY), dynamic)));
             Json::Object(entries.collect())
         }
         Data::Secret(secret) => json!({ "$secret": &**secret }),

@@ -14,7 +14,8 @@ pub fn summary(doc: &str) -> &str {
 /// What a shape accepts, in a few words.
 pub fn shape(shape: &Shape) -> String {
     match shape {
-        Shape::Any => "anything".into(),
+        Shape::Any { secret: true } => "anything, `!secret` among it".into(),
+        Shape::Any { secret: false } => "anything".into(),
         Shape::Bool => "`true` or `false`".into(),
         Shape::Int { min, max } => match (*min, *max) {
             (i64::MIN, i64::MAX) => "a whole number".into(),
@@ -144,7 +145,7 @@ pub fn value(value: &Value, shape: &Shape) -> Option<String> {
         Data::Float(value) => value.to_string(),
         Data::Text(text) => text.to_string(),
         Data::List(items) => {
-            let inner = if let Shape::List(inner) = shape { inner } else { &Shape::Any };
+            let inner = if let Shape::List(inner) = shape { inner } else { &Shape::ANY };
             let items: Option<Vec<_>> = items.iter().map(|item| self::value(item, inner)).collect();
             format!("[{}]", items?.join(", "))
         }
@@ -153,7 +154,7 @@ pub fn value(value: &Value, shape: &Shape) -> Option<String> {
                 .iter()
                 .map(|(key, entry)| {
                     let inner = crate::place::inside_shape(shape, &crate::place::Segment::Key(key.to_string()));
-                    Some(format!("{key}: {}", self::value(entry, &inner.unwrap_or(Shape::Any))?))
+                    Some(format!("{key}: {}", self::value(entry, &inner.unwrap_or(Shape::ANY))?))
                 })
                 .collect();
             format!("{{{}}}", entries?.join(", "))

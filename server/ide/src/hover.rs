@@ -194,7 +194,7 @@ fn parameter(snapshot: &Snapshot, name: &str) -> Option<String> {
 
 fn variable(snapshot: &Snapshot, name: &str) -> Option<String> {
     let var = snapshot.analysis.vars.iter().find(|var| *var.name == *name)?;
-    let value = describe::value(&var.value, &Shape::Any)?;
+    let value = describe::value(&var.value, &Shape::ANY)?;
     Some(format!("**vars.{name}** = `{value}`"))
 }
 

@@ -51,7 +51,7 @@ fn record(keys: &[(&str, &str)], field: impl Fn(Field) -> Field) -> Record {
     let plain = |(name, doc): &(&str, &str)| Field {
         name: (*name).into(),
         doc: (*doc).into(),
-        shape: Shape::Any,
+        shape: Shape::ANY,
         required: false,
         default: None,
     };
@@ -63,12 +63,12 @@ fn header_field(field: Field) -> Field {
         "seed" => (Shape::Int { min: VERSION, max: VERSION }, true, None),
         "name" => (text(), true, None),
         "why" => (text(), false, None),
-        "vars" => (Shape::Map(Box::new(Shape::Any)), false, None),
+        "vars" => (Shape::Map(Box::new(Shape::ANY)), false, None),
         "include" => (Shape::List(Box::new(Shape::Path)), false, None),
         "collections" => (Shape::Map(Box::new(collection())), false, None),
         "keep" => (Shape::Duration, false, Some(json!("7 d"))),
-        "roles" => (Shape::Any, true, None),
-        _ => (Shape::Any, false, None),
+        "roles" => (Shape::ANY, true, None),
+        _ => (Shape::ANY, false, None),
     };
     Field { shape, required, default, ..field }
 }
@@ -80,7 +80,7 @@ fn role_field(field: Field) -> Field {
         "state" => (states(), false, Some(json!("present"))),
         "needs" => (Shape::List(Box::new(text())), false, None),
         "disposable" => (Shape::Bool, false, Some(json!(false))),
-        _ => (Shape::Any, false, None),
+        _ => (Shape::ANY, false, None),
     };
     Field { shape, required, default, ..field }
 }

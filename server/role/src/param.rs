@@ -203,6 +203,13 @@ pub enum Content {
 
 shaped!(Content, "content", { "type": "string", "x-seed": "content" });
 
+/// Any value, in which text may be secret: there it is `{"$secret": …}`, as [`Content`] is.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(transparent)]
+pub struct Anything(pub serde_json::Value);
+
+shaped!(Anything, "anything", { "x-seed": "anything" });
+
 impl Content {
     /// The bytes themselves. Keep what comes back out of attributes, messages and logs: see [`Content::attribute`].
     ///

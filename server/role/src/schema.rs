@@ -67,10 +67,10 @@ fn shape(schema: &Json) -> Shape {
         Some("boolean") => Shape::Bool,
         Some("integer") => integer(schema),
         Some("string") => Shape::Text { secret: false },
-        Some("array") => Shape::List(Box::new(schema.get("items").map_or(Shape::Any, shape))),
+        Some("array") => Shape::List(Box::new(schema.get("items").map_or(Shape::ANY, shape))),
         Some("object") if schema.get("properties").is_some() => Shape::Record(Arc::new(record(schema))),
-        Some("object") => Shape::Map(Box::new(schema.get("additionalProperties").map_or(Shape::Any, shape))),
-        _ => Shape::Any,
+        Some("object") => Shape::Map(Box::new(schema.get("additionalProperties").map_or(Shape::ANY, shape))),
+        _ => Shape::ANY,
     }
 }
 
@@ -116,6 +116,7 @@ fn named(name: &str) -> Shape {
         "block" => Shape::Reference(RefKind::Block),
         "backing" => Shape::Reference(RefKind::Backing),
         "content" => Shape::Text { secret: true },
-        _ => Shape::Any,
+        "anything" => Shape::Any { secret: true },
+        _ => Shape::ANY,
     }
 }

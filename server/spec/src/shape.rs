@@ -12,7 +12,10 @@ use std::sync::Arc;
 #[derive(Clone, Debug, PartialEq)]
 pub enum Shape {
     /// Anything that YAML can say.
-    Any,
+    Any {
+        /// Whether a `!secret` may stand here, or anywhere in it.
+        secret: bool,
+    },
     /// `true` or `false`.
     Bool,
     /// A whole number within limits.
@@ -52,10 +55,18 @@ pub enum Shape {
 }
 
 impl Shape {
+    /// Anything but a secret.
+    pub const ANY: Shape = Shape::Any { secret: false };
+
+    /// Whether a `!secret` may stand here.
+    pub fn takes_secrets(&self) -> bool {
+        matches!(self, Shape::Any { secret: true } | Shape::Text { secret: true })
+    }
+
     /// The words for it in a message: "a whole number from 1 to 64".
     pub fn words(&self) -> String {
         match self {
-            Shape::Any => "any value".into(),
+            Shape::Any { .. } => "any value".into(),
             Shape::Bool => "`true` or `false`".into(),
             Shape::Int { min: i64::MIN, max: i64::MAX } => "a whole number".into(),
             Shape::Int { min, max: i64::MAX } => format!("a whole number of at least {min}"),

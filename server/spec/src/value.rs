@@ -87,6 +87,16 @@ impl Value {
         }
     }
 
+    /// Whether it is a secret, or one is in it.
+    pub fn holds_secret(&self) -> bool {
+        match &self.data {
+            Data::Secret(_) => true,
+            Data::List(items) => items.iter().any(Value::holds_secret),
+            Data::Map(entries) => entries.iter().any(|(_, value)| value.holds_secret()),
+            _ => false,
+        }
+    }
+
     /// Calls `visit` with every output that the value refers to, with the span it stands at.
     pub fn outputs<'a>(&'a self, visit: &mut dyn FnMut(&'a OutputRef, Span)) {
         match &self.data {

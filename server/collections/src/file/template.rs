@@ -8,7 +8,7 @@ use minijinja::syntax::SyntaxConfig;
 use minijinja::{AutoEscape, Environment, UndefinedBehavior};
 use schemars::JsonSchema;
 use seed_role::host::Host;
-use seed_role::param::{AbsPath, Content, Mode, Size};
+use seed_role::param::{AbsPath, Anything, Content, Mode, Size};
 use seed_role::trouble::{Kind, Result, Trouble};
 use seed_role::{Declared, Finding};
 use seed_spec::Code;
@@ -35,7 +35,7 @@ pub(super) struct Template {
     from: AbsPath,
     /// The values that the template sees, by name. With a `!secret` among them the whole file is taken as secret: neither shown nor recorded.
     #[serde(default)]
-    with: BTreeMap<String, Json>,
+    with: BTreeMap<String, Anything>,
     /// Permission bits, such as `"0640"`. Left out, a new file gets `"0644"` (with a secret in it `"0600"`), and one that is there keeps its own.
     mode: Option<Mode>,
     /// Who owns it: `user`, `user:group` or numbers. Left out, it is not compared.
@@ -52,12 +52,12 @@ impl Contents for Template {
     }
 
     fn is_secret(&self) -> bool {
-        self.with.values().any(holds_secret)
+        self.with.values().any(|value| holds_secret(&value.0))
     }
 
     fn render(&self, host: &dyn Host) -> Result<Vec<u8>> {
         let with: BTreeMap<&str, Json> =
-            self.with.iter().map(|(name, value)| Ok((name.as_str(), revealed(host, value)?))).collect::<Result<_>>()?;
+            self.with.iter().map(|(name, value)| Ok((name.as_str(), revealed(host, &value.0)?))).collect::<Result<_>>()?;
         let main = name_of(&self.from);
         let mut sources = BTreeMap::from([(main.clone(), read_template(host, &self.from)?)]);
         loop {

@@ -314,8 +314,8 @@ impl Deriver<'_> {
                 let text = value_text(value)?;
                 one(text.clone(), Expected::Text(text))
             }
-            (Data::List(items), Shape::List(_) | Shape::Any | Shape::OneOf(_)) => {
-                let inner = if let Shape::List(inner) = shape { inner } else { &Shape::Any };
+            (Data::List(items), Shape::List(_) | Shape::Any { .. } | Shape::OneOf(_)) => {
+                let inner = if let Shape::List(inner) = shape { inner } else { &Shape::ANY };
                 let all: Vec<_> = items.iter().take(MOST).filter_map(|item| self.expected(inner, item)).collect();
                 let shown: Vec<_> = all.iter().map(|(shown, _)| shown.as_str()).collect();
                 Some((shown.join(", "), all.iter().flat_map(|(_, values)| values.clone()).collect()))

@@ -55,7 +55,7 @@ fn of_shape(shape: &Shape) -> Json {
     let or_interpolated = |kind: &str| json!({ "type": [kind, "string"], "pattern": INTERPOLATED });
     let unit = |example: &str| json!({ "type": ["string", "integer"], "examples": [example] });
     match shape {
-        Shape::Any => json!({}),
+        Shape::Any { .. } => json!({}),
         Shape::Bool => or_interpolated("boolean"),
         Shape::Int { min, max } => {
             let mut schema = or_interpolated("integer");

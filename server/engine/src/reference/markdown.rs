@@ -112,6 +112,7 @@ fn takes(shape: &Shape) -> String {
         Shape::Choice(words) => words.iter().map(|(word, _)| format!("`{word}`")).collect::<Vec<_>>().join(", "),
         Shape::OneOf(shapes) => shapes.iter().map(takes).collect::<Vec<_>>().join(" or "),
         Shape::Text { secret: true } => "text, or a `!secret`".into(),
+        Shape::Any { secret: true } => "any value, `!secret` among them".into(),
         Shape::Reference(RefKind::Text) => "text".into(),
         other => other.words(),
     }

@@ -31,7 +31,7 @@ pub fn completions(typing: &Typing<'_>, range: Range<usize>, closed: bool) -> Ve
     }
     for name in known::vars(snapshot) {
         let value = snapshot.analysis.vars.iter().find(|var| *var.name == *name).map(|var| &var.value);
-        let value = value.and_then(|value| describe::value(value, &seed_spec::Shape::Any)).unwrap_or_default();
+        let value = value.and_then(|value| describe::value(value, &seed_spec::Shape::ANY)).unwrap_or_default();
         offer(format!("vars.{name}"), Kind::Variable, value, "", 0, true);
     }
     for role in known::roles(snapshot).iter().filter(|role| Some(role.name.as_str()) != typing.role()) {

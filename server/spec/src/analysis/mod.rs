@@ -489,7 +489,7 @@ fn variables(
         let Some(var) = vars.get(name).filter(|var| !var.broken) else { continue };
         let mut reader = Reader::new(&world, budget, Outputs::Not("a variable must be known before anything is done"));
         reader.lenient = true;
-        let value = reader.read(reader.at(var.file, var.value), &Shape::Any);
+        let value = reader.read(reader.at(var.file, var.value), &Shape::ANY);
         // A list whose item could not be read is as broken as the item.
         if !reader.diagnostics.is_empty() || value.is_none() {
             broken.push(name.clone());

@@ -380,7 +380,7 @@ impl<'a> Reader<'a> {
             return Resolved::Broken;
         }
         if unknown {
-            return Resolved::Unknown { shape: Shape::OneOf(vec![Shape::Text { secret: false }, Shape::Any]), at };
+            return Resolved::Unknown { shape: Shape::OneOf(vec![Shape::Text { secret: false }, Shape::ANY]), at };
         }
         if parts.is_empty() {
             return Resolved::Scalar { text: text.into(), plain, at };

@@ -446,7 +446,7 @@ impl<'a> Roles<'a> {
         }
         reader.lenient = true;
         for output in &definition.role.outputs {
-            reader.read(At { file, node: output.value, via: None }, &Shape::Any);
+            reader.read(At { file, node: output.value, via: None }, &Shape::ANY);
         }
         let Reader { diagnostics, references, var_uses, .. } = reader;
         self.keep(index, frame, diagnostics, references, var_uses);

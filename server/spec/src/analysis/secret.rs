@@ -14,7 +14,7 @@ impl Reader<'_> {
     pub(super) fn secret(&mut self, at: At, shape: &Shape) -> Option<Value> {
         let span = self.span(at);
         let head = self.head(at);
-        if !matches!(shape, Shape::Text { secret: true }) && !self.lenient {
+        if !shape.takes_secrets() && !self.lenient {
             let diagnostic = Diagnostic::error(Code::Secret, head, "a secret cannot stand here")
                 .help("this value is shown in plans and logs; only values made for secrets are kept out of them");
             self.tell(at, diagnostic);

@@ -56,7 +56,7 @@ impl Reader<'_> {
             Resolved::Output { output, kind, at } => {
                 let span = self.span(at);
                 let fits = match shape {
-                    Shape::Any | Shape::Text { .. } => true,
+                    Shape::Any { .. } | Shape::Text { .. } => true,
                     Shape::Reference(wanted) => wanted.accepts(kind),
                     Shape::Path => kind != RefKind::Text,
                     Shape::Uuid => kind == RefKind::Text,
@@ -94,12 +94,12 @@ impl Reader<'_> {
         match resolved {
             Resolved::Broken | Resolved::Typed { .. } | Resolved::Unknown { .. } => flat.first().copied(),
             Resolved::Collection(at) if self.is_secret(*at) => {
-                flat.iter().find(|shape| matches!(shape, Shape::Text { secret: true })).or(flat.first()).copied()
+                flat.iter().find(|shape| shape.takes_secrets()).or(flat.first()).copied()
             }
             Resolved::Collection(at) => {
                 let tree = self.world.tree(at.file);
                 if matches!(tree.node(at.node).kind, NodeKind::List(_)) {
-                    return flat.iter().find(|shape| matches!(shape, Shape::List(_) | Shape::Any)).copied();
+                    return flat.iter().find(|shape| matches!(shape, Shape::List(_) | Shape::Any { .. })).copied();
                 }
                 let pairs = tree.pairs(at.node);
                 let knows_all = |shape: &&&Shape| match shape {
@@ -108,7 +108,7 @@ impl Reader<'_> {
                     }
                     _ => true,
                 };
-                let maps = || flat.iter().filter(|shape| matches!(shape, Shape::Map(_) | Shape::Record(_) | Shape::Any));
+                let maps = || flat.iter().filter(|shape| matches!(shape, Shape::Map(_) | Shape::Record(_) | Shape::Any { .. }));
                 maps().find(knows_all).or_else(|| maps().next()).copied()
             }
             Resolved::Scalar { text, plain, .. } => {
@@ -138,12 +138,12 @@ impl Reader<'_> {
                 .iter()
                 .find(|shape| matches!(shape, Shape::Reference(wanted) if wanted.accepts(*kind)))
                 .or_else(|| flat.iter().find(|shape| matches!(shape, Shape::Path) && *kind != RefKind::Text))
-                .or_else(|| flat.iter().find(|shape| matches!(shape, Shape::Text { .. } | Shape::Any)))
+                .or_else(|| flat.iter().find(|shape| matches!(shape, Shape::Text { .. } | Shape::Any { .. })))
                 .or_else(|| flat.iter().find(|shape| is_scalar_shape(shape)))
                 .copied(),
             Resolved::Template { .. } => flat
                 .iter()
-                .find(|shape| matches!(shape, Shape::Text { .. } | Shape::Path | Shape::Any | Shape::Reference(_)))
+                .find(|shape| matches!(shape, Shape::Text { .. } | Shape::Path | Shape::Any { .. } | Shape::Reference(_)))
                 .or_else(|| flat.iter().find(|shape| is_scalar_shape(shape)))
                 .copied(),
         }
@@ -186,7 +186,7 @@ impl Reader<'_> {
         let span = self.span(at);
         let mut parts = parts;
         match shape {
-            Shape::Any | Shape::Text { .. } => {}
+            Shape::Any { .. } | Shape::Text { .. } => {}
             Shape::Path | Shape::Reference(RefKind::Directory | RefKind::File | RefKind::Backing | RefKind::Block) => {
                 match (first, parts.first_mut()) {
                     (Some(RefKind::Text), _) => {
@@ -217,12 +217,12 @@ impl Reader<'_> {
         let node = world.tree(at.file).node(at.node);
         let span = self.span(at);
         match (&node.kind, shape) {
-            (NodeKind::List(items), Shape::List(_) | Shape::Any) => {
+            (NodeKind::List(items), Shape::List(_) | Shape::Any { .. }) => {
                 let inner = if let Shape::List(inner) = shape { inner } else { shape };
                 let items = items.iter().filter_map(|item| self.item(Self::below(at, *item), inner)).collect();
                 Some(Value { data: Data::List(items), span })
             }
-            (NodeKind::Map(_), Shape::Any) => self.map(at, &Shape::Any),
+            (NodeKind::Map(_), Shape::Any { .. }) => self.map(at, shape),
             (NodeKind::Map(_), Shape::Map(inner)) => self.map(at, inner),
             (NodeKind::Map(_), Shape::Record(record)) => {
                 let pairs = world.tree(at.file).pairs(at.node);

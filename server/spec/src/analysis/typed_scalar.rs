@@ -18,7 +18,7 @@ impl Reader<'_> {
         let absent = left_out(self.world.tree(at.file), at.node) && text.is_empty();
         let null = plain && matches!(scalar::plain(text), Plain::Null);
         match shape {
-            Shape::Any => return self.any(at, text, plain),
+            Shape::Any { .. } => return self.any(at, text, plain),
             // `root:` with nothing behind it, where nothing has to be said.
             Shape::Record(record) if null && record.fields.iter().all(|field| !field.required) => {
                 return value(Data::Map(Vec::new()));

@@ -136,7 +136,7 @@ impl Conditions {
         scope.extend(params.iter().map(|(name, value)| (name.as_str(), value.clone())));
         if let Some(each) = reader.each {
             let value = match &each.value {
-                EachValue::At(at) => reader.read(*at, &Shape::Any)?,
+                EachValue::At(at) => reader.read(*at, &Shape::ANY)?,
                 EachValue::Typed(typed) => typed.value.clone(),
                 EachValue::Unknown(_) => return None,
             };

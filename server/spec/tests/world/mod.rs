@@ -157,7 +157,7 @@ pub fn catalog() -> Catalog {
                 required("path", Shape::Path),
                 required("content", Shape::Text { secret: true }),
                 field("mode", Shape::Mode),
-                field("with", Shape::Any),
+                field("with", Shape::ANY),
                 field("timeout", Shape::Duration),
                 field("retries", any_int),
             ],

@@ -191,7 +191,7 @@ impl Reading<'_> {
             let diagnostic = Diagnostic::error(Code::MissingKey, span, format!("the parameter `{name}` has no `type`"));
             self.tell(diagnostic.help("say what its value must look like: `type: text`"));
         }
-        (shape.unwrap_or(Shape::Any), default)
+        (shape.unwrap_or(Shape::ANY), default)
     }
 
     fn is_null(&self, node: NodeId) -> bool {

@@ -73,24 +73,25 @@ fn text(data: &Data, shape: &Shape) -> Option<String> {
 pub(in super::super) fn inner<'s>(shape: &'s Shape, key: Option<&str>) -> &'s Shape {
     match shape {
         Shape::List(inner) | Shape::Map(inner) => inner,
-        Shape::Record(record) => key.and_then(|key| record.field(key)).map_or(&Shape::Any, |field| &field.shape),
+        Shape::Record(record) => key.and_then(|key| record.field(key)).map_or(&Shape::ANY, |field| &field.shape),
         Shape::OneOf(shapes) => {
             let holds = |shape: &&Shape| matches!(shape, Shape::List(_) | Shape::Map(_) | Shape::Record(_));
-            shapes.iter().find(holds).map_or(&Shape::Any, |shape| inner(shape, key))
+            shapes.iter().find(holds).map_or(&Shape::ANY, |shape| inner(shape, key))
         }
-        _ => &Shape::Any,
+        _ => &Shape::ANY,
     }
 }
 
 fn is_text(shape: &Shape) -> bool {
-    matches!(shape, Shape::Text { .. } | Shape::Any)
+    matches!(shape, Shape::Text { .. } | Shape::Any { .. })
 }
 
 /// Whether values that were read as `declared` can stand where `wanted` is. What only a value itself can tell is let
 /// through here, and told where it is used.
 pub(in super::super) fn accepts(declared: &Shape, wanted: &Shape) -> bool {
     match (declared, wanted) {
-        (Shape::Any, _) | (_, Shape::Any) => true,
+        (Shape::Text { secret: true }, Shape::Any { secret }) => *secret,
+        (Shape::Any { .. }, _) | (_, Shape::Any { .. }) => true,
         (Shape::OneOf(shapes), wanted) => shapes.iter().any(|declared| accepts(declared, wanted)),
         (declared, Shape::OneOf(shapes)) => shapes.iter().any(|wanted| accepts(declared, wanted)),
         (Shape::Text { secret }, Shape::Text { secret: takes }) => *takes || !*secret,
@@ -138,9 +139,9 @@ impl Reader<'_> {
         }
         let same = |data: Data| Some(Value { data, span });
         match (&value.data, wanted) {
-            (data, Shape::Any) => same(data.clone()),
             (Data::Secret(_), Shape::Text { secret: true }) => same(value.data.clone()),
-            (Data::Secret(_), _) => {
+            (data, Shape::Any { secret }) if *secret || !value.holds_secret() => same(data.clone()),
+            (Data::Secret(_), _) | (_, Shape::Any { .. }) => {
                 self.error(at, Code::Secret, "a secret cannot stand here");
                 None
             }
@@ -205,6 +206,10 @@ impl Reader<'_> {
         let written = short(self.world.document(self.span(at).file).source.slice(self.span(at))).to_owned();
         let message = format!("{} is wanted here, and `{written}` is {}", wanted.words(), declared.words());
         let span = self.span(at);
+        if declared.takes_secrets() && matches!(wanted, Shape::Any { .. }) {
+            self.error(at, Code::Secret, "a secret cannot stand here");
+            return None;
+        }
         self.tell(
             at,
             Diagnostic::error(Code::WrongType, span, message).help("declare the parameter with the type that is wanted here"),

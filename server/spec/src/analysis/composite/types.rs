@@ -36,7 +36,7 @@ const HOLDERS: &[&str] = &["choice", "int", "list", "map", "record", "one_of"];
 
 fn word(name: &str) -> Option<Shape> {
     Some(match name {
-        "any" => Shape::Any,
+        "any" => Shape::ANY,
         "bool" => Shape::Bool,
         "int" => Shape::Int { min: i64::MIN, max: i64::MAX },
         "text" => Shape::Text { secret: false },
@@ -99,8 +99,8 @@ impl Reading<'_> {
             }
         }
         match text {
-            "list" => return Some(Shape::List(Box::new(Shape::Any))),
-            "map" => return Some(Shape::Map(Box::new(Shape::Any))),
+            "list" => return Some(Shape::List(Box::new(Shape::ANY))),
+            "map" => return Some(Shape::Map(Box::new(Shape::ANY))),
             _ => {}
         }
         let found = word(text);

@@ -150,7 +150,7 @@ impl<'a> Reader<'a> {
         let Some(main) = used.main else {
             // It is read without a use: of its outputs only the kinds are known.
             return Some(Found::Unknown(match kind {
-                RefKind::Text => Shape::Any,
+                RefKind::Text => Shape::ANY,
                 kind => Shape::Reference(kind),
             }));
         };
@@ -187,8 +187,8 @@ impl<'a> Reader<'a> {
             },
             Resolved::Typed { typed, .. } => Found::Typed(typed),
             Resolved::Unknown { shape, .. } => Found::Unknown(shape),
-            Resolved::Collection(at) => match self.read(at, &Shape::Any) {
-                Some(value) => Found::Typed(Arc::new(Typed { value, shape: Shape::Any.into() })),
+            Resolved::Collection(at) => match self.read(at, &Shape::ANY) {
+                Some(value) => Found::Typed(Arc::new(Typed { value, shape: Shape::ANY.into() })),
                 None => Found::Nothing,
             },
             Resolved::Broken => Found::Nothing,

@@ -19,7 +19,7 @@ pub(super) fn items(reader: &mut Reader<'_>, at: At) -> Option<Vec<Each>> {
                 return Some(Vec::new());
             }
             let Some(items) = typed.items() else {
-                reader.misfit(at, &typed.shape, &Shape::List(Box::new(Shape::Any)));
+                reader.misfit(at, &typed.shape, &Shape::List(Box::new(Shape::ANY)));
                 return None;
             };
             let mut each: Vec<Each> = Vec::with_capacity(items.len());
@@ -37,9 +37,9 @@ pub(super) fn items(reader: &mut Reader<'_>, at: At) -> Option<Vec<Each>> {
         Resolved::Unknown { shape, at } => {
             let item = match &shape {
                 Shape::List(_) | Shape::Map(_) => crate::analysis::composite::typed::inner(&shape, None).clone(),
-                Shape::Any | Shape::Record(_) | Shape::OneOf(_) => Shape::Any,
+                Shape::Any { .. } | Shape::Record(_) | Shape::OneOf(_) => Shape::ANY,
                 other => {
-                    reader.misfit(at, other, &Shape::List(Box::new(Shape::Any)));
+                    reader.misfit(at, other, &Shape::List(Box::new(Shape::ANY)));
                     return None;
                 }
             };
