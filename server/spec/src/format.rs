@@ -5,6 +5,7 @@
 
 use std::collections::HashSet;
 
+use crate::diagnostic::{Diagnostic, Severity};
 use crate::text::{FileId, Source};
 use crate::tree::{Node, NodeKind, Style, Tree};
 use crate::{model, yaml};
@@ -14,20 +15,24 @@ const STEP: usize = 2;
 
 /// The text of a file, formatted. None if the text is broken, because then it is not known what it says.
 ///
-/// Two blanks for each level, one blank line between roles and never two, `[a, b]` and `{a: b}`, no blanks at the end
-/// of a line, one line end at the end of the file. Comments, block scalars and the order of keys stay as they are.
+/// Two blanks for each level, one blank line between roles and never two, one blank behind the colon of a key, `[a, b]` and
+/// `{a: b}`, no blanks at the end of a line, one line end at the end of the file. Comments, block scalars and the order of keys stay as they are.
 pub fn format(source: &Source, file: FileId) -> Option<String> {
     let (tree, diagnostics) = yaml::parse(source, file, None);
-    if tree.root.is_none() || !tree.damaged.is_empty() || !diagnostics.is_empty() {
+    if tree.root.is_none() || !tree.damaged.is_empty() || has_errors(&diagnostics) {
         return None;
     }
     let text = Formatter::new(source, file, &tree).run();
     let again = Source::new(source.path(), text.as_str());
     let (result, diagnostics) = yaml::parse(&again, file, None);
-    match diagnostics.is_empty() && same_data(&tree, &result) && same_letters(source.text(), &text) {
+    match !has_errors(&diagnostics) && same_data(&tree, &result) && same_letters(source.text(), &text) {
         true => Some(text),
         false => Some(source.text().to_string()),
     }
+}
+
+fn has_errors(diagnostics: &[Diagnostic]) -> bool {
+    diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error)
 }
 
 /// Whether two trees say the same. Both stand in the order of their text, so node by node.
@@ -92,6 +97,8 @@ struct Formatter<'a> {
     parts: Vec<Part>,
     /// The lines on which roles begin.
     roles: HashSet<usize>,
+    /// Where the keys end that are not within brackets.
+    keys: Vec<usize>,
     levels: Vec<Level>,
     /// How far the last line that is not part of another was moved.
     shift: isize,
@@ -118,8 +125,15 @@ impl<'a> Formatter<'a> {
         }
         let roles = model::read(source, file, tree, true).0.roles;
         let roles = roles.iter().map(|role| source.line_of(tree.node(role.key).span.start as usize)).collect();
+        let mut keys = Vec::new();
+        for node in tree.nodes.iter().filter(|node| !is_flow(source, node)) {
+            if let NodeKind::Map(pairs) = &node.kind {
+                keys.extend(pairs.iter().map(|(key, _)| tree.node(*key).span.end as usize));
+            }
+        }
+        keys.sort_unstable();
         let (levels, lines, waiting) = (Vec::new(), Vec::new(), Vec::new());
-        Formatter { source, tree, parts, roles, levels, shift: 0, lines, waiting, blanks: 0 }
+        Formatter { source, tree, parts, roles, keys, levels, shift: 0, lines, waiting, blanks: 0 }
     }
 
     fn run(mut self) -> String {
@@ -293,16 +307,23 @@ impl<'a> Formatter<'a> {
         text
     }
 
-    /// A line with the blanks within its brackets set.
+    /// A line with the blanks behind its key and within its brackets set.
     fn respaced(&self, number: usize) -> String {
         let start = self.source.line_start(number);
         let line = self.source.line(number);
         let end = start + line.len();
-        if self.parts[number] != Part::Own || !line.contains(['[', '{']) {
+        if self.parts[number] != Part::Own || !line.contains([':', '[', '{']) {
             return line.to_owned();
         }
         let mut text = String::with_capacity(line.len() + 8);
         let mut from = start;
+        let keys = &self.keys[self.keys.partition_point(|key| *key < start)..];
+        for key in keys.iter().copied().take_while(|key| *key < end) {
+            let Some(value) = self.value_behind(key, end).filter(|_| key >= from) else { continue };
+            text.push_str(self.source.text()[from..value].trim_end_matches([' ', '\t']));
+            text.push(' ');
+            from = value;
+        }
         // Nodes stand in the order of the text.
         let first = self.tree.nodes.partition_point(|node| (node.span.start as usize) < start);
         for node in self.tree.nodes[first..].iter().take_while(|node| (node.span.start as usize) < end) {
@@ -315,6 +336,16 @@ impl<'a> Formatter<'a> {
         }
         text.push_str(&self.source.text()[from..end]);
         text
+    }
+
+    /// Where the value of a key begins, if it does so on the key's line.
+    fn value_behind(&self, key: usize, end: usize) -> Option<usize> {
+        let blanks = [' ', '\t'];
+        let line = &self.source.text()[key..end];
+        let behind = line.trim_start_matches(blanks).strip_prefix(':')?;
+        let value = behind.trim_start_matches(blanks);
+        let begins = value.len() < behind.len() && !value.trim_end().is_empty() && !value.starts_with('#');
+        begins.then(|| end - value.len())
     }
 
     /// Writes a collection in brackets with one blank behind each `,` and `:`, and none within the brackets.

@@ -51,7 +51,7 @@ roles:
       - loop
       - /dev/sda
     subvolumes:
-      root:   {}
+      root: {}
       home: {quota: 1 GiB}
 
   dirs:
@@ -194,9 +194,17 @@ fn brackets_are_spaced_alike() {
 }
 
 #[test]
+fn one_blank_stands_behind_the_colon_of_a_key() {
+    check("seed:   1\na:\t \t{b:   1}\n", "seed: 1\na: {b: 1}\n");
+    check("a:   # why\n  b:   |\n    x:   y\n  'c d':   e:f   # so\n", "a:   # why\n  b: |\n    x:   y\n  'c d': e:f   # so\n");
+    check("- a:   b\n  [c]:   [d,  e]\n  f:   two\n    lines:more\n", "- a: b\n  [c]: [d, e]\n  f: two\n    lines:more\n");
+    check("a: &x   !!str   b\n? c\n:   d\ne  :   f\n", "a: &x   !!str   b\n? c\n:   d\ne  : f\n");
+}
+
+#[test]
 fn ends_are_trimmed_and_line_ends_kept() {
     check("seed: 1   \n\n\n\nname: x\t\n\n\n", "seed: 1\n\nname: x\n");
-    check("seed: 1\r\nroles:\r\n    a:  {b: [1,2]}", "seed: 1\r\nroles:\r\n  a:  {b: [1, 2]}\r\n");
+    check("seed: 1\r\nroles:\r\n    a:  {b: [1,2]}", "seed: 1\r\nroles:\r\n  a: {b: [1, 2]}\r\n");
     check("\u{feff}seed: 1", "\u{feff}seed: 1\n");
 }
 
