@@ -1,6 +1,6 @@
 //! What the spec language cannot see by itself: claims that clash, sizes that do not fit, programs that are missing.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
 use seed_collections::{REGISTRY, catalog};
@@ -119,7 +119,9 @@ impl<'a> Checker<'a> {
             if node.state == State::Info || node.aside {
                 continue;
             }
-            for claim in role.claims() {
+            // What a role names twice is one claim; that it does so is for the role type to tell.
+            let mut own = HashSet::new();
+            for claim in role.claims().into_iter().filter(|claim| own.insert(claim.clone())) {
                 let same = match &claim {
                     // A mount point is a path, too.
                     Claim::Mount(path) => claimed.get(&claim).or_else(|| claimed.get(&Claim::Path(path.clone()))),
@@ -247,16 +249,25 @@ fn diagnostic(instance: &RoleInstance, finding: Finding) -> Diagnostic {
 
 /// Where a parameter's value stands, as far as the dotted name can be followed.
 fn param_span(instance: &RoleInstance, param: &str) -> Option<Span> {
-    let mut names = param.split('.');
-    let first = names.next()?;
-    let mut value: &Value = instance.params.iter().find(|(name, _)| **name == *first).map(|(_, value)| value)?;
-    for name in names {
-        match value.get(name) {
-            Some(inner) => value = inner,
-            None => break,
-        }
+    let (first, rest) = param.split_once('.').map_or((param, None), |(first, rest)| (first, Some(rest)));
+    let value = instance.params.iter().find(|(name, _)| **name == *first).map(|(_, value)| value)?;
+    Some(rest.map_or(value.span, |rest| inner_span(value, rest)))
+}
+
+/// Where the value of a dotted name in another value stands. A name that the user chose may hold dots itself, or be empty: of
+/// those that the name can begin with, the longest is meant.
+fn inner_span(value: &Value, dotted: &str) -> Span {
+    let Data::Map(entries) = &value.data else { return value.span };
+    let behind = |name: &str| match dotted.strip_prefix(name)? {
+        "" => Some(None),
+        rest => rest.strip_prefix('.').map(Some),
+    };
+    let begun = entries.iter().filter_map(|(name, value)| Some((name.len(), value, behind(name)?)));
+    match begun.max_by_key(|(len, ..)| *len) {
+        Some((_, inner, Some(rest))) => inner_span(inner, rest),
+        Some((_, inner, None)) => inner.span,
+        None => value.span,
     }
-    Some(value.span)
 }
 
 fn claim_span(instance: &RoleInstance, claim: &Claim) -> Span {
