@@ -303,7 +303,31 @@ fn fmt_formats_in_place_and_checks() {
     let formatted = sandbox.read("a.seed.yaml");
     assert!(formatted.contains("# kept") && formatted.contains("\n  a:"), "{formatted}");
     sandbox.seed(&["check", "a.seed.yaml"]).exits(0);
+    assert!(formatted.contains("\nname: crooked\n") && formatted.contains("    content: x\n"), "{formatted}");
     assert_eq!(sandbox.seed_with_input(&["fmt", "-"], crooked).exits(0).stdout(), formatted);
+    let told = sandbox.seed(&["fmt", "--json", "--check", "a.seed.yaml"]).exits(0).json();
+    assert_eq!(told, json!({"files": [{"path": "a.seed.yaml", "changed": false}]}));
+    sandbox.write("a.seed.yaml", crooked);
+    let told = sandbox.seed(&["fmt", "--json", "--check", "a.seed.yaml"]).exits(1).json();
+    assert_eq!(told, json!({"files": [{"path": "a.seed.yaml", "changed": true}]}));
+    assert_eq!(sandbox.read("a.seed.yaml"), crooked);
+    sandbox.seed(&["fmt", "--json", "a.seed.yaml"]).exits(0);
+    assert_eq!(sandbox.read("a.seed.yaml"), formatted);
+}
+
+#[test]
+fn fmt_leaves_what_is_no_yaml_and_says_why() {
+    let sandbox = Sandbox::new();
+    sandbox.write("a.seed.yaml", "seed:   1\nname: [\n");
+    for args in [&["fmt", "a.seed.yaml"][..], &["fmt", "--check", "a.seed.yaml"]] {
+        let ran = sandbox.seed(args).exits(1);
+        assert!(ran.stderr().contains("syntax") && ran.stdout().is_empty(), "{}", ran.told());
+    }
+    let told = sandbox.seed(&["fmt", "--json", "a.seed.yaml"]).exits(1).json();
+    assert_eq!((&told["files"][0]["changed"], &told["files"][0]["diagnostics"][0]["severity"]), (&json!(false), &json!("error")));
+    assert_eq!(sandbox.read("a.seed.yaml"), "seed:   1\nname: [\n");
+    let ran = sandbox.seed_with_input(&["fmt", "-"], "name: [\n").exits(1);
+    assert_eq!(ran.stdout(), "", "half a spec is no spec");
 }
 
 #[test]
@@ -424,8 +448,8 @@ fn help_teaches_and_mistakes_in_arguments_are_told() {
     let sandbox = Sandbox::new();
     sandbox.seed(&["--help"]).exits(0).says("seed new spec lab").says("Exit statuses");
     sandbox.seed(&["apply", "--help"]).exits(0).says("--destroy-data").says("130");
-    sandbox.seed(&["aply", "x"]).exits(2).says("apply");
-    sandbox.seed(&["plan", "--state", "gone", "x"]).exits(2).says("absent");
+    sandbox.seed(&["aply", "x"]).exits(1).says("apply");
+    sandbox.seed(&["plan", "--state", "gone", "x"]).exits(1).says("absent");
 }
 
 #[test]
@@ -439,11 +463,53 @@ fn output_that_nobody_reads_is_no_error() {
 }
 
 #[test]
+fn the_status_is_the_same_where_nobody_reads_the_output() {
+    let (sandbox, spec) = Sandbox::with_spec(FILES);
+    sandbox.write("bad.seed.yaml", "seed: 1\nname: bad\nwhy: A test.\nroles:\n  a: {is: nothing}\n");
+    let unread = |args: &[&str], code: i32| {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let ran = Ran::of(sandbox.seed_command(args).stdout(writer));
+        assert_eq!(ran.exits(code).stderr(), "", "{args:?}");
+    };
+    unread(&["check", "--json", "bad.seed.yaml"], 1);
+    unread(&["check", "bad.seed.yaml"], 1);
+    unread(&["plan", spec], 2);
+    unread(&["info", "--json", spec], 2);
+    unread(&["apply", "--yes", "--json", spec], 0);
+    assert_eq!(sandbox.read("tree/note"), "Hello.\n");
+    unread(&["plan", "--json", spec], 0);
+}
+
+#[test]
 fn colour_comes_only_when_it_is_asked_for() {
     let (sandbox, spec) = Sandbox::with_spec(FILES);
     sandbox.seed(&["plan", spec]).exits(2).never_says("\u{1b}[");
     sandbox.seed(&["plan", "--color", "always", spec]).exits(2).says("\u{1b}[");
     sandbox.seed(&["plan", "--color", "never", spec]).exits(2).never_says("\u{1b}[");
+}
+
+#[test]
+fn a_mistake_is_marked_where_it_is_whatever_its_key_holds() {
+    let (sandbox, spec) = Sandbox::with_spec(
+        "pool:\n  is: storage.btrfs\n  devices: [/dev/a]\n  mount: /m\n  subvolumes:\n    \"../x\": {quota: 1 GiB}\n    \
+         \"\": {quota: 2 GiB}\n    good: {}\n\nother:\n  is: storage.btrfs\n  devices: [/dev/a, /dev/a]\n\n\
+         filled:\n  is: file.template\n  path: ./x\n  from: ./t.j2\n  with:\n    a: {b: 1}\n    a.b: 2\n",
+    );
+    sandbox.write("t.j2", "");
+    let told = sandbox.seed(&["check", "--json", spec]).exits(1).json();
+    let text = sandbox.read(spec);
+    let lines: Vec<&str> = text.lines().collect();
+    let marked: Vec<&str> = list(&told, "diagnostics")
+        .iter()
+        .filter(|one| one["code"] != "missing-tool")
+        .map(|one| lines[one["range"]["start"]["line"].as_u64().unwrap() as usize].trim())
+        .collect();
+    for line in ["\"../x\": {quota: 1 GiB}", "\"\": {quota: 2 GiB}", "a.b: 2"] {
+        assert!(marked.contains(&line), "{line} in {told:#}");
+    }
+    let conflicts = list(&told, "diagnostics").iter().filter(|one| one["code"] == "conflict");
+    assert_eq!(conflicts.count(), 1, "{told:#}");
 }
 
 #[test]

@@ -7,7 +7,7 @@ use seed_role::Trouble;
 use seed_role::trouble::Kind;
 
 use super::options::Global;
-use super::style;
+use super::{output, style};
 
 /// How a command ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,17 +74,18 @@ impl From<std::io::Error> for Error {
 pub type Result<T = Exit> = std::result::Result<T, Error>;
 
 impl Error {
-    /// Tells the error, and gives the exit status.
-    pub fn report(self, global: &Global) -> ExitCode {
+    /// Tells the error, and gives the exit status. What is refused has one of its own in commands that do something; of those that
+    /// only look, an error is an error.
+    pub fn report(self, global: &Global, refuses: bool) -> ExitCode {
         let (trouble, exit) = match self {
             Error::Trouble(trouble) => (trouble, Exit::Failed),
-            Error::Refused(trouble) => (trouble, Exit::Refused),
+            Error::Refused(trouble) => (trouble, if refuses { Exit::Refused } else { Exit::Failed }),
             Error::Shown(exit) => return exit.into(),
             Error::Output(error) if error.kind() == std::io::ErrorKind::BrokenPipe => return Exit::Ok.into(),
             Error::Output(error) => (Trouble::from_io("write the result", &error), Exit::Failed),
         };
         if global.json {
-            let _ = writeln!(anstream::stdout(), "{}", serde_json::json!({ "error": trouble.to_string() }));
+            let _ = writeln!(output::stdout(), "{}", serde_json::json!({ "error": trouble.to_string() }));
         }
         let mut stderr = anstream::stderr();
         let _ = writeln!(stderr, "{}error{:#}: could not {}: {}", style::BAD, style::BAD, trouble.attempted, trouble.came_back);

@@ -5,6 +5,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 
 use nix::libc;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::eventfd::{EfdFlags, EventFd};
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
 use seed_role::Trouble;
@@ -56,6 +57,41 @@ pub fn wake() -> Result<BorrowedFd<'static>, Trouble> {
     };
     WAKE.store(events.as_raw_fd(), Ordering::Relaxed);
     Ok(events.as_fd())
+}
+
+/// Does some work, and says once when an end is asked for meanwhile.
+pub fn while_telling<T>(tell: impl FnOnce() + Send, work: impl FnOnce() -> T) -> T {
+    // Without descriptors to wait with nothing is said; the end comes all the same.
+    let (Ok(wake), Ok(over)) = (wake(), EventFd::from_flags(EfdFlags::EFD_CLOEXEC)) else { return work() };
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            loop {
+                let mut ready = [PollFd::new(over.as_fd(), PollFlags::POLLIN), PollFd::new(wake, PollFlags::POLLIN)];
+                match poll(&mut ready, PollTimeout::NONE) {
+                    Err(nix::errno::Errno::EINTR) => {}
+                    Ok(_) if ready[0].any() == Some(false) => return tell(),
+                    _ => return,
+                }
+            }
+        });
+        // Also where the work panics, the thread is to end.
+        let _over = Over(&over);
+        work()
+    })
+}
+
+/// Says that the work is over.
+struct Over<'a>(&'a EventFd);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        let _ = self.0.write(1);
+    }
+}
+
+/// Whether the end was asked for by Ctrl-C, so that the one who did sits there.
+pub fn was_ctrl_c() -> bool {
+    ASKED_BY.load(Ordering::Relaxed) == Signal::SIGINT as i32
 }
 
 /// Whether the end was asked for by SIGTERM, as a service manager does in the ordinary course of things.

@@ -5,6 +5,7 @@ mod confirm;
 mod exit;
 mod interrupt;
 mod options;
+mod output;
 mod report;
 mod spec_file;
 mod style;
@@ -18,7 +19,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 #[derive(Debug, Parser)]
 #[command(name = "seed", version, about, long_about, arg_required_else_help = true, max_term_width = 110)]
 #[command(
-    after_help = "First steps:\n  seed new spec lab          write an example\n  seed check lab.seed.yaml   find mistakes\n  seed plan lab.seed.yaml    see what would be done\n  seed apply lab.seed.yaml   do it\n\nExit statuses: 0 done, 1 error, 2 changes to make, 3 refused, 130 interrupted."
+    after_help = "First steps:\n  seed new spec lab          write an example\n  seed check lab.seed.yaml   find mistakes\n  seed plan lab.seed.yaml    see what would be done\n  seed apply lab.seed.yaml   do it\n\nExit statuses: 0 done, 1 error (mistakes in arguments, too), 2 changes to make, 3 refused by what would do something, 130 interrupted."
 )]
 struct Cli {
     #[command(flatten)]
@@ -57,11 +58,36 @@ enum Command {
     Man(command::man::Args),
 }
 
+impl Command {
+    /// Whether "refused" is one of the ways in which it ends.
+    fn refuses(&self) -> bool {
+        !matches!(
+            self,
+            Command::Check(_)
+                | Command::Plan(_)
+                | Command::Info(_)
+                | Command::Graph(_)
+                | Command::Log(_)
+                | Command::Laws(_)
+                | Command::Fmt(_)
+                | Command::Fragment(_)
+        )
+    }
+}
+
 /// Runs the command line.
 pub fn main() -> std::process::ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        // Not 2, as is usual: that stands for changes to make.
+        Err(mistake) => {
+            let _ = mistake.print();
+            return if mistake.use_stderr() { exit::Exit::Failed } else { exit::Exit::Ok }.into();
+        }
+    };
     cli.global.set_up();
     let global = &cli.global;
+    let refuses = cli.command.refuses();
     let result = match cli.command {
         Command::Check(args) => command::check::run(&args, global),
         Command::Plan(args) => command::plan::run(&args, global),
@@ -91,6 +117,6 @@ pub fn main() -> std::process::ExitCode {
     };
     match result {
         Ok(exit) => exit.into(),
-        Err(error) => error.report(global),
+        Err(error) => error.report(global, refuses),
     }
 }

@@ -14,7 +14,7 @@ use crate::cli::confirm;
 use crate::cli::exit::{Error, Exit, Result};
 use crate::cli::interrupt;
 use crate::cli::options::{ApplyArgs, Global, PlanArgs, SpecArg};
-use crate::cli::{report, spec_file};
+use crate::cli::{output, report, spec_file};
 
 /// Make the machine as the spec says, or with --state absent as it was before.
 ///
@@ -79,7 +79,7 @@ impl Doing<'_> {
     /// Shows the plan to a person.
     pub fn show(&self, global: &Global) -> Result<()> {
         if !global.json {
-            let mut out = anstream::stdout().lock();
+            let mut out = output::stdout();
             report::plan::write(&mut out, self.plan, global.verbose > 0)?;
             out.flush()?;
         }
@@ -111,7 +111,7 @@ impl Doing<'_> {
             stop: &interrupt::STOP,
             report: &report,
         };
-        let summary = apply.run()?;
+        let summary = interrupt::while_telling(|| progress.ending(interrupt::was_ctrl_c()), || apply.run())?;
         progress.finish(&summary)?;
         Ok(match (summary.interrupted, summary.failed) {
             (true, _) => Exit::Interrupted,

@@ -8,15 +8,14 @@ use seed_engine::check::analyse;
 use seed_engine::project::DiskLoader;
 use seed_role::Trouble;
 use seed_role::host::real::RealHost;
-use seed_spec::analysis::{Analysis, Document, ROLE_FILE, ROLES, Request, TASKS_FILE};
-use seed_spec::tree::Tree;
+use seed_spec::Severity;
+use seed_spec::analysis::{Analysis, ROLE_FILE, ROLES, Request, TASKS_FILE};
 use seed_spec::yaml::decode;
-use seed_spec::{Diagnostic, FileId, Severity, Source};
 use serde_json::json;
 
 use crate::cli::exit::{Exit, Result};
 use crate::cli::options::{Global, SpecArg};
-use crate::cli::{report, spec_file, style};
+use crate::cli::{output, report, spec_file, style};
 
 /// Find the mistakes in specs and composite roles, all at once.
 ///
@@ -48,7 +47,7 @@ pub fn run(args: &Args, global: &Global) -> Result {
         let (path, bytes) = spec_file::read_raw(&arg)?;
         let analysis = match decode(&bytes) {
             Ok(text) => analyse(&Request { path: &path, text, edited_line: None }, &DiskLoader, Some(&host)),
-            Err(diagnostic) => unreadable(&path, &bytes, diagnostic),
+            Err(mistake) => report::diagnostics::of_text(&path, &String::from_utf8_lossy(&bytes), vec![mistake]),
         };
         // What several specs use is told once.
         let analysis = without_told(analysis, &mut told);
@@ -62,7 +61,7 @@ pub fn run(args: &Args, global: &Global) -> Result {
         }
     }
     let errors = counts[Severity::Error as usize];
-    let mut out = anstream::stdout().lock();
+    let mut out = output::stdout();
     if global.json {
         writeln!(out, "{}", json!({ "diagnostics": all }))?;
     } else {
@@ -137,17 +136,4 @@ fn found_in(folder: &Path) -> Result<Vec<PathBuf>> {
 fn is_composite(folder: &Path) -> bool {
     let among_roles = || spec_file::absolute(folder).parent().is_some_and(|above| above.ends_with(ROLES));
     folder.join(TASKS_FILE).is_file() || among_roles()
-}
-
-/// The analysis of a file that is not text: nothing but that.
-fn unreadable(path: &Path, bytes: &[u8], diagnostic: Diagnostic) -> Analysis {
-    let document = Document {
-        file: FileId(0),
-        source: Source::new(path, String::from_utf8_lossy(bytes)),
-        tree: Tree::default(),
-        entries: Vec::new(),
-        folder: seed_engine::node::folder_of(path),
-        absolute: path.to_path_buf(),
-    };
-    Analysis { documents: vec![document], diagnostics: vec![diagnostic], ..Analysis::default() }
 }

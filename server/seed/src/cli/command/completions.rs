@@ -3,6 +3,7 @@
 use clap_complete::Shell;
 
 use crate::cli::exit::{Exit, Result};
+use crate::cli::output;
 
 /// Write shell completions to standard output.
 #[derive(Debug, clap::Args)]
@@ -14,6 +15,6 @@ pub struct Args {
 
 /// Runs it.
 pub fn run(args: &Args, mut command: clap::Command) -> Result {
-    clap_complete::generate(args.shell, &mut command, "seed", &mut anstream::stdout());
+    clap_complete::generate(args.shell, &mut command, "seed", &mut output::stdout());
     Ok(Exit::Ok)
 }

@@ -11,7 +11,7 @@ use serde_json::json;
 
 use crate::cli::exit::{Exit, Result};
 use crate::cli::options::Global;
-use crate::cli::style;
+use crate::cli::{output, style};
 
 /// Say what this host can do: which programs the role types need, and which are missing.
 #[derive(Debug, clap::Args)]
@@ -31,7 +31,7 @@ pub fn run(_: &Args, global: &Global) -> Result {
     findings.push(file_exists("Btrfs", "/dev/btrfs-control", "modprobe btrfs"));
     findings.push(model());
     findings.extend(programs(&host));
-    let mut out = anstream::stdout().lock();
+    let mut out = output::stdout();
     if global.json {
         let findings: Vec<_> =
             findings.iter().map(|finding| json!({"what": finding.what, "ok": finding.fine, "message": finding.words})).collect();

@@ -5,12 +5,16 @@ use std::path::PathBuf;
 
 use seed_role::Trouble;
 use seed_spec::text::{FileId, Source};
+use seed_spec::{format, yaml};
+use serde_json::{Value as Json, json};
 
 use crate::cli::exit::{Exit, Result};
 use crate::cli::options::{Global, SpecArg};
-use crate::cli::{spec_file, style};
+use crate::cli::{output, report, spec_file, style};
 
 /// Format specs: indentation, blank lines, spaces. Comments and data stay as they are.
+///
+/// What is no YAML is left as it is, and told. Exits with 1 then, and with --check also if something is not formatted.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Specs; `-` formats standard input to standard output
@@ -22,25 +26,46 @@ pub struct Args {
 }
 
 /// Runs it.
-pub fn run(args: &Args, _: &Global) -> Result {
-    let mut unformatted = 0;
+pub fn run(args: &Args, global: &Global) -> Result {
+    let mut told: Vec<Json> = Vec::new();
+    let (mut unformatted, mut broken) = (0, 0);
     for path in &args.specs {
         let spec = spec_file::read(&SpecArg { spec: path.clone(), path: None })?;
-        let formatted = seed_spec::format::format(&Source::new(path.clone(), spec.text.clone()), FileId(0));
-        let new = formatted.as_deref().unwrap_or(&spec.text);
-        if path.as_os_str() == "-" && !args.check {
-            write!(anstream::stdout(), "{new}")?;
-        } else if *new != *spec.text {
-            unformatted += 1;
-            if args.check {
-                writeln!(anstream::stdout(), "{}not formatted{:#}: {}", style::WARN, style::WARN, path.display())?;
-            } else {
-                let host = seed_role::host::real::RealHost::new();
-                replace(&host, &spec.path, new)?;
+        let source = Source::new(path.clone(), spec.text.clone());
+        let Some(new) = format::format(&source, FileId(0)) else {
+            let (_, mistakes) = yaml::parse(&source, FileId(0), None);
+            let analysis = report::diagnostics::of_text(path, &spec.text, mistakes);
+            broken += 1;
+            match global.json {
+                true => told.push(json!({
+                    "path": path.display().to_string(), "changed": false, "diagnostics": report::diagnostics::to_json(&analysis),
+                })),
+                false => report::diagnostics::to_stderr(&analysis)?,
             }
+            continue;
+        };
+        let changed = new != *spec.text;
+        unformatted += usize::from(changed);
+        let is_piped = path.as_os_str() == "-";
+        if global.json {
+            let mut one = json!({ "path": path.display().to_string(), "changed": changed });
+            if is_piped {
+                one["text"] = json!(new);
+            }
+            told.push(one);
+        } else if is_piped && !args.check {
+            write!(output::stdout(), "{new}")?;
+        } else if changed && args.check {
+            writeln!(output::stdout(), "{}not formatted{:#}: {}", style::WARN, style::WARN, path.display())?;
+        }
+        if changed && !args.check && !is_piped {
+            replace(&seed_role::host::real::RealHost::new(), &spec.path, &new)?;
         }
     }
-    Ok(if args.check && unformatted > 0 { Exit::Failed } else { Exit::Ok })
+    if global.json {
+        writeln!(output::stdout(), "{}", json!({ "files": told }))?;
+    }
+    Ok(if broken > 0 || (args.check && unformatted > 0) { Exit::Failed } else { Exit::Ok })
 }
 
 fn replace(host: &dyn seed_role::host::Host, path: &std::path::Path, text: &str) -> std::result::Result<(), Trouble> {

@@ -15,7 +15,7 @@ use seed_spec::analysis::{Analysis, Request};
 
 use crate::cli::exit::{Error, Exit, Result};
 use crate::cli::options::{Global, SpecArg};
-use crate::cli::{report, spec_file, style};
+use crate::cli::{output, report, spec_file, style};
 
 /// Draw what depends on what.
 ///
@@ -83,7 +83,7 @@ pub fn run(args: &Args, global: &Global) -> Result {
     };
     match &args.output {
         Some(path) => host.write_file(&spec_file::absolute(path), text.as_bytes(), 0o644, None)?,
-        None => anstream::stdout().lock().write_all(text.as_bytes())?,
+        None => output::stdout().write_all(text.as_bytes())?,
     }
     Ok(Exit::Ok)
 }

@@ -9,6 +9,7 @@ use seed_knowledge::index::{Index, project_of};
 
 use crate::cli::exit::{Exit, Result};
 use crate::cli::options::Global;
+use crate::cli::output;
 
 /// Read what `seed recall` looks through.
 ///
@@ -33,7 +34,7 @@ pub fn run(args: &Args, global: &Global) -> Result {
         index.forget();
     }
     let done = index.refresh()?;
-    let mut out = anstream::stdout().lock();
+    let mut out = output::stdout();
     if global.json {
         writeln!(out, "{}", serde_json::to_string(&done).unwrap_or_default())?;
         return Ok(Exit::Ok);

@@ -10,11 +10,11 @@ use seed_spec::State;
 
 use crate::cli::exit::{Exit, Result};
 use crate::cli::options::{Global, SpecArg};
-use crate::cli::{report, spec_file};
+use crate::cli::{output, report, spec_file};
 
 /// Show what is there, and how it differs from the spec.
 ///
-/// Changes nothing. Exits with 0 if all is as the spec says, 2 if not, 1 on an error.
+/// Changes nothing. Exits with 0 if all is as the spec says, 2 if not, 1 on an error, also where the spec is not trusted.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]
@@ -38,7 +38,7 @@ pub fn run(args: &Args, global: &Global) -> Result {
     if !args.only.is_empty() {
         plan.roles.retain(|planned| args.only.iter().any(|only| *planned.role == **only || belongs_to(&planned.role, only)));
     }
-    let mut out = anstream::stdout().lock();
+    let mut out = output::stdout();
     if args.as_spec {
         let spec =
             info::as_spec(&project, &plan).map_err(|error| Trouble::new("write what is there as a spec", error.to_string()))?;

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::cli::exit::{Exit, Result};
 use crate::cli::options::{Global, SpecArg};
-use crate::cli::{spec_file, style};
+use crate::cli::{output, spec_file, style};
 
 /// Try the laws that every role keeps on the roles of a spec, on a simulated machine.
 ///
@@ -28,7 +28,7 @@ pub fn run(args: &Args, global: &Global) -> Result {
     let world = simulate::world_for(&project, &host)?;
     let laws = Laws { path: &spec.path, text: &spec.text, world: &world, stride: 1 };
     let verdicts = laws.try_all();
-    let mut out = anstream::stdout().lock();
+    let mut out = output::stdout();
     if global.json {
         writeln!(out, "{}", json!({ "laws": verdicts }))?;
     } else {

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::cli::exit::{Exit, Result};
 use crate::cli::options::{Global, SpecArg};
-use crate::cli::{spec_file, style};
+use crate::cli::{output, spec_file, style};
 
 /// Show what was done for a spec, and when.
 #[derive(Debug, clap::Args)]
@@ -26,7 +26,7 @@ pub fn run(args: &Args, global: &Global) -> Result {
     let mut runs = undo::runs(&journal::records(&folder)?);
     let earlier = if args.last == 0 { 0 } else { runs.len().saturating_sub(args.last) };
     runs.drain(..earlier);
-    let mut out = anstream::stdout().lock();
+    let mut out = output::stdout();
     if global.json {
         writeln!(out, "{}", json!({ "runs": runs }))?;
         return Ok(Exit::Ok);

@@ -11,7 +11,7 @@ use seed_role::host::temporary_of;
 use seed_spec::analysis::ROLES;
 
 use crate::cli::exit::{Exit, Result};
-use crate::cli::style;
+use crate::cli::{output, style};
 
 /// Write something new to begin with.
 ///
@@ -80,7 +80,7 @@ pub fn run(args: &Args) -> Result {
     let note = new.keep_in_step(&root, name);
     let told = new.told();
     let (bold, next) = (style::NAME, next(what, name));
-    writeln!(anstream::stdout(), "Wrote {bold}{told}{bold:#}. Next: {next}")?;
+    writeln!(output::stdout(), "Wrote {bold}{told}{bold:#}. Next: {next}")?;
     if let Some(note) = note {
         writeln!(anstream::stderr(), "{note}")?;
     }
@@ -95,10 +95,7 @@ fn new_meta() -> Result {
     let new = New { folder, is_own: true, files, attempted: "write the skeletons".into() };
     new.write()?;
     let (bold, told) = (style::NAME, new.told());
-    writeln!(
-        anstream::stdout(),
-        "Wrote {bold}{told}{bold:#}. Next: change them, and take away those that you keep as they come"
-    )?;
+    writeln!(output::stdout(), "Wrote {bold}{told}{bold:#}. Next: change them, and take away those that you keep as they come")?;
     Ok(Exit::Ok)
 }
 

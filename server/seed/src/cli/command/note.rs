@@ -10,6 +10,7 @@ use serde_json::json;
 
 use crate::cli::exit::{Exit, Result};
 use crate::cli::options::Global;
+use crate::cli::output;
 use crate::cli::spec_file::absolute;
 
 /// Write a note into the project, linked to what it is about.
@@ -47,7 +48,7 @@ pub fn run(args: &Args, global: &Global) -> Result {
     });
     let (path, line) = note::write(&root, &text, &About { spec, role: args.role.clone() })?;
     let path = root.join(path);
-    let mut out = anstream::stdout().lock();
+    let mut out = output::stdout();
     match global.json {
         true => writeln!(out, "{}", json!({ "path": path, "line": line }))?,
         false => writeln!(out, "{}", path.display())?,

@@ -7,11 +7,11 @@ use seed_role::host::real::RealHost;
 
 use crate::cli::exit::{Exit, Result};
 use crate::cli::options::{Global, PlanArgs, SpecArg};
-use crate::cli::{report, spec_file};
+use crate::cli::{output, report, spec_file};
 
 /// Show what apply would change.
 ///
-/// Changes nothing. Exits with 0 if there is nothing to do, 2 if there is, 1 on an error.
+/// Changes nothing. Exits with 0 if there is nothing to do, 2 if there is, 1 on an error, also where the spec is not trusted.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]
@@ -28,7 +28,7 @@ pub fn run(args: &Args, global: &Global) -> Result {
     let options = args.plan.options();
     let project = project.asked_for(options.state, &host).with_orphans(&ledger, &host);
     let plan = project.plan(&host, &ledger, &options)?;
-    let mut out = anstream::stdout().lock();
+    let mut out = output::stdout();
     if global.json {
         writeln!(out, "{}", plan.json())?;
     } else {

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::cli::exit::{Exit, Result};
 use crate::cli::options::Global;
-use crate::cli::style;
+use crate::cli::{output, style};
 
 /// Find what was written about something: by name, by words, by meaning, and by what links to what.
 ///
@@ -44,7 +44,7 @@ pub fn run(args: &Args, global: &Global) -> Result {
         writeln!(anstream::stderr(), "{}warning:{:#} {trouble}", style::WARN, style::WARN)?;
     }
     let hits = index.recall(&args.query.join(" "), args.limit);
-    let mut out = anstream::stdout().lock();
+    let mut out = output::stdout();
     if global.json {
         writeln!(out, "{}", json!({ "hits": hits, "root": root }))?;
         return Ok(Exit::Ok);

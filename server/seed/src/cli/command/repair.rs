@@ -12,7 +12,7 @@ use seed_role::host::real::RealHost;
 use super::apply::Doing;
 use crate::cli::exit::{Exit, Result};
 use crate::cli::options::{ApplyArgs, Global, SpecArg};
-use crate::cli::{interrupt, report, spec_file};
+use crate::cli::{interrupt, output, report, spec_file};
 
 /// Mend what has drifted from the spec: make what is missing, change back what was changed.
 ///
@@ -105,7 +105,7 @@ fn tell(event: &Event, global: &Global) {
     if global.json {
         if let Ok(line) = serde_json::to_string(event) {
             // Whoever read it is gone: the watch goes on all the same.
-            let _ = writeln!(anstream::stdout().lock(), "{line}");
+            let _ = writeln!(output::stdout(), "{line}");
         }
         return;
     }

@@ -7,7 +7,7 @@ use seed_engine::reference::{spec_schema, type_schema};
 use seed_role::Trouble;
 
 use crate::cli::exit::{Exit, Result};
-use crate::cli::spec_file;
+use crate::cli::{output, spec_file};
 
 /// Write the JSON schema of specs, for editors that know YAML but nothing of Seed.
 ///
@@ -31,6 +31,6 @@ pub fn run(args: &Args) -> Result {
                 .hint("seed types lists them")
         })?,
     };
-    writeln!(anstream::stdout().lock(), "{schema:#}")?;
+    writeln!(output::stdout(), "{schema:#}")?;
     Ok(Exit::Ok)
 }

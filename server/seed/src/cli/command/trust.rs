@@ -13,7 +13,7 @@ use serde_json::json;
 
 use crate::cli::exit::{Exit, Result};
 use crate::cli::options::Global;
-use crate::cli::spec_file;
+use crate::cli::{output, spec_file};
 
 /// Allow the specs of a folder, and of those below it, to run their own commands.
 ///
@@ -37,7 +37,7 @@ pub struct Args {
 /// Runs it.
 pub fn run(args: &Args, global: &Global) -> Result {
     let trust = Trust::new(&state_folder());
-    let mut out = anstream::stdout().lock();
+    let mut out = output::stdout();
     match (&args.folder, &args.collection) {
         (Some(spec), Some(name)) => {
             let pinned = pinned(spec, name)?;

@@ -10,7 +10,7 @@ use serde_json::json;
 
 use crate::cli::exit::{Exit, Result};
 use crate::cli::options::Global;
-use crate::cli::{spec_file, style};
+use crate::cli::{output, spec_file, style};
 
 /// List the role types, or describe one.
 #[derive(Debug, clap::Args)]
@@ -26,7 +26,7 @@ pub struct Args {
 /// Runs it.
 pub fn run(args: &Args, global: &Global) -> Result {
     let catalog = seed_engine::project::catalog_of(&spec_file::absolute(Path::new(".")));
-    let mut out = anstream::stdout().lock();
+    let mut out = output::stdout();
     if args.markdown {
         write!(out, "{}", seed_engine::reference::markdown())?;
         return Ok(Exit::Ok);

@@ -1,19 +1,23 @@
 //! What happens while a plan is applied: lines, a progress bar on a terminal, or JSON events.
 
+use std::collections::BTreeSet;
 use std::io::{IsTerminal, Write};
+use std::sync::{Mutex, PoisonError};
 
 use indicatif::{ProgressBar, ProgressStyle};
 use seed_engine::apply::{Event, Summary};
 use serde_json::json;
 
 use crate::cli::options::Global;
-use crate::cli::style;
+use crate::cli::{output, style};
 
 /// Tells what happens.
 pub struct Progress {
     json: bool,
     verbose: bool,
     bar: Option<ProgressBar>,
+    /// The roles that are being changed.
+    at_work: Mutex<BTreeSet<String>>,
 }
 
 impl Progress {
@@ -26,17 +30,22 @@ impl Progress {
             }
             bar
         });
-        Progress { json: global.json, verbose: global.verbose > 0, bar }
+        Progress { json: global.json, verbose: global.verbose > 0, bar, at_work: Mutex::default() }
     }
 
     /// Tells an event.
     pub fn tell(&self, event: &Event) {
         if self.json {
             if let Ok(line) = serde_json::to_string(event) {
-                let _ = writeln!(anstream::stdout().lock(), "{line}");
+                let _ = writeln!(output::stdout(), "{line}");
             }
             return;
         }
+        match event {
+            Event::Started { role, .. } => self.at_work().insert(role.clone()),
+            Event::Done { role, .. } | Event::Failed { role, .. } => self.at_work().remove(role),
+            Event::Progress { .. } | Event::Skipped { .. } => false,
+        };
         match event {
             Event::Started { .. } => {}
             Event::Progress { role, message, .. } => {
@@ -71,6 +80,21 @@ impl Progress {
         }
     }
 
+    /// Tells that an end was asked for, and what it waits for.
+    pub fn ending(&self, by_ctrl_c: bool) {
+        if self.json {
+            return;
+        }
+        let roles: Vec<String> = self.at_work().iter().cloned().collect();
+        let after = if roles.is_empty() { String::new() } else { format!(" after {}", roles.join(", ")) };
+        let again = if by_ctrl_c { "; Ctrl-C again ends at once" } else { "" };
+        self.line(&format!("{}ending{after}{again}{:#}", style::WARN, style::WARN));
+    }
+
+    fn at_work(&self) -> std::sync::MutexGuard<'_, BTreeSet<String>> {
+        self.at_work.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn advance(&self) {
         if let Some(bar) = &self.bar {
             bar.inc(1);
@@ -92,7 +116,7 @@ impl Progress {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
         }
-        let mut out = anstream::stdout().lock();
+        let mut out = output::stdout();
         if self.json {
             let mut line = json!(summary);
             line["event"] = json!("summary");

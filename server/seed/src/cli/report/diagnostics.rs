@@ -4,18 +4,33 @@ use std::io::Write;
 use std::path::Path;
 
 use ariadne::{Color, Config, IndexType, Label, Report, ReportKind};
-use seed_spec::analysis::Analysis;
-use seed_spec::{Diagnostic, FileId, Severity, Span};
+use seed_spec::analysis::{Analysis, Document};
+use seed_spec::tree::Tree;
+use seed_spec::{Diagnostic, FileId, Severity, Source, Span};
 use serde_json::{Value as Json, json};
 
 use crate::cli::options::Global;
+use crate::cli::output;
 
 /// Shows the diagnostics on standard output, as text or JSON.
 pub fn show(analysis: &Analysis, global: &Global) -> std::io::Result<()> {
     if global.json {
-        return writeln!(anstream::stdout(), "{}", json!({ "diagnostics": to_json(analysis) }));
+        return writeln!(output::stdout(), "{}", json!({ "diagnostics": to_json(analysis) }));
     }
-    write_all(analysis, &mut anstream::stdout().lock())
+    write_all(analysis, &mut output::stdout())
+}
+
+/// The analysis of a text by itself: nothing but what is wrong with it.
+pub fn of_text(path: &Path, text: &str, diagnostics: Vec<Diagnostic>) -> Analysis {
+    let document = Document {
+        file: FileId(0),
+        source: Source::new(path, text),
+        tree: Tree::default(),
+        entries: Vec::new(),
+        folder: seed_engine::node::folder_of(path),
+        absolute: path.to_path_buf(),
+    };
+    Analysis { documents: vec![document], diagnostics, ..Analysis::default() }
 }
 
 /// Shows them on standard error.

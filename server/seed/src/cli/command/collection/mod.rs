@@ -19,7 +19,7 @@ use serde_json::json;
 use self::edit::{Entry, Text};
 use crate::cli::exit::{Exit, Result};
 use crate::cli::options::Global;
-use crate::cli::{spec_file, style};
+use crate::cli::{output, spec_file, style};
 
 /// Take composite roles from git repositories and folders that are shared.
 ///
@@ -446,7 +446,7 @@ fn say(global: &Global, words: &str) -> Result<()> {
 }
 
 fn show(rows: &[Row], words: &str, global: &Global) -> Result {
-    let mut out = anstream::stdout().lock();
+    let mut out = output::stdout();
     if global.json {
         writeln!(out, "{}", json!({ "collections": rows }))?;
         return Ok(Exit::Ok);
