@@ -513,6 +513,47 @@ fn a_mistake_is_marked_where_it_is_whatever_its_key_holds() {
 }
 
 #[test]
+fn what_a_role_reads_is_looked_at_before_anything_is_planned() {
+    let sandbox = Sandbox::new();
+    let told = |roles: &str| -> Vec<(String, String, u64)> {
+        sandbox.write_spec(roles);
+        let told = sandbox.seed(&["check", "--json", "name.seed.yaml"]).json();
+        let text = |one: &Json, key: &str| one[key].as_str().unwrap().to_string();
+        let line = |one: &Json| one["range"]["start"]["line"].as_u64().unwrap() - 5;
+        list(&told, "diagnostics").iter().map(|one| (text(one, "severity"), text(one, "code"), line(one))).collect()
+    };
+    let one = |severity: &str, code: &str, line: u64| vec![(severity.to_string(), code.to_string(), line)];
+    sandbox.write("bad.j2", "one\n{% if %}\n");
+    sandbox.write("good.j2", "{% if a %}{{ a }}{% endif %}");
+    sandbox.write("f.txt", "---\nparameters:\n  port: {type: int}\n---\nPort {{ port }}\n");
+    sandbox.write("broken.txt", "Port {{ port\n");
+
+    let template = |from: &str| format!("t:\n  is: file.template\n  path: ./x\n  from: {from}\n  with: {{a: 1}}\n");
+    assert_eq!(told(&template("./good.j2")), []);
+    assert_eq!(told(&template("./bad.j2")), one("error", "template", 3));
+    sandbox.seed(&["check", "name.seed.yaml"]).exits(1).says("bad.j2:2");
+    assert_eq!(told(&template("./none.j2")), one("warning", "not-there", 3));
+    let made = "made: {is: file.text, path: ./none.j2, content: x}\n";
+    assert_eq!(told(&format!("{}{made}", template("./none.j2"))), [], "another role makes it");
+    assert_eq!(told(&format!("{}  state: absent\n", template("./none.j2"))), []);
+
+    let fragment =
+        |file: &str, with: &str| format!("f:\n  is: file.fragment\n  path: ./y\n  fragment: {file}\n  with: {{{with}}}\n");
+    assert_eq!(told(&fragment("./f.txt", "port: 22")), []);
+    assert_eq!(told(&fragment("./f.txt", "port: many")), one("error", "wrong-value", 4));
+    assert_eq!(told(&fragment("./f.txt", "prot: 22")), one("error", "wrong-value", 4));
+    assert_eq!(told(&fragment("./none.txt", "")), one("warning", "not-there", 3));
+    assert_eq!(told(&fragment("./broken.txt", "")), one("error", "template", 3));
+
+    let text = "n: {is: file.text, path: ./n, content: !secret {file: ./nofile}}\n";
+    assert_eq!(told(text), one("warning", "not-there", 0));
+    assert_eq!(told("n: {is: file.text, path: ./n, content: x, owner: no-such-user}\n"), one("warning", "not-there", 0));
+    assert_eq!(told("n: {is: file.text, path: ./n, content: x, owner: root}\n"), []);
+    let devices = told("l: {is: storage.loopback_device, backing: ./none.img}\n");
+    assert!(devices.contains(&one("warning", "not-there", 0)[0]), "{devices:?}");
+}
+
+#[test]
 fn a_mistake_is_told_once_and_not_again_where_its_role_is_named() {
     let loops = "loop:\n  is: storage.loopback_devic\n  backing: ./a.img\n";
     let sandbox = Sandbox::new();

@@ -12,11 +12,12 @@ use seed_spec::value::Secret;
 use seed_spec::{Code, Data, Diagnostic, Span, Value};
 
 use crate::node::{Graph, Node, expand, wholes};
+use crate::sources::Sources;
 use crate::stored;
 use crate::trust::{Trust, Writer};
 
 /// Analyses a spec to the end: what [`seed_spec::analysis::analyse`] finds, and what only the role types can tell. With a
-/// host, also which programs are missing on it and whether the spec is trusted. Runs nothing.
+/// host, also which programs and files are missing on it and whether the spec is trusted. Runs nothing.
 pub fn analyse(request: &Request<'_>, loader: &dyn Loader, host: Option<&dyn Host>) -> Analysis {
     analyse_with_graph(request, loader, host).0
 }
@@ -32,11 +33,17 @@ pub fn analyse_with_graph(request: &Request<'_>, loader: &dyn Loader, host: Opti
     checker.order(&mut findings);
     checker.claims(&mut findings);
     let mut tools = host.map(|host| Tools { host, known: HashMap::new() });
+    let mut sources = host.map(|host| Sources::new(host, &graph));
     for node in graph.nodes.iter().filter(|node| !node.aside) {
         if let (Some(role), Some(instance)) = (&node.role, checker.instance(node)) {
             findings.extend(own_findings(&**role, instance));
             if let Some(tools) = &mut tools {
                 tools.missing(&**role, instance, &mut findings);
+            }
+            if let Some(sources) = &mut sources {
+                let (missing, mistakes) = sources.look(node, instance);
+                findings.extend(missing);
+                findings.extend(mistakes.into_iter().map(|mistake| diagnostic(instance, mistake)));
             }
         }
     }

@@ -16,6 +16,7 @@ pub mod project;
 pub mod reference;
 pub mod repair;
 pub mod simulate;
+mod sources;
 pub mod stored;
 pub mod trust;
 pub mod undo;

@@ -58,6 +58,9 @@ pub struct Finding {
     pub help: Option<String>,
 }
 
+/// The length up to which a file that a role reads is looked into for mistakes, before anything is planned.
+pub const INSPECTED: u64 = 1 << 20;
+
 /// A thing that a watcher waits on, for repair as it drifts.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Watch {
@@ -87,6 +90,18 @@ pub trait Role: Send + Sync {
     /// Mistakes that can be seen without a host. Devices and sizes of referenced roles are
     /// filled in as far as the spec alone tells them.
     fn check(&self) -> Vec<Finding> {
+        Vec::new()
+    }
+
+    /// Files that it reads, does not make, and cannot do without, each with the parameter that names it.
+    fn sources(&self) -> Vec<(&'static str, std::path::PathBuf)> {
+        Vec::new()
+    }
+
+    /// Mistakes in what [`Role::sources`] are, as far as reading them tells. Reads no more than [`INSPECTED`] of each, and is silent
+    /// about what cannot be read.
+    fn inspect(&self, host: &dyn Host) -> Vec<Finding> {
+        let _ = host;
         Vec::new()
     }
 

@@ -253,9 +253,12 @@ pub fn mask(secret: &[u8]) -> String {
 /// What a masked secret begins with.
 pub const SECRET_MARK: &str = "‹secret› ";
 
+/// What [`unknown_output`] begins with.
+pub const UNKNOWN_OUTPUT: char = '‹';
+
 /// Stands in a text for an output that is not known yet.
 pub fn unknown_output(of: &str) -> String {
-    format!("‹{of}›")
+    format!("{UNKNOWN_OUTPUT}{of}›")
 }
 
 /// What a role offers under one name.

@@ -29,8 +29,17 @@ fn every_code_has_a_section_in_order() {
 #[test]
 fn examples_have_the_mistake_and_lose_it_when_mended() {
     // Found by the crates above, or in bytes: nothing to show here.
-    let elsewhere =
-        ["not-utf8", "conflict", "too-small", "missing-tool", "untrusted", "collection-missing", "collection-changed"];
+    let elsewhere = [
+        "not-utf8",
+        "conflict",
+        "too-small",
+        "missing-tool",
+        "not-there",
+        "template",
+        "untrusted",
+        "collection-missing",
+        "collection-changed",
+    ];
     for (name, examples) in sections() {
         let whole = |piece: &str| match piece.contains("seed:") && !piece.starts_with("roles:") {
             true => piece.to_owned(),

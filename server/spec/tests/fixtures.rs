@@ -48,6 +48,8 @@ fn every_code_is_told_by_a_fixture() {
         Code::Conflict,
         Code::TooSmall,
         Code::MissingTool,
+        Code::NotThere,
+        Code::Template,
         Code::Untrusted,
         Code::CollectionChanged,
     ];

@@ -1,6 +1,6 @@
 //! What `file.text` and `file.template` share: all but where the content comes from.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use seed_role::attrs::{Attrs, Change, Observation};
 use seed_role::claim::Claim;
@@ -38,6 +38,15 @@ pub(super) trait Contents: Send + Sync {
     fn render(&self, host: &dyn Host) -> Result<Vec<u8>>;
     /// Mistakes in the parameters that only this type has.
     fn findings(&self) -> Vec<Finding>;
+    /// See [`seed_role::Role::sources`].
+    fn sources(&self) -> Vec<(&'static str, PathBuf)> {
+        Vec::new()
+    }
+    /// See [`seed_role::Role::inspect`].
+    fn inspect(&self, host: &dyn Host) -> Vec<Finding> {
+        let _ = host;
+        Vec::new()
+    }
 }
 
 /// Implements [`seed_role::Role`] for a type that implements [`Contents`].
@@ -49,6 +58,12 @@ macro_rules! role_of_contents {
             }
             fn check(&self) -> Vec<seed_role::Finding> {
                 contents::check(self)
+            }
+            fn sources(&self) -> Vec<(&'static str, std::path::PathBuf)> {
+                contents::Contents::sources(self)
+            }
+            fn inspect(&self, host: &dyn Host) -> Vec<seed_role::Finding> {
+                contents::Contents::inspect(self, host)
             }
             fn observe(&self, host: &dyn Host) -> Result<seed_role::attrs::Observation> {
                 contents::observe(self, host)

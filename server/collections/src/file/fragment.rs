@@ -1,6 +1,7 @@
 //! `file.fragment`: a fragment embedded in a file, whatever else the file holds.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use schemars::JsonSchema;
 use seed_fragment::embed::Comment;
@@ -9,10 +10,10 @@ use seed_fragment::{Key, marker, template};
 use seed_role::attrs::{Attrs, Change, Observation};
 use seed_role::claim::Claim;
 use seed_role::host::{FileKind, Host, Metadata, Owner, temporary_of};
-use seed_role::param::{AbsPath, Output, Outputs, Size};
+use seed_role::param::{AbsPath, Output, Outputs, Size, UNKNOWN_OUTPUT};
 use seed_role::step::{Goal, Step, Transition};
 use seed_role::trouble::{Kind, Result, Trouble};
-use seed_role::{Declared, Finding, Mend, Role, Watch};
+use seed_role::{Declared, Finding, INSPECTED, Mend, Role, Watch};
 use seed_spec::Code;
 use seed_spec::shape::{OutputInfo, RefKind};
 use serde::Deserialize;
@@ -193,6 +194,31 @@ impl Role for Fragment {
             }
         }
         findings
+    }
+
+    fn sources(&self) -> Vec<(&'static str, PathBuf)> {
+        vec![("fragment", self.fragment.to_path_buf())]
+    }
+
+    fn inspect(&self, host: &dyn Host) -> Vec<Finding> {
+        let text = host.read(&self.fragment, INSPECTED + 1).ok().flatten();
+        let Some(text) = text.filter(|text| text.len() as u64 <= INSPECTED) else { return Vec::new() };
+        let finding = |param: &str, code, message| vec![Finding { param: param.into(), code, message, help: None }];
+        let fragment = match template::Fragment::read(&self.name(), &self.fragment, &text) {
+            Ok(fragment) => fragment,
+            Err(trouble) => return finding("fragment", Code::Template, trouble.to_string()),
+        };
+        // What another role offers is text here only once that role is there.
+        let params = self.params();
+        let known = params.len() == self.with.len() && !params.iter().any(|(_, value)| value.contains(UNKNOWN_OUTPUT));
+        match fragment.values(&params) {
+            _ if !known => Vec::new(),
+            Err(said) => finding("with", Code::WrongValue, said),
+            Ok(_) => fragment
+                .render(&self.instance, &params)
+                .err()
+                .map_or_else(Vec::new, |said| finding("fragment", Code::Template, said)),
+        }
     }
 
     fn observe(&self, host: &dyn Host) -> Result<Observation> {

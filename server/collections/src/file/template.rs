@@ -1,7 +1,7 @@
 //! `file.template`: a file rendered from a template.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Component, Path};
+use std::path::{Component, Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use minijinja::syntax::SyntaxConfig;
@@ -10,7 +10,7 @@ use schemars::JsonSchema;
 use seed_role::host::Host;
 use seed_role::param::{AbsPath, Anything, Content, Mode, Size};
 use seed_role::trouble::{Kind, Result, Trouble};
-use seed_role::{Declared, Finding};
+use seed_role::{Declared, Finding, INSPECTED};
 use seed_spec::Code;
 use seed_spec::shape::OutputInfo;
 use serde::Deserialize;
@@ -96,20 +96,43 @@ impl Contents for Template {
             })
             .collect()
     }
+
+    fn sources(&self) -> Vec<(&'static str, PathBuf)> {
+        vec![("from", self.from.to_path_buf())]
+    }
+
+    fn inspect(&self, host: &dyn Host) -> Vec<Finding> {
+        let text = host.read(&self.from, INSPECTED + 1).ok().flatten().filter(|text| text.len() as u64 <= INSPECTED);
+        let Some(text) = text.and_then(|text| String::from_utf8(text).ok()) else { return Vec::new() };
+        let name = name_of(&self.from);
+        let read = environment(&BTreeMap::from([(name.clone(), text)]), Arc::default())
+            .and_then(|environment| environment.get_template(&name).map(drop));
+        let finding = |error: minijinja::Error| {
+            let said = error.detail().map_or_else(|| error.kind().to_string(), |detail| format!("{}: {detail}", error.kind()));
+            let message = format!("the template {} cannot be read: {said}", self.place(&error));
+            Finding { param: "from".into(), code: Code::Template, message, help: None }
+        };
+        read.err().map(finding).into_iter().collect()
+    }
 }
 
 impl Template {
+    /// Where a mistake is: the template, and its line.
+    fn place(&self, error: &minijinja::Error) -> String {
+        let file = error.name().map_or_else(|| self.from.to_path_buf(), |name| folder_of(&self.from).join(name));
+        let line = error.line().map_or_else(String::new, |line| format!(":{line}"));
+        format!("{}{line}", file.display())
+    }
+
     /// What went wrong, and where. Of a template that sees secrets only the kind of mistake is told, since the rest may quote a value.
     fn trouble(&self, error: &minijinja::Error) -> Trouble {
-        let file = error.name().map_or_else(|| self.from.to_path_buf(), |name| folder_of(&self.from).join(name));
-        let place = error.line().map_or_else(String::new, |line| format!(":{line}"));
         let quoted = error.template_source().zip(error.range()).and_then(|(source, range)| source.get(range));
         let said = match (error.kind(), quoted) {
             (minijinja::ErrorKind::UndefinedError, Some(expression)) => format!("`{expression}` is not defined"),
             (kind, _) if self.is_secret() => kind.to_string(),
             (kind, _) => error.detail().map_or_else(|| kind.to_string(), |detail| format!("{kind}: {detail}")),
         };
-        let trouble = Trouble::new(format!("render the template {}{place}", file.display()), said);
+        let trouble = Trouble::new(format!("render the template {}", self.place(error)), said);
         match error.kind() {
             minijinja::ErrorKind::UndefinedError if self.with.is_empty() => trouble.hint("give it a value under `with:`"),
             minijinja::ErrorKind::UndefinedError => {

@@ -1,0 +1,118 @@
+//! What a spec names and does not make: files that its roles read, owners. Whether they are there, and can be read, is told
+//! before anything is planned.
+
+use std::collections::{HashMap, HashSet};
+use std::path::{Path, PathBuf};
+
+use seed_role::Finding;
+use seed_role::claim::Claim;
+use seed_role::host::Host;
+use seed_spec::analysis::{RoleInstance, State};
+use seed_spec::shape::{RefKind, Shape};
+use seed_spec::value::Secret;
+use seed_spec::{Code, Data, Diagnostic, Span, Value};
+
+use crate::node::{Graph, Node};
+
+/// How many roles' files are looked into in one analysis: it is done anew with each edit.
+const MOST: usize = 256;
+
+/// The parameter that names an owner, in every role type that has one.
+const OWNER: &str = "owner";
+
+/// Looks for what roles name; each thing is looked for once.
+pub(crate) struct Sources<'a> {
+    host: &'a dyn Host,
+    graph: &'a Graph,
+    /// What the roles of the spec make.
+    made: Option<HashSet<PathBuf>>,
+    there: HashMap<PathBuf, bool>,
+    owners: HashMap<String, bool>,
+    inspected: usize,
+}
+
+impl<'a> Sources<'a> {
+    pub(crate) fn new(host: &'a dyn Host, graph: &'a Graph) -> Self {
+        Sources { host, graph, made: None, there: HashMap::new(), owners: HashMap::new(), inspected: 0 }
+    }
+
+    /// What a role names that is not there, as warnings, and the mistakes in the files that it reads.
+    pub(crate) fn look(&mut self, node: &Node, instance: &RoleInstance) -> (Vec<Diagnostic>, Vec<Finding>) {
+        let (Some(role), State::Present) = (&node.role, node.state) else { return Default::default() };
+        let mut missing = Vec::new();
+        for (name, value) in &instance.params {
+            let shape = instance.types.first().and_then(|info| info.record.field(name)).map(|field| &field.shape);
+            match (&value.data, shape) {
+                (Data::Text(text), _) if **name == *OWNER && !self.is_owner(text) => {
+                    let message = format!("this host knows no user or group of `{text}`");
+                    missing.push(
+                        Diagnostic::warning(Code::NotThere, value.span, message).help("the role fails as long as that is so"),
+                    );
+                }
+                (Data::Text(path), Some(Shape::Reference(RefKind::Backing))) => {
+                    self.require(Path::new(&**path), value.span, &mut missing)
+                }
+                _ => {}
+            }
+            self.secrets(value, &mut missing);
+        }
+        let sources = role.sources();
+        for (param, path) in &sources {
+            let span =
+                instance.params.iter().find(|(name, _)| **name == **param).map_or(instance.name_span, |(_, value)| value.span);
+            self.require(path, span, &mut missing);
+        }
+        if sources.is_empty() || self.inspected >= MOST {
+            return (missing, Vec::new());
+        }
+        self.inspected += 1;
+        (missing, role.inspect(self.host))
+    }
+
+    fn secrets(&mut self, value: &Value, missing: &mut Vec<Diagnostic>) {
+        match &value.data {
+            Data::Secret(secret) => {
+                if let Secret::File(path) = &**secret {
+                    self.require(path, value.span, missing);
+                }
+            }
+            Data::List(items) => items.iter().for_each(|item| self.secrets(item, missing)),
+            Data::Map(entries) => entries.iter().for_each(|(_, value)| self.secrets(value, missing)),
+            _ => {}
+        }
+    }
+
+    fn is_owner(&mut self, text: &str) -> bool {
+        if let Some(known) = self.owners.get(text) {
+            return *known;
+        }
+        let is_known = self.host.owner(text).is_ok();
+        self.owners.insert(text.into(), is_known);
+        is_known
+    }
+
+    /// Tells of a file that is neither there nor made by a role. Of what may not be looked at nothing is known.
+    fn require(&mut self, path: &Path, span: Span, missing: &mut Vec<Diagnostic>) {
+        let host = self.host;
+        let there = *self.there.entry(path.to_path_buf()).or_insert_with(|| !matches!(host.metadata(path), Ok(None)));
+        if there || self.is_made(path) {
+            return;
+        }
+        let message = format!("{} is not there, and no role here makes it", path.display());
+        missing.push(Diagnostic::warning(Code::NotThere, span, message).help("the role fails as long as that is so"));
+    }
+
+    /// Whether a role makes a path, or a folder that it lies in.
+    fn is_made(&mut self, path: &Path) -> bool {
+        let graph = self.graph;
+        let made = self.made.get_or_insert_with(|| {
+            let roles = graph.nodes.iter().filter(|node| node.state == State::Present).filter_map(|node| node.role.as_ref());
+            let paths = roles.flat_map(|role| role.claims()).filter_map(|claim| match claim {
+                Claim::Path(path) | Claim::Mount(path) => Some(path),
+                _ => None,
+            });
+            paths.collect()
+        });
+        path.ancestors().any(|above| made.contains(above))
+    }
+}
