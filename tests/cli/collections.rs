@@ -215,6 +215,25 @@ fn opening_a_spec_fetches_nothing_and_says_what_does() {
 }
 
 #[test]
+fn a_fetch_does_not_move_a_pin_to_what_the_spec_asks_for_now() {
+    let (sandbox, desk) = lab();
+    let first = desk.commit("first");
+    desk.tag("v1.0.0", first);
+    let second = desk.commit("second");
+    desk.tag("v2.0.0", second);
+    sandbox.seed(&["collection", "add", "desk", &desk.url(), "--rev", "v1.0.0"]).exits(0);
+    let lock = sandbox.read("seed.lock");
+    let spec = sandbox.read("name.seed.yaml");
+    sandbox.write("name.seed.yaml", &spec.replace("rev: v1.0.0", "rev: v2.0.0"));
+    sandbox.seed(&["collection", "fetch"]).exits(1).says("seed.lock pins `desk` to").says("seed collection update desk");
+    assert_eq!(sandbox.read("seed.lock"), lock);
+    sandbox.seed(&["collection", "update", "desk"]).exits(0);
+    assert!(sandbox.read("seed.lock").contains(&second.to_string()));
+    let nowhere = sandbox.at("nowhere.git").display().to_string();
+    sandbox.seed(&["collection", "add", "other", &nowhere, "--rev", "v1.0.0"]).exits(1).says("there is no folder or repository");
+}
+
+#[test]
 fn an_update_moves_the_pin_and_a_fetch_does_not() {
     let (sandbox, desk) = lab();
     sandbox.seed(&["collection", "add", "desk", &desk.url()]).exits(0);

@@ -72,6 +72,10 @@ impl Wanted<'_> {
 
 fn take(cache: &Cache, source: &Source, wanted: &Wanted<'_>, pin: Option<&Pin>) -> Result<Fetched> {
     let attempt = || format!("fetch {} of {}", wanted.words(), source.url());
+    if let Some(path) = source.path().filter(|path| !path.exists()) {
+        let reason = format!("there is no folder or repository {}", path.display());
+        return Err(Trouble::new(attempt(), reason).kind(Kind::Gone).hint("look at the path under `collections:` in the spec"));
+    }
     let folder = cache.temporary()?;
     let git = |error: git2::Error| trouble(attempt(), source, &error);
     let mut options = RepositoryInitOptions::new();
@@ -113,8 +117,14 @@ fn trouble(attempted: String, source: &Source, error: &git2::Error) -> Trouble {
     let came_back = error.message().trim_end_matches(['.', ' ']).to_owned();
     let trouble = Trouble::new(attempted, came_back);
     match error.code() {
+        ErrorCode::Auth if source.url().starts_with("https") => {
+            trouble.hint("over https only what everyone can read is fetched; for the rest take its ssh address: git@host:path")
+        }
+        ErrorCode::Certificate if source.url().starts_with("https") => {
+            trouble.hint("where an authority of your own signs: SSL_CERT_FILE=/path/to/its.pem seed collection fetch")
+        }
         ErrorCode::Auth => trouble.hint("an ssh key is asked of the agent and looked for in ~/.ssh: see `ssh-add -l`"),
-        ErrorCode::Certificate if !source.url().starts_with("https") => {
+        ErrorCode::Certificate => {
             trouble.hint("the host is not in ~/.ssh/known_hosts, or has another key than there: see `ssh-keyscan`, and compare")
         }
         ErrorCode::Owner => trouble.hint("the repository belongs to another user: see safe.directory in git-config(1)"),

@@ -57,21 +57,24 @@ pub fn locate(name: &str, source: &Source, rev: Option<&str>, lock: Option<&str>
         Some(Ok(lock)) => lock,
     };
     let Some(pin) = lock.get(name, source.written(), rev) else {
-        return Err(match lock.pins.iter().find(|pin| pin.name == name) {
-            Some(other) => Problem {
-                kind: ProblemKind::Missing,
-                message: format!(
-                    "{LOCK} pins `{name}` to {}, and the spec asks for {}",
-                    other.asked(),
-                    asked(source.written(), rev)
-                ),
-                help: format!("seed collection update {name}"),
-            },
+        return Err(match moved(name, source, rev, &lock) {
+            Some(moved) => moved,
             None => missing(format!("the collection `{name}` is not pinned yet in {LOCK}"), "fetch"),
         });
     };
     let folder = cache.look(source, pin)?;
     Ok(Located { folder, pin: pin.clone() })
+}
+
+/// What is wrong where a lock pins a collection to another source or revision than the spec asks for; none where it does not pin it.
+pub fn moved(name: &str, source: &Source, rev: Option<&str>, lock: &Lock) -> Option<Problem> {
+    let other = lock.pins.iter().find(|pin| pin.name == name)?;
+    let (pinned, asked) = (other.asked(), asked(source.written(), rev));
+    (pinned != asked).then(|| Problem {
+        kind: ProblemKind::Missing,
+        message: format!("{LOCK} pins `{name}` to {pinned}, and the spec asks for {asked}"),
+        help: format!("seed collection update {name}"),
+    })
 }
 
 /// Where a collection is, and what it is pinned to.

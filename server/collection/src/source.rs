@@ -50,6 +50,11 @@ impl Source {
         }
     }
 
+    /// Where it is, if it is on this machine.
+    pub fn path(&self) -> Option<&Path> {
+        Some(Path::new(self.url.strip_prefix("file://").unwrap_or(&self.url))).filter(|path| path.is_absolute())
+    }
+
     /// As the spec writes it.
     pub fn written(&self) -> &str {
         &self.written

@@ -27,7 +27,7 @@ use crate::cli::{output, spec_file, style};
 /// roles are then used as NAME.ROLE, as shown below.
 ///
 /// seed.lock, beside the spec, pins each to a commit and to a hash over all that the commit holds. Keep it in version control: everyone
-/// who has it uses the same bytes. What was fetched is kept in the cache (~/.cache/seed), and nothing needs a network from then on.
+/// who has it uses the same bytes. What was fetched is kept in the cache (~/.cache/seed, of root /var/cache/seed), and nothing needs a network from then on.
 /// Nothing is ever fetched by opening, checking or planning a spec.
 ///
 /// A folder (`desk: {path: ../desk}`) is used as it is now, and not pinned.
@@ -244,6 +244,11 @@ fn fetch(spec: &Spec, names: &[String], update: bool, global: &Global) -> Result
                 git::fetch_pinned(&cache, &source, pin)?
             }
             None => {
+                if let Some(moved) = seed_collection::moved(&collection.name, &source, rev.as_deref(), &lock).filter(|_| !update)
+                {
+                    let attempt = format!("fetch the collection `{}`", collection.name);
+                    return Err(Trouble::new(attempt, moved.message).hint(format!("move the pin: {}", moved.help)).into());
+                }
                 say(global, &format!("fetching {} from {}", collection.name, source.url()))?;
                 git::fetch(&cache, &source, rev.as_deref())?
             }
