@@ -102,7 +102,7 @@ pub fn main() -> std::process::ExitCode {
         Command::Fragment(args) => command::fragment::run(&args, global),
         Command::Prompt(args) => command::prompt::run(&args, global),
         Command::Collection(args) => command::collection::run(&args, global),
-        Command::New(args) => command::new::run(&args),
+        Command::New(args) => command::new::run(&args, global),
         Command::Recall(args) => command::recall::run(&args, global),
         Command::Note(args) => command::note::run(&args, global),
         Command::Index(args) => command::index::run(&args, global),

@@ -8,9 +8,12 @@ use seed_fragment::skeleton::{self, Skeleton};
 use seed_fragment::{kept, root_of};
 use seed_role::Trouble;
 use seed_role::host::temporary_of;
+use seed_spec::SPEC_ENDINGS;
 use seed_spec::analysis::ROLES;
+use serde_json::json;
 
 use crate::cli::exit::{Exit, Result};
+use crate::cli::options::Global;
 use crate::cli::{output, style};
 
 /// Write something new to begin with.
@@ -62,13 +65,17 @@ struct New {
 }
 
 /// Runs it.
-pub fn run(args: &Args) -> Result {
+pub fn run(args: &Args, global: &Global) -> Result {
     let (name, what, folder) = match &args.what {
-        What::Spec { name } => (name, "spec", PathBuf::from(".")),
-        What::Role { name } => (name, "role", Path::new(ROLES).join(name)),
-        What::Collection { name } => (name, "collection", Path::new("collections").join(name)),
-        What::Fragment { name } => (name, "fragment", PathBuf::from("fragments")),
-        What::Meta => return new_meta(),
+        What::Spec { name } => {
+            // Who names the file means the same spec.
+            let name = SPEC_ENDINGS.iter().find_map(|end| name.strip_suffix(end)).unwrap_or(name);
+            (name, "spec", PathBuf::from("."))
+        }
+        What::Role { name } => (&**name, "role", Path::new(ROLES).join(name)),
+        What::Collection { name } => (&**name, "collection", Path::new("collections").join(name)),
+        What::Fragment { name } => (&**name, "fragment", PathBuf::from("fragments")),
+        What::Meta => return new_meta(global),
     };
     let attempted = format!("write the {what} {name}");
     let is_own = matches!(what, "role" | "collection");
@@ -78,9 +85,7 @@ pub fn run(args: &Args) -> Result {
     let new = New { folder, is_own, files, attempted };
     new.write()?;
     let note = new.keep_in_step(&root, name);
-    let told = new.told();
-    let (bold, next) = (style::NAME, next(what, name));
-    writeln!(output::stdout(), "Wrote {bold}{told}{bold:#}. Next: {next}")?;
+    new.tell(&next(what, name), global)?;
     if let Some(note) = note {
         writeln!(anstream::stderr(), "{note}")?;
     }
@@ -88,14 +93,13 @@ pub fn run(args: &Args) -> Result {
 }
 
 /// Writes the skeletons that come with Seed.
-fn new_meta() -> Result {
+fn new_meta(global: &Global) -> Result {
     let file = |what: &str, (path, text): &(&str, &str)| (Path::new(what).join(path), (*text).to_string());
     let files = skeleton::built_in().flat_map(|(what, files)| files.iter().map(move |one| file(what, one))).collect();
     let folder = PathBuf::from(skeleton::FOLDER);
     let new = New { folder, is_own: true, files, attempted: "write the skeletons".into() };
     new.write()?;
-    let (bold, told) = (style::NAME, new.told());
-    writeln!(output::stdout(), "Wrote {bold}{told}{bold:#}. Next: change them, and take away those that you keep as they come")?;
+    new.tell("change them, and take away those that you keep as they come", global)?;
     Ok(Exit::Ok)
 }
 
@@ -106,6 +110,9 @@ fn check(name: &str, what: &str, is_own: bool) -> std::result::Result<(), String
     }
     if is_own && name.contains('.') {
         return Err(format!("the name of a {what} has no dot: it stands before the dot in the names of what is in it"));
+    }
+    if is_own && seed_collections::catalog().is_collection(name) {
+        return Err(format!("`{name}` is a built-in collection, and no other can have its name"));
     }
     Ok(())
 }
@@ -178,6 +185,17 @@ impl New {
             return None;
         }
         seed_fragment::update(root, &paths).err().map(|trouble| format!("{trouble}; seed fragment update does it later"))
+    }
+
+    /// Tells what was written, and what comes next.
+    fn tell(&self, next: &str, global: &Global) -> std::io::Result<()> {
+        let (bold, told) = (style::NAME, self.told());
+        if global.json {
+            let path = |(path, _): &(PathBuf, String)| self.folder.join(path).display().to_string();
+            let written: Vec<String> = self.files.iter().map(path).map(|path| path.trim_start_matches("./").to_owned()).collect();
+            return writeln!(output::stdout(), "{}", json!({ "written": written, "next": next }));
+        }
+        writeln!(output::stdout(), "Wrote {bold}{told}{bold:#}. Next: {next}")
     }
 
     fn told(&self) -> String {
