@@ -6,7 +6,7 @@ use seed_role::claim::Claim;
 use seed_role::host::{self, Host, Outcome};
 use seed_role::param::{AbsPath, Duration, Output, Outputs};
 use seed_role::step::{Goal, Step, Transition};
-use seed_role::trouble::{Result, Trouble};
+use seed_role::trouble::{Kind, Result, Trouble};
 use seed_role::{Declared, Finding, Mend, Role, Watch};
 use seed_spec::Code;
 use seed_spec::shape::{OutputInfo, RefKind};
@@ -100,7 +100,7 @@ impl Role for Command {
         };
         let (command, args) = (self.command(args), args.clone());
         let run = move |host: &dyn Host| {
-            let outcome = host.execute(&command)?;
+            let outcome = execute(host, &command)?;
             if outcome.status == 0 { Ok(()) } else { Err(failed(name, &args, &outcome)) }
         };
         Ok(vec![Step::new(name, run)])
@@ -127,8 +127,16 @@ impl Command {
     }
 
     fn run(&self, host: &dyn Host, args: &[String]) -> Result<Outcome> {
-        host.execute(&self.command(args))
+        execute(host, &self.command(args))
     }
+}
+
+/// Runs a command; where it took too long, says what decides how long that is.
+fn execute(host: &dyn Host, command: &host::Command) -> Result<Outcome> {
+    host.execute(command).map_err(|trouble| match trouble.kind {
+        Kind::TimedOut => trouble.hint("that is the role's `limit`: write a longer one if the command needs it"),
+        _ => trouble,
+    })
 }
 
 fn attrs() -> Attrs {

@@ -104,7 +104,17 @@ impl Files {
         let absolute = absolute(&path);
         let folder = role.map_or_else(|| absolute.parent().map(Path::to_owned).unwrap_or_default(), Path::to_owned);
         let source = Source::new(path, text);
-        let (tree, diagnostics) = yaml::parse(&source, file, edited_line);
+        let (tree, mut diagnostics) = yaml::parse(&source, file, edited_line);
+        for empty in diagnostics.iter_mut().filter(|diagnostic| diagnostic.code == Code::EmptySpec) {
+            let (message, help) = match part {
+                Part::Spec => continue,
+                Part::Role => {
+                    ("the file says nothing of the role", "it begins with `about:`, and has `parameters:` and `outputs:`")
+                }
+                Part::Tasks => ("the file holds no parts of the role", "they stand under `present:`, as roles do in a spec"),
+            };
+            (empty.message, empty.help) = (message.into(), Some(help.into()));
+        }
         self.diagnostics.extend(diagnostics);
         let (model, diagnostics) = match part {
             Part::Spec => model::read(&source, file, &tree, parent.is_some()),

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use super::composite::lookup::{ROLE_FILE, ROLES};
 use super::interpolate;
-use super::reader::{At, Reader, Resolved};
+use super::reader::{At, Reader, Resolved, World};
 use super::roles::{Composite, Instance};
 use super::shape_check::list_with_verb;
 use super::{CompositeInstance, Entry, Phases, RoleInstance, State};
@@ -65,13 +66,24 @@ pub(super) fn types(reader: &mut Reader<'_>, node: &RoleNode, file: FileId) -> O
         if world.definitions.scopes.get(file.0 as usize).is_some_and(|scope| scope.is_missing(&written)) {
             return None;
         }
-        reader.diagnostics.push(unknown_type(catalog, &written, span));
+        reader
+            .diagnostics
+            .push(lacking_file(world, file, &written, span).unwrap_or_else(|| unknown_type(catalog, &written, span)));
         return None;
     }
     match node.kind {
         Some(kind) => of_kind(reader, reader.at(file, kind), &written).map(|info| vec![info]),
         None => abstract_types(reader, node, at, &written),
     }
+}
+
+/// That a folder of a role has no `role.yml`, and is none for that.
+fn lacking_file(world: &World<'_>, file: FileId, written: &str, span: Span) -> Option<Diagnostic> {
+    let is_name = written.chars().all(|letter| letter.is_ascii_alphanumeric() || matches!(letter, '-' | '_'));
+    let mut above = world.document(file).folder.ancestors().filter(|_| is_name && !written.is_empty());
+    let folder = above.find(|above| world.loader.is_folder(&above.join(ROLES).join(written)))?.join(ROLES).join(written);
+    let message = format!("`{}` is missing: without it `{written}` is no role", folder.join(ROLE_FILE).display());
+    Some(Diagnostic::error(Code::RoleFiles, span, message).help("a composite role has a `role.yml` and a `tasks/main.yml`"))
 }
 
 fn unknown_type(catalog: &crate::shape::Catalog, written: &str, span: Span) -> Diagnostic {

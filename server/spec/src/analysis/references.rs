@@ -160,11 +160,21 @@ impl<'a> Reader<'a> {
             }
         };
         let Outputs::Of(roles) = self.outputs else { return Vec::new() };
-        if index.is_none()
-            && let Some(Entered::Loop { instances, .. }) = roles.entry(self.world.definitions, self.frame, role)
-        {
-            self.refer(at, role, span);
-            return instances.iter().flat_map(|(_, target)| roles.leaves(*target)).collect();
+        match (roles.entry(self.world.definitions, self.frame, role), index) {
+            (Some(Entered::Loop { instances, .. }), None) => {
+                self.refer(at, role, span);
+                return instances.iter().flat_map(|(_, target)| roles.leaves(*target)).collect();
+            }
+            // An order with what is left out is none.
+            (Some(Entered::LeftOut), None) => {
+                self.refer(at, role, span);
+                return Vec::new();
+            }
+            (Some(Entered::Loop { left_out, .. }), Some(index)) if left_out.iter().any(|left_out| **left_out == *index) => {
+                self.refer(at, role, span);
+                return Vec::new();
+            }
+            _ => {}
         }
         match self.target(at, role, index, span) {
             Some(Named { composite: Some(composite), .. }) => roles.leaves(Target::Composite(composite)),
@@ -293,7 +303,15 @@ impl<'a> Reader<'a> {
         let own = self.role.as_ref();
         let known = roles.known(self.world.definitions, self.frame).take(1000);
         let offering = known.filter(|(name, target)| Some(*name) != own && offers(named(roles, *target).types));
-        let mut names: Vec<String> = offering.map(|(name, _)| format!("`{name}`")).collect();
+        let offering: Vec<(&Arc<str>, Target)> = offering.collect();
+        // What fits by its kind alone (any file can back a loop device) is meant less than what is made for it.
+        let collection_of = |target: Target| named(roles, target).types.first().map(|info| info.collection().to_owned());
+        let entry = own.and_then(|own| roles.known(self.world.definitions, self.frame).find(|(name, _)| *name == own));
+        let ours = entry.and_then(|(_, target)| collection_of(target));
+        let akin: Vec<_> =
+            offering.iter().filter(|(_, target)| ours.is_some() && collection_of(*target) == ours).copied().collect();
+        let meant = if akin.is_empty() { offering } else { akin };
+        let mut names: Vec<String> = meant.iter().map(|(name, _)| format!("`{name}`")).collect();
         if self.frame != super::roles::ROOT {
             names.sort();
         }

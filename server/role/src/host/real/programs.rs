@@ -83,8 +83,9 @@ pub(super) fn execute_raw(command: &Command) -> Result<Raw> {
             return Err(match failed {
                 Err(errno) => Trouble::from_errno(attempted(), errno),
                 Ok(_) => {
-                    let limit = command.limit.unwrap_or_default();
-                    Trouble::new(attempted(), format!("it took longer than {limit:?} and was stopped")).kind(Kind::TimedOut)
+                    let limit = u64::try_from(command.limit.unwrap_or_default().as_millis()).unwrap_or(u64::MAX);
+                    let limit = seed_spec::unit::Duration(limit);
+                    Trouble::new(attempted(), format!("it took longer than {limit} and was stopped")).kind(Kind::TimedOut)
                 }
             });
         }

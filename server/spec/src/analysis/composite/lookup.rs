@@ -62,6 +62,6 @@ pub fn folder_of_role_file(path: &Path, loader: &dyn Loader) -> Option<PathBuf> 
         return path.parent().map(Path::to_path_buf);
     }
     let folder = path.parent()?.parent()?;
-    (path.strip_prefix(folder).is_ok_and(|inner| inner == Path::new(TASKS_FILE)) && loader.load(&folder.join(ROLE_FILE)).is_ok())
-        .then(|| folder.to_path_buf())
+    let is_role = || folder.parent().is_some_and(|above| above.ends_with(ROLES)) || loader.load(&folder.join(ROLE_FILE)).is_ok();
+    (path.strip_prefix(folder).is_ok_and(|inner| inner == Path::new(TASKS_FILE)) && is_role()).then(|| folder.to_path_buf())
 }
