@@ -554,6 +554,77 @@ fn what_a_role_reads_is_looked_at_before_anything_is_planned() {
 }
 
 #[test]
+fn what_is_left_out_orders_nothing() {
+    let (sandbox, spec) = Sandbox::with_spec(
+        "off: {is: file.text, path: ./off, content: x, when: false}\n\
+         on: {is: file.text, path: ./on, content: x, needs: [off]}\n",
+    );
+    sandbox.seed(&["check", spec]).exits(0);
+    sandbox.seed(&["apply", "--yes", spec]).exits(0);
+    assert!(sandbox.at("on").exists() && !sandbox.at("off").exists());
+}
+
+#[test]
+fn words_fit_what_they_are_about() {
+    let (sandbox, spec) = Sandbox::with_spec("");
+    sandbox.write(spec, "seed: 1\nname: name\nwhy: A test.\nroles: {}\n");
+    sandbox.seed(&["plan", spec]).exits(0).says("there are no roles");
+    sandbox.seed(&["info", spec]).exits(0).says("There are no roles");
+
+    let listed = sandbox.seed(&["types", "file"]).exits(0).says("file.text").says("file.link").never_says("storage.btrfs");
+    assert_eq!(listed.stdout().lines().count(), 5, "{}", listed.told());
+    sandbox.seed(&["types", "nothing"]).exits(1).says("no collection of that name");
+
+    sandbox.write_spec(
+        "note: {is: file.text, path: ./n, content: x}\nimage: {is: storage.file_block_image, path: ./i, size: 1 MiB}\n\
+         dir: {is: file.directory, path: ./d}\nloop: {is: storage.loopback_device, backing: dir}\n",
+    );
+    sandbox.seed(&["check", spec]).exits(1).says("is offered by `image`").never_says("`note`");
+
+    sandbox.write("roles/bad/tasks/main.yml", "present:\n  a: {is: file.text, path: /x, content: x}\n");
+    sandbox.write_spec("b: {is: bad}\n");
+    sandbox.seed(&["check", spec]).exits(1).says("roles/bad/role.yml` is missing");
+    sandbox.seed(&["check", "roles/bad/tasks/main.yml"]).exits(1).says("role.yml` cannot be read").never_says("seed: 1");
+    sandbox.write("roles/bad/role.yml", "about: A test.\n");
+    sandbox.write("roles/bad/tasks/main.yml", "");
+    sandbox.seed(&["check", spec]).exits(1).says("`present:`").never_says("seed: 1");
+
+    let command = "present: [sleep, \"60\"], absent: [\"true\"], info: [\"false\"], limit: 1 s";
+    sandbox.write_spec(&format!("slow: {{is: task.command, {command}}}\n"));
+    sandbox.seed(&["trust", "."]).exits(0);
+    sandbox.seed(&["apply", "--yes", spec]).exits(1).says("it took longer than 1 s").says("`limit`");
+}
+
+#[test]
+fn info_shows_what_is_no_longer_in_the_spec() {
+    let (sandbox, spec) =
+        Sandbox::with_spec("a: {is: file.text, path: ./a, content: x}\nb: {is: file.text, path: ./b, content: x}\n");
+    sandbox.seed(&["apply", "--yes", spec]).exits(0);
+    sandbox.write_spec("a: {is: file.text, path: ./a, content: x}\n");
+    sandbox.seed(&["info", spec]).exits(2).says("b").says("is no longer in the spec; --prune removes it");
+    let info = sandbox.seed(&["info", "--json", spec]).exits(2).json();
+    assert_eq!(list(&info, "roles")[1]["reason"], "is no longer in the spec; --prune removes it", "{info:#}");
+    sandbox.seed(&["info", "--as-spec", spec]).exits(0).never_says("b:");
+    sandbox.seed(&["info", "--only", "a", spec]).exits(0);
+    sandbox.seed(&["apply", "--yes", "--prune", spec]).exits(0);
+    sandbox.seed(&["info", spec]).exits(0).never_says("no longer");
+}
+
+#[test]
+fn new_takes_a_file_name_and_no_name_of_a_built_in_collection() {
+    let sandbox = Sandbox::new();
+    let told = sandbox.seed(&["new", "spec", "lab.seed.yaml", "--json"]).exits(0).json();
+    assert_eq!(told, json!({"written": ["lab.seed.yaml"], "next": "seed plan lab.seed.yaml"}));
+    assert!(sandbox.at("lab.seed.yaml").exists());
+    for what in ["role", "collection"] {
+        sandbox.seed(&["new", what, "file"]).exits(1).says("`file` is a built-in collection");
+    }
+    let told = sandbox.seed(&["new", "role", "box", "--json"]).exits(0).json();
+    let written: Vec<&str> = list(&told, "written").iter().map(|path| path.as_str().unwrap()).collect();
+    assert!(written.contains(&"roles/box/role.yml"), "{told}");
+}
+
+#[test]
 fn a_mistake_is_told_once_and_not_again_where_its_role_is_named() {
     let loops = "loop:\n  is: storage.loopback_devic\n  backing: ./a.img\n";
     let sandbox = Sandbox::new();

@@ -114,6 +114,33 @@ fn a_spec_runs_commands_only_where_its_folder_is_trusted() {
 }
 
 #[test]
+fn what_is_not_trusted_holds_nothing_else_back() {
+    let roles = "c:\n  is: task.command\n  folder: .\n  present: [touch, ran]\n  absent: [rm, ran]\n  info: [touch, ran]\n\n\
+                 f: {is: file.text, path: ./f, content: x}\n\nk: {is: file.text, path: ./k, content: !secret {command: [touch, ./ran]}}\n\n\
+                 above: {is: file.text, path: ./above, content: x, needs: [c]}\n";
+    let (sandbox, spec) = Sandbox::with_spec(roles);
+    let plan = sandbox.seed(&["plan", "--json", spec]).exits(1).json();
+    let actions: Vec<&str> = plan["actions"].as_array().unwrap().iter().map(|one| one["action"].as_str().unwrap()).collect();
+    assert_eq!(actions.iter().filter(|action| **action == "unknown").count(), 2, "{plan:#}");
+    assert_eq!(plan["summary"]["create"], 2, "{plan:#}");
+    sandbox
+        .seed(&["plan", spec])
+        .exits(1)
+        .says("it runs a command that the spec names, and the spec's folder is not trusted (")
+        .says("seed trust");
+    sandbox.seed(&["info", spec]).exits(1).says("it runs a command");
+    sandbox.seed(&["plan", "--only", "f", spec]).exits(2);
+    sandbox.seed(&["apply", "--yes", "--only", "above", spec]).exits(3).says("seed trust");
+    sandbox.seed(&["apply", "--yes", spec]).exits(3).says("seed trust");
+    assert!(!sandbox.at("f").exists());
+    sandbox.seed(&["apply", "--yes", "--only", "f", spec]).exits(0);
+    assert!(sandbox.at("f").exists() && !sandbox.at("ran").exists() && !sandbox.at("k").exists());
+    sandbox.seed(&["apply", "--yes", "--state", "absent", spec]).exits(3);
+    sandbox.seed(&["apply", "--yes", "--state", "absent", "--only", "f", spec]).exits(0);
+    assert!(!sandbox.at("f").exists() && !sandbox.at("ran").exists());
+}
+
+#[test]
 fn a_secret_from_a_command_needs_trust_too() {
     let roles = "key:\n  is: file.text\n  path: ./key\n  content: !secret {command: [touch, ./ran]}\n";
     let (sandbox, spec) = Sandbox::with_spec(roles);

@@ -15,6 +15,7 @@ use crate::node::{Graph, Node, expand, wholes};
 use crate::sources::Sources;
 use crate::stored;
 use crate::trust::{Trust, Writer};
+use crate::untrusted;
 
 /// Analyses a spec to the end: what [`seed_spec::analysis::analyse`] finds, and what only the role types can tell. With a
 /// host, also which programs and files are missing on it and whether the spec is trusted. Runs nothing.
@@ -57,7 +58,7 @@ pub fn analyse_with_graph(request: &Request<'_>, loader: &dyn Loader, host: Opti
     }
     note_uses(&analysis, &mut findings);
     if host.is_some() {
-        checker.trust(request, &mut findings);
+        findings.extend(untrusted::warning(&analysis, request.path, &Trust::new(&crate::journal::state_folder())));
     }
     findings.retain(|finding| !analysis.ignores.iter().any(|ignore| ignore.silences(finding)));
     analysis.diagnostics.extend(findings);
@@ -158,29 +159,6 @@ impl<'a> Checker<'a> {
                 let help = format!("make `{}` absent too, or `{}` present", node.name, below.name);
                 findings.push(Diagnostic::error(Code::Conflict, instance.name_span, message).help(help));
             }
-        }
-    }
-
-    fn trust(&self, request: &Request<'_>, findings: &mut Vec<Diagnostic>) {
-        let commands = commands(self.analysis, request.path);
-        if commands.is_empty() {
-            return;
-        }
-        let trust = Trust::new(&crate::journal::state_folder());
-        if let Some((instance, writer)) = commands.into_iter().find(|(_, writer)| !trust.allows(writer)) {
-            let message = match &writer {
-                Writer::Folder(_) => {
-                    format!("`{}` runs a command that the spec names, and its folder is not trusted yet", instance.name)
-                }
-                Writer::Collection { name, .. } => {
-                    format!(
-                        "`{}` runs a command that the collection `{name}` names, which is not trusted at this commit",
-                        instance.name
-                    )
-                }
-            };
-            findings
-                .push(Diagnostic::warning(Code::Untrusted, instance.name_span, message).help(writer.how_to_trust(request.path)));
         }
     }
 }

@@ -20,6 +20,7 @@ mod sources;
 pub mod stored;
 pub mod trust;
 pub mod undo;
+pub mod untrusted;
 pub mod watch;
 
 pub use node::{Graph, Node};

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use seed_engine::journal;
 use seed_engine::project::{DiskLoader, LONGEST, Project, read_bytes, text_of};
 use seed_engine::trust::Trust;
+use seed_engine::untrusted;
 use seed_role::Trouble;
 use seed_role::host::Host;
 
@@ -63,7 +64,18 @@ pub fn open(arg: &SpecArg, global: &Global, host: &dyn Host) -> Result<Project> 
     open_text(&read(arg)?, global, host)
 }
 
-/// The same, for who changes the machine: all files of the collections that it uses are read and compared with the lock first.
+/// The same for who only looks at it, perhaps at a part: whether its commands are trusted is for [`hold_back`] to tell.
+///
+/// [`hold_back`]: seed_engine::untrusted::hold_back
+///
+/// # Errors
+///
+/// When it cannot be read, or has errors.
+pub fn open_to_look(arg: &SpecArg, global: &Global, host: &dyn Host) -> Result<Project> {
+    analysed(&read(arg)?, global, host)
+}
+
+/// The same as [`open`], for who changes the machine: all files of the collections that it uses are read and compared with the lock first.
 ///
 /// # Errors
 ///
@@ -80,8 +92,13 @@ pub fn open_to_change(arg: &SpecArg, global: &Global, host: &dyn Host) -> Result
 ///
 /// When it has errors, or runs commands without being trusted.
 pub fn open_text(spec: &SpecText, global: &Global, host: &dyn Host) -> Result<Project> {
-    let state = journal::state_folder();
-    let project = match Project::new(&spec.path, &spec.text, &DiskLoader, host, &state) {
+    let project = analysed(spec, global, host)?;
+    untrusted::require(&project, &Trust::new(&journal::state_folder()))?;
+    Ok(project)
+}
+
+fn analysed(spec: &SpecText, global: &Global, host: &dyn Host) -> Result<Project> {
+    let project = match Project::new(&spec.path, &spec.text, &DiskLoader, host, &journal::state_folder()) {
         Ok(project) => project,
         Err(analysis) => {
             report::diagnostics::show(&analysis, global)?;
@@ -91,7 +108,6 @@ pub fn open_text(spec: &SpecText, global: &Global, host: &dyn Host) -> Result<Pr
     if !global.json {
         report::diagnostics::to_stderr(&project.analysis)?;
     }
-    project.require_trust(&Trust::new(&state))?;
     if journal::is_kept_by_root(&project.path) && !global.json {
         let dim = style::DIM;
         writeln!(anstream::stderr(), "{dim}root has applied this spec: only `sudo seed …` knows what was made for it{dim:#}")?;

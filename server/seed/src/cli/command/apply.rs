@@ -3,7 +3,9 @@
 use std::io::Write;
 
 use seed_engine::apply::{Apply, Summary, expire};
-use seed_engine::journal::Journal;
+use seed_engine::journal::{self, Journal};
+use seed_engine::trust::Trust;
+use seed_engine::untrusted::{self, hold_back};
 use seed_engine::{Graph, Plan};
 use seed_role::Trouble;
 use seed_role::host::Host;
@@ -32,12 +34,19 @@ pub struct Args {
 /// Runs it.
 pub fn run(args: &Args, global: &Global) -> Result {
     let host = RealHost::new();
-    let project = spec_file::open_to_change(&args.spec, global, &host)?;
+    let project = spec_file::open_to_look(&args.spec, global, &host)?;
+    seed_engine::pinned::verify(&project.analysis)?;
     let journal = Journal::open(&project.folder)?;
     let ledger = journal.ledger();
     let options = args.plan.options();
-    let project = project.asked_for(options.state, &host).with_orphans(&ledger, &host);
+    let mut project = project.asked_for(options.state, &host).with_orphans(&ledger, &host);
+    let trust = Trust::new(&journal::state_folder());
+    let held = hold_back(&mut project, &trust);
     let plan = project.plan(&host, &ledger, &options)?;
+    // Whoever asks for a part by name does not get what another state or another role runs.
+    if args.plan.only.is_empty() || plan.roles.iter().any(|planned| held.contains(&planned.node)) {
+        untrusted::require(&project, &trust)?;
+    }
     let command = if plan.state == State::Absent { "apply absent" } else { "apply present" };
     let doing =
         Doing { host: &host, graph: &project.graph, plan: &plan, journal: &journal, command, keep: project.analysis.keep };

@@ -2,9 +2,12 @@
 
 use std::io::Write;
 
-use seed_engine::plan::belongs_to;
+use seed_engine::plan::{PlannedRole, belongs_to};
+use seed_engine::trust::Trust;
+use seed_engine::untrusted::hold_back;
 use seed_engine::{info, journal};
 use seed_role::Trouble;
+use seed_role::attrs::Observation;
 use seed_role::host::real::RealHost;
 use seed_spec::State;
 
@@ -14,7 +17,8 @@ use crate::cli::{output, report, spec_file};
 
 /// Show what is there, and how it differs from the spec.
 ///
-/// Changes nothing. Exits with 0 if all is as the spec says, 2 if not, 1 on an error, also where the spec is not trusted.
+/// What Seed made and is no longer in the spec is shown too. Changes nothing. Exits with 0 if all is as the spec says, 2 if not, 1 on an error, also where a role runs a command that is
+/// not trusted.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]
@@ -30,14 +34,23 @@ pub struct Args {
 /// Runs it.
 pub fn run(args: &Args, global: &Global) -> Result {
     let host = RealHost::new();
-    let project = spec_file::open(&args.spec, global, &host)?;
-    let project = project.asked_for(State::Info, &host);
+    let project = spec_file::open_to_look(&args.spec, global, &host)?;
     let ledger = journal::read(&project.folder)?;
+    let mut project = project.asked_for(State::Info, &host).with_orphans(&ledger, &host);
+    hold_back(&mut project, &Trust::new(&journal::state_folder()));
     let options = seed_engine::plan::Options { only: args.only.clone(), ..Default::default() };
     let mut plan = project.plan(&host, &ledger, &options)?;
     if !args.only.is_empty() {
         plan.roles.retain(|planned| args.only.iter().any(|only| *planned.role == **only || belongs_to(&planned.role, only)));
     }
+    // What is no longer in the spec is told of where it is still there; what only has another name is told of by that.
+    let is_orphan = |planned: &PlannedRole| project.graph.nodes[planned.node].instance.is_none();
+    let renamed: Vec<String> = plan.renamed.iter().map(|(from, _)| from.clone()).collect();
+    plan.roles.retain(|planned| {
+        let is_left = !args.as_spec && planned.seen != Observation::Absent && !renamed.iter().any(|name| **name == *planned.role);
+        !is_orphan(planned) || is_left
+    });
+    let orphans = plan.roles.iter().any(is_orphan);
     let mut out = output::stdout();
     if args.as_spec {
         let spec =
@@ -50,7 +63,7 @@ pub fn run(args: &Args, global: &Global) -> Result {
     }
     Ok(match plan.roles.iter().any(|planned| planned.refused && planned.seen.attrs().is_none()) {
         true => Exit::Failed,
-        false if args.as_spec || info::is_as_the_spec_says(&plan) => Exit::Ok,
+        false if args.as_spec || !orphans && info::is_as_the_spec_says(&plan) => Exit::Ok,
         false => Exit::Changes,
     })
 }

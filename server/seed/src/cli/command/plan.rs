@@ -3,6 +3,8 @@
 use std::io::Write;
 
 use seed_engine::journal;
+use seed_engine::trust::Trust;
+use seed_engine::untrusted::hold_back;
 use seed_role::host::real::RealHost;
 
 use crate::cli::exit::{Exit, Result};
@@ -11,7 +13,8 @@ use crate::cli::{output, report, spec_file};
 
 /// Show what apply would change.
 ///
-/// Changes nothing. Exits with 0 if there is nothing to do, 2 if there is, 1 on an error, also where the spec is not trusted.
+/// Changes nothing. Exits with 0 if there is nothing to do, 2 if there is, 1 on an error, also where a role runs a command that is not
+/// trusted; the other roles are shown all the same.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]
@@ -23,10 +26,11 @@ pub struct Args {
 /// Runs it.
 pub fn run(args: &Args, global: &Global) -> Result {
     let host = RealHost::new();
-    let project = spec_file::open(&args.spec, global, &host)?;
+    let project = spec_file::open_to_look(&args.spec, global, &host)?;
     let ledger = journal::read(&project.folder)?;
     let options = args.plan.options();
-    let project = project.asked_for(options.state, &host).with_orphans(&ledger, &host);
+    let mut project = project.asked_for(options.state, &host).with_orphans(&ledger, &host);
+    hold_back(&mut project, &Trust::new(&journal::state_folder()));
     let plan = project.plan(&host, &ledger, &options)?;
     let mut out = output::stdout();
     if global.json {

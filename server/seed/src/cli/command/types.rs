@@ -12,10 +12,10 @@ use crate::cli::exit::{Exit, Result};
 use crate::cli::options::Global;
 use crate::cli::{output, spec_file, style};
 
-/// List the role types, or describe one.
+/// List the role types, or those of a collection, or describe one.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The role type to describe
+    /// The role type to describe, or a collection
     #[arg(value_name = "TYPE")]
     name: Option<String>,
     /// Write the reference of all of them, in Markdown
@@ -31,9 +31,13 @@ pub fn run(args: &Args, global: &Global) -> Result {
         write!(out, "{}", seed_engine::reference::markdown())?;
         return Ok(Exit::Ok);
     }
-    if let Some(name) = &args.name {
+    let collection = args.name.as_deref().filter(|name| catalog.get(name).is_none());
+    let is_asked = |info: &TypeInfo| collection.is_none_or(|name| info.collection() == name && *info.name != *name);
+    let listed: Vec<&TypeInfo> = catalog.types().map(|info| &**info).filter(|info| is_asked(info)).collect();
+    if let Some(name) = args.name.as_ref().filter(|_| collection.is_none() || listed.is_empty()) {
         let info = catalog.get(name).ok_or_else(|| {
-            Trouble::new(format!("describe {name}"), "there is no role type of that name").hint("seed types lists them")
+            Trouble::new(format!("describe {name}"), "there is no role type and no collection of that name")
+                .hint("seed types lists them")
         })?;
         if global.json {
             writeln!(out, "{}", json(info))?;
@@ -43,11 +47,11 @@ pub fn run(args: &Args, global: &Global) -> Result {
         return Ok(Exit::Ok);
     }
     if global.json {
-        writeln!(out, "{}", json!({ "types": catalog.types().map(|info| json(info)).collect::<Vec<_>>() }))?;
+        writeln!(out, "{}", json!({ "types": listed.into_iter().map(json).collect::<Vec<_>>() }))?;
         return Ok(Exit::Ok);
     }
-    let width = catalog.types().map(|info| info.name.len()).max().unwrap_or(0);
-    for info in catalog.types() {
+    let width = listed.iter().map(|info| info.name.len()).max().unwrap_or(0);
+    for info in listed {
         let summary = info.about.lines().next().unwrap_or_default();
         writeln!(out, "  {}{:width$}{:#}  {summary}", style::NAME, info.name, style::NAME)?;
     }

@@ -5,4 +5,5 @@ pub mod diagnostics;
 pub mod info;
 pub mod plan;
 pub mod repair;
+pub mod tree;
 pub mod value;

@@ -34,7 +34,7 @@ pub fn short(value: &Json) -> String {
 }
 
 /// A change, as a line or a diff.
-pub fn write_change(out: &mut impl Write, change: &Change, indent: &str, width: usize) -> std::io::Result<()> {
+pub fn write_change(out: &mut dyn Write, change: &Change, indent: &str, width: usize) -> std::io::Result<()> {
     match (&change.from, &change.to) {
         (Json::String(from), Json::String(to)) if from.contains('\n') || to.contains('\n') => {
             writeln!(out, "{indent}{}", change.field)?;
@@ -48,7 +48,7 @@ pub fn write_change(out: &mut impl Write, change: &Change, indent: &str, width: 
     }
 }
 
-fn write_diff(out: &mut impl Write, from: &str, to: &str, indent: &str) -> std::io::Result<()> {
+fn write_diff(out: &mut dyn Write, from: &str, to: &str, indent: &str) -> std::io::Result<()> {
     let diff = TextDiff::from_lines(from, to);
     for (number, group) in diff.grouped_ops(2).iter().enumerate() {
         if number > 0 {
