@@ -208,6 +208,9 @@ fn a_role_from_above_is_trusted_by_its_own_folder() {
     let flag = "{is: task.command, folder: /, present: [\"true\"], absent: [\"true\"], info: [\"false\"]}";
     sandbox.write("roles/flag/tasks/main.yml", &format!("present:\n  set: {flag}\n"));
     sandbox.write("specs/a.seed.yaml", "seed: 1\nname: a\nroles: {mine: {is: flag}}\n");
+    let both =
+        sandbox.seed(&["apply", "--yes", "specs/a.seed.yaml"]).exits(3).says("the spec's folder is not trusted, and the role's");
+    assert!(both.stderr().contains("/specs; and read the role, then: seed trust "), "{}", both.told());
     sandbox.seed(&["trust", "specs"]).exits(0);
     sandbox.seed(&["plan", "specs/a.seed.yaml"]).exits(1).says("roles/flag");
     sandbox.seed(&["trust", "roles"]).exits(0);

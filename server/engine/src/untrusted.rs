@@ -41,6 +41,7 @@ impl Untrusted {
         needed.map(|writer| writer.how_to_trust(spec)).collect::<Vec<_>>().join("; and ")
     }
 
+    /// What is wrong, to be read behind the role or "it".
     fn reason(&self, spec: &Path) -> String {
         let is_spec = |writer: &Writer| matches!(writer, Writer::Folder(folder) if *folder == folder_of(spec));
         let named_by = match &self.named_by {
@@ -53,7 +54,7 @@ impl Untrusted {
             Writer::Folder(_) => "the role's folder is not trusted",
             Writer::Collection { .. } => "the collection is not trusted at this commit",
         });
-        format!("it runs a command that {named_by} names, and {}", who.collect::<Vec<_>>().join(", and "))
+        format!("runs a command that {named_by} names, and {}", who.collect::<Vec<_>>().join(", and "))
     }
 }
 
@@ -81,7 +82,7 @@ fn untrusted(analysis: &Analysis, spec: &Path, trust: &Trust) -> Vec<Untrusted> 
 pub(crate) fn warning(analysis: &Analysis, spec: &Path, trust: &Trust) -> Option<Diagnostic> {
     let first = untrusted(analysis, spec, trust).into_iter().next()?;
     let instance = analysis.roles.iter().chain(&analysis.instead).find(|role| *role.name == *first.role)?;
-    let message = format!("`{}`: {}", first.role, first.reason(spec));
+    let message = format!("`{}` {}", first.role, first.reason(spec));
     Some(Diagnostic::warning(Code::Untrusted, instance.name_span, message).help(first.hint(spec)))
 }
 
@@ -93,7 +94,7 @@ pub(crate) fn warning(analysis: &Analysis, spec: &Path, trust: &Trust) -> Option
 pub fn require(project: &Project, trust: &Trust) -> Result<()> {
     match untrusted(&project.analysis, &project.path, trust).first() {
         Some(first) => {
-            let trouble = Trouble::new(format!("look at `{}`", first.role), first.reason(&project.path));
+            let trouble = Trouble::new(format!("look at `{}`", first.role), format!("it {}", first.reason(&project.path)));
             Err(trouble.kind(Kind::Unsafe).hint(first.hint(&project.path)))
         }
         // What only the journal knows.
@@ -107,7 +108,7 @@ pub fn hold_back(project: &mut Project, trust: &Trust) -> Vec<usize> {
     let untrusted = untrusted(&project.analysis, &project.path, trust);
     let spec = project.path.clone();
     let here = Writer::Folder(folder_of(&project.path));
-    let reason = "it runs a command that the spec named, and the spec's folder is not trusted";
+    let reason = "runs a command that the spec named, and the spec's folder is not trusted";
     let orphans = (!trust.allows(&here)).then(|| (reason.to_owned(), here.how_to_trust(&spec)));
     let mut held = Vec::new();
     for (index, node) in project.graph.nodes.iter_mut().enumerate() {
@@ -135,7 +136,7 @@ struct Held {
 
 impl Held {
     fn trouble(&self) -> Trouble {
-        Trouble::new("look at it", self.reason.clone()).kind(Kind::Unsafe).hint(self.hint.clone())
+        Trouble::new("look at it", format!("it {}", self.reason)).kind(Kind::Unsafe).hint(self.hint.clone())
     }
 }
 
