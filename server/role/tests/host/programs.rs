@@ -52,7 +52,7 @@ fn what_takes_too_long_is_stopped_with_all_it_started() {
     let command = Command { limit: Some(Duration::from_millis(300)), ..perl(&script) };
     let trouble = host.execute(&command).unwrap_err();
     assert_eq!(trouble.kind, Kind::TimedOut);
-    assert!(trouble.to_string().contains("300ms"), "{trouble}");
+    assert!(trouble.to_string().contains("300 ms"), "{trouble}");
     assert!(started.elapsed() < Duration::from_secs(30), "{:?}", started.elapsed());
     std::thread::sleep(Duration::from_millis(4500));
     assert!(!mark.exists(), "what it had started went on");
