@@ -103,7 +103,20 @@ fn a_composite_role_is_planned_as_a_tree_applied_and_taken_back() {
     assert_eq!(sandbox.read("link"), "Welcome.");
     assert!(sandbox.at("ada/src/lab").is_dir() && !sandbox.at("bob/src").exists());
     sandbox.seed(&["plan", "name.seed.yaml"]).exits(0);
-    sandbox.seed(&["info", "name.seed.yaml"]).exits(0);
+    let info = sandbox.seed(&["info", "name.seed.yaml"]).exits(0).stdout();
+    insta::assert_snapshot!(info, @r"
+    = ada     dev-box  5 present
+      = folder   file.directory  present
+      = note     file.text  present
+      = sources  sources  3 present
+        = top             file.directory  present
+        = each-one[lab]   file.directory  present
+        = each-one[seed]  file.directory  present
+    = beside  file.link  present
+    = bob     dev-box  2 present
+      = folder  file.directory  present
+      = note    file.text  present
+    ");
     let only = sandbox.seed(&["plan", "name.seed.yaml", "--only", "ada", "--state", "absent", "--json"]).json();
     let going = only["actions"].as_array().unwrap().iter().filter(|one| one["action"] == "remove").count();
     // Its five parts, and what depends on them.
