@@ -4,9 +4,9 @@
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
-use seed_role::Finding;
 use seed_role::claim::Claim;
 use seed_role::host::Host;
+use seed_role::{Finding, INSPECTED};
 use seed_spec::analysis::{RoleInstance, State};
 use seed_spec::shape::{RefKind, Shape};
 use seed_spec::value::Secret;
@@ -27,13 +27,13 @@ pub(crate) struct Sources<'a> {
     /// What the roles of the spec make.
     made: Option<HashSet<PathBuf>>,
     there: HashMap<PathBuf, bool>,
-    owners: HashMap<String, bool>,
+    people: Option<People>,
     inspected: usize,
 }
 
 impl<'a> Sources<'a> {
     pub(crate) fn new(host: &'a dyn Host, graph: &'a Graph) -> Self {
-        Sources { host, graph, made: None, there: HashMap::new(), owners: HashMap::new(), inspected: 0 }
+        Sources { host, graph, made: None, there: HashMap::new(), people: None, inspected: 0 }
     }
 
     /// What a role names that is not there, as warnings, and the mistakes in the files that it reads.
@@ -83,12 +83,8 @@ impl<'a> Sources<'a> {
     }
 
     fn is_owner(&mut self, text: &str) -> bool {
-        if let Some(known) = self.owners.get(text) {
-            return *known;
-        }
-        let is_known = self.host.owner(text).is_ok();
-        self.owners.insert(text.into(), is_known);
-        is_known
+        let host = self.host;
+        self.people.get_or_insert_with(|| People::of(host)).know(text)
     }
 
     /// Tells of a file that is neither there nor made by a role. Of what may not be looked at nothing is known.
@@ -114,5 +110,39 @@ impl<'a> Sources<'a> {
             paths.collect()
         });
         path.ancestors().any(|above| made.contains(above))
+    }
+}
+
+/// Who this host knows by its own files. Another source may be a server, and nothing asks one while a spec is only opened: where there
+/// is another, any name may be known.
+struct People {
+    users: Option<HashSet<String>>,
+    groups: Option<HashSet<String>>,
+}
+
+impl People {
+    fn of(host: &dyn Host) -> Self {
+        let text = |path: &str| {
+            let text = host.read(Path::new(path), INSPECTED).ok().flatten().filter(|text| (text.len() as u64) < INSPECTED)?;
+            String::from_utf8(text).ok()
+        };
+        let switch = text("/etc/nsswitch.conf").unwrap_or_default();
+        let names = |database: &str, path: &str| {
+            let line = switch.lines().find_map(|line| line.trim().strip_prefix(database)?.trim_start().strip_prefix(':'));
+            let mut sources = line.unwrap_or("files").split('#').next().unwrap_or_default().split_whitespace();
+            let are_here = sources.all(|source| matches!(source, "files" | "systemd") || source.starts_with('['));
+            let text = text(path).filter(|_| are_here)?;
+            Some(text.lines().filter_map(|line| Some(line.split_once(':')?.0.to_owned())).collect())
+        };
+        People { users: names("passwd", "/etc/passwd"), groups: names("group", "/etc/group") }
+    }
+
+    fn know(&self, owner: &str) -> bool {
+        let (user, group) = owner.split_once(':').map_or((owner, None), |(user, group)| (user, Some(group)));
+        let is_known = |names: &Option<HashSet<String>>, name: &str| {
+            let is_number = name.bytes().all(|byte| byte.is_ascii_digit());
+            is_number || names.as_ref().is_none_or(|names| names.contains(name))
+        };
+        is_known(&self.users, user) && group.is_none_or(|group| is_known(&self.groups, group))
     }
 }
