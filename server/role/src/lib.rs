@@ -133,6 +133,11 @@ pub trait Role: Send + Sync {
         &[]
     }
 
+    /// Whether what is taken away is put aside even where no data is lost by it, because the journal does not tell all of it.
+    fn keeps_all(&self) -> bool {
+        false
+    }
+
     /// The steps that lead from what was seen to the goal. Each step must be safe to run again from wherever
     /// an interruption left it, observed anew. May look at the host; must not change it.
     ///

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use seed_role::attrs::{Attrs, Change, Observation};
+use seed_role::step::Kept;
 use seed_role::trouble::Trouble;
 use seed_role::{Contents, Mend, Role};
 
@@ -36,6 +37,14 @@ impl Verdict {
 pub(crate) struct Known<'a> {
     pub owned: &'a Ownership<'a>,
     pub host: &'a dyn seed_role::host::Host,
+}
+
+/// What there is of the way back; see [`Wish::Back`].
+pub(crate) struct Past<'a> {
+    pub to: &'a Observation,
+    pub kept: Option<&'a Kept>,
+    pub returned: bool,
+    pub made_anew: bool,
 }
 
 impl Known<'_> {
@@ -87,23 +96,16 @@ impl Known<'_> {
         Verdict { changes, loses, ..Verdict::because(Action::Replace, reason) }
     }
 
-    /// The way back to what was there. `may_replace`: whether what is there now took its place, and makes room for it again.
-    pub fn towards_past(
-        &self,
-        role: &dyn Role,
-        seen: &Observation,
-        past: &Observation,
-        comes_back: bool,
-        may_replace: bool,
-    ) -> Verdict {
-        match (seen, past) {
+    /// The way back to what was there.
+    pub fn towards_past(&self, role: &dyn Role, seen: &Observation, past: &Past<'_>) -> Verdict {
+        match (seen, past.to) {
             (Observation::Unknown(reason), _) => Verdict::because(Action::Unknown, reason),
             (_, Observation::Unknown(_)) => Verdict::because(Action::None, "what was there before is not known"),
             (Observation::Absent, Observation::Absent) => Verdict::plain(Action::None),
             (Observation::Present(attrs), Observation::Absent) => {
                 Verdict { loses: self.loses(role, attrs), ..Verdict::plain(Action::Remove) }
             }
-            (Observation::Absent, Observation::Present(before)) if comes_back => {
+            (Observation::Absent, Observation::Present(before)) if past.kept.is_some() || !past.returned => {
                 Verdict { changes: Attrs::new().changes(before), ..Verdict::plain(Action::Create) }
             }
             (Observation::Absent, Observation::Present(_)) => {
@@ -118,13 +120,15 @@ impl Known<'_> {
                     Mend::Never(reason) => Some(reason),
                     _ => None,
                 });
-                if let Some(reason) = never {
+                // A file that was put aside whole is put back whatever it was.
+                let is_whole = role.may_overwrite() && past.kept.is_some();
+                if let Some(reason) = never.filter(|_| !is_whole) {
                     return Verdict { changes, ..Verdict::refused(reason) };
                 }
                 // Files are put back by writing them anew.
                 if !role.may_overwrite() {
                     let fixed = changes.iter().find(|change| role.mend(change, attrs) == Mend::Replace);
-                    if may_replace {
+                    if past.made_anew {
                         let loses = self.loses(role, attrs);
                         return Verdict {
                             changes,
@@ -202,7 +206,8 @@ impl Planner<'_> {
                 let seen = role.observe(self.world.host);
                 let verdict = match &seen {
                     Ok(seen) => {
-                        let verdict = known.towards_past(role, seen, to, kept.is_some() || !returned, *made_anew);
+                        let past = Past { to, kept: kept.as_ref(), returned: *returned, made_anew: *made_anew };
+                        let verdict = known.towards_past(role, seen, &past);
                         let verdict = self.with_what_is_below(index, &known, role, seen, to, found, verdict);
                         let comes_back = matches!(verdict.action, Action::Create | Action::Replace);
                         let lost = lost
