@@ -343,6 +343,19 @@ fn graph_draws_what_depends_on_what() {
 }
 
 #[test]
+fn the_laws_leave_out_what_runs_commands() {
+    let (sandbox, spec) = Sandbox::with_spec(
+        "c: {is: task.command, present: [touch, ./made], absent: [rm, ./made], info: [test, -e, ./made]}\n\
+         after: {is: file.text, path: ./after, content: x, needs: [c]}\nf: {is: file.text, path: ./f, content: x}\n",
+    );
+    sandbox.seed(&["trust", "."]).exits(0);
+    let laws = sandbox.seed(&["laws", "--json", spec]).exits(0).json();
+    assert_eq!(laws["left_out"], serde_json::json!(["after", "c"]));
+    sandbox.seed(&["laws", spec]).exits(0).says("Not tried").says("after, c");
+    assert!(!sandbox.at("made").exists());
+}
+
+#[test]
 fn laws_hold_for_these_roles_and_touch_nothing() {
     let (sandbox, spec) = Sandbox::with_spec(FILES);
     let before = sandbox.tree();

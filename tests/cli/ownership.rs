@@ -283,3 +283,27 @@ fn a_secret_that_was_changed_leaves_no_copy() {
     absent(&sandbox).exits(0);
     assert!(!sandbox.at("o").exists());
 }
+
+#[test]
+fn several_roles_have_blocks_in_one_file_and_each_its_own() {
+    let block = |name: &str, instance: &str| {
+        format!("{name}: {{is: file.fragment, path: ./config, fragment: ./port.conf, instance: {instance}}}\n")
+    };
+    let (sandbox, spec) = Sandbox::with_spec(&(block("one", "1") + &block("two", "2")));
+    sandbox.write("port.conf", "Port 22\n");
+    sandbox.write("config", "mine\n");
+    sandbox.seed(&["apply", "--yes", spec]).exits(0);
+    assert_eq!(sandbox.read("config").matches("Port 22").count(), 2);
+    sandbox.seed(&["plan", spec]).exits(0);
+    // Under another instance it is another block, and the old one an orphan.
+    sandbox.write_spec(&(block("one", "first") + &block("two", "2")));
+    sandbox.seed(&["apply", "--yes", "--prune", spec]).exits(0);
+    let text = sandbox.read("config");
+    assert!(text.contains("port#first") && text.contains("port#2") && !text.contains("port#1"), "{text}");
+    absent(&sandbox).exits(0);
+    assert_eq!(sandbox.read("config"), "mine\n");
+    sandbox.write_spec(&(block("one", "1") + &block("two", "1")));
+    sandbox.seed(&["check", spec]).exits(1).says("`port#1` in").says("is claimed by `one` too");
+    sandbox.write_spec(&(block("one", "1") + "two: {is: file.text, path: ./config, content: x}\n"));
+    sandbox.seed(&["check", spec]).exits(1).says("is claimed by `one` too");
+}

@@ -257,7 +257,7 @@ fn spare_what_is_wanted(graph: &Graph, roles: &mut [PlannedRole]) {
     }
     let places = |planned: &PlannedRole| {
         let claims = graph.nodes[planned.node].role.as_ref().map(|role| role.claims()).unwrap_or_default();
-        claims.into_iter().filter(|claim| matches!(claim, Claim::Path(_) | Claim::Device(_) | Claim::Mount(_)))
+        claims.into_iter().filter(|claim| matches!(claim, Claim::Path(_) | Claim::Part(..) | Claim::Device(_) | Claim::Mount(_)))
     };
     let stays = |planned: &&PlannedRole| {
         !is_orphan(planned) && matches!(planned.wish, Wish::Present) && matches!(planned.action, Action::None | Action::Change)
@@ -300,7 +300,10 @@ fn spare_folders_of_ours(graph: &Graph, host: &dyn Host, roles: &mut [PlannedRol
     }
     let paths = |planned: &PlannedRole| -> Vec<PathBuf> {
         let claims = graph.nodes[planned.node].role.as_ref().map(|role| role.claims()).unwrap_or_default();
-        claims.into_iter().filter_map(|claim| if let Claim::Path(path) = claim { Some(path) } else { None }).collect()
+        claims
+            .into_iter()
+            .filter_map(|claim| if let Claim::Path(path) | Claim::Part(path, _) = claim { Some(path) } else { None })
+            .collect()
     };
     let going: BTreeSet<PathBuf> = roles.iter().filter(|planned| planned.goes_down()).flat_map(paths).collect();
     for planned in roles.iter_mut().filter(|planned| is_folder(planned)) {
@@ -341,7 +344,7 @@ fn needs_root(graph: &Graph, host: &dyn Host, roles: &[PlannedRole]) -> bool {
     let mut claims = acting.filter_map(|planned| graph.nodes[planned.node].role.as_ref()).flat_map(|role| role.claims());
     claims.any(|claim| match claim {
         Claim::Device(_) | Claim::Mount(_) => true,
-        Claim::Path(path) => !may_write(&path),
+        Claim::Path(path) | Claim::Part(path, _) => !may_write(&path),
         _ => false,
     })
 }
