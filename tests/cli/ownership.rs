@@ -307,3 +307,20 @@ fn several_roles_have_blocks_in_one_file_and_each_its_own() {
     sandbox.write_spec(&(block("one", "1") + "two: {is: file.text, path: ./config, content: x}\n"));
     sandbox.seed(&["check", spec]).exits(1).says("is claimed by `one` too");
 }
+
+#[test]
+fn what_is_only_looked_at_is_taken_as_it_is() {
+    let (sandbox, spec) = Sandbox::with_spec(
+        "disk: {is: storage.file_block_image, path: ./disk.img, size: 6 MiB, state: info}\n\
+         gone: {is: file.directory, path: ./gone, state: info}\nnote: {is: file.text, path: \"${gone.path}/note\", content: x}\n",
+    );
+    std::fs::File::create(sandbox.at("disk.img")).unwrap().set_len(5 << 20).unwrap();
+    let info = sandbox.seed(&["info", "--json", spec]).json();
+    let disk = info["roles"].as_array().unwrap().iter().find(|role| role["role"] == "disk").unwrap();
+    assert_eq!((&disk["state"], &disk["drift"][0]["have"]), (&json!("drifted"), &json!("5 MiB")));
+    sandbox.seed(&["info", "--as-spec", spec]).says("size: 5 MiB");
+    sandbox.seed(&["apply", "--yes", spec]).exits(1).says("lies in gone, which is not there and is only looked at");
+    assert!(!sandbox.at("gone").exists());
+    std::fs::create_dir(sandbox.at("gone")).unwrap();
+    sandbox.seed(&["apply", "--yes", spec]).exits(0);
+}

@@ -228,7 +228,12 @@ impl Planner<'_> {
                     (there && not_ours && owned.get().is_none() && self.options.wishes.is_none())
                         .then(|| "was not made by Seed, and is left as it is".to_string())
                 });
-                (seen_or_unknown(seen), Verdict { reason, ..Verdict::plain(Action::None) })
+                let changes = match (&seen, role.wanted(self.world.host)) {
+                    (Ok(Observation::Present(seen)), Ok(wanted)) if node.state == seed_spec::State::Info => seen.changes(&wanted),
+                    _ => Vec::new(),
+                };
+                let reason = reason.or_else(|| (!changes.is_empty()).then(|| "differs, and is only looked at".to_string()));
+                (seen_or_unknown(seen), Verdict { reason, changes, ..Verdict::plain(Action::None) })
             }
         };
         let contents = match verdict.action {
@@ -317,6 +322,17 @@ impl Planner<'_> {
                 verdict.loses = seen.as_ref().ok().and_then(Observation::attrs).and_then(|attrs| known.loses(now_role, attrs));
             }
             return (seen_or_unknown(seen), verdict);
+        }
+        let is_missing = |before: &&usize| {
+            let planned = found[**before].as_ref().map(|one| &one.planned);
+            planned.is_some_and(|one| matches!(one.wish, Wish::Look(_)) && one.seen == Observation::Absent)
+        };
+        let missing = |before: &[usize], word: &str| {
+            let name = &self.graph.nodes[*before.iter().find(is_missing)?].name;
+            Some(format!("{word} {name}, which is not there and is only looked at"))
+        };
+        if let Some(reason) = missing(&node.rests_on, "rests on").or_else(|| missing(&node.inside, "lies in")) {
+            return (Observation::Unknown(reason.clone()), Verdict::refused(reason));
         }
         for before in &node.inside {
             match action_of(before) {
