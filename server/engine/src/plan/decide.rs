@@ -185,10 +185,17 @@ impl Planner<'_> {
                 return Found { planned, now: None, then: None, contents: Contents::Unseen };
             }
         };
-        let wish = match self.came_back_with_its_folder(index, &wish, found) {
-            true => Wish::Look(None),
-            false => without_incidentals(wish, role),
-        };
+        let mut wish = if self.came_back_with_its_folder(index, &wish, found) { Wish::Look(None) } else { wish };
+        let mut seen_before = None;
+        if let Wish::Back { to: Observation::Present(past), .. } = &mut wish
+            && owned.interrupted_in().is_none()
+        {
+            let seen = role.observe(self.world.host);
+            if let Ok(seen) = &seen {
+                role.fit_past(past, seen);
+            }
+            seen_before = Some(seen);
+        }
         let (seen, verdict) = match &wish {
             Wish::Present => self.present(index, &known, now_role.unwrap_or(role), role, found),
             Wish::Back { to, made_anew, .. } if owned.interrupted_in().is_some() => {
@@ -203,7 +210,7 @@ impl Planner<'_> {
                 (Observation::Unknown(reason.clone()), Verdict { loses, ..Verdict::because(action, reason) })
             }
             Wish::Back { to, kept, returned, lost, made_anew, .. } => {
-                let seen = role.observe(self.world.host);
+                let seen = seen_before.unwrap_or_else(|| role.observe(self.world.host));
                 let verdict = match &seen {
                     Ok(seen) => {
                         let past = Past { to, kept: kept.as_ref(), returned: *returned, made_anew: *made_anew };
@@ -371,14 +378,6 @@ impl Planner<'_> {
             disposable: node.disposable || (node.instance.is_none() && owned.get().is_some_and(|owned| owned.disposable)),
         }
     }
-}
-
-/// A wish for what was there before, but for what only the machine has to say.
-fn without_incidentals(mut wish: Wish, role: &dyn Role) -> Wish {
-    if let Wish::Back { to: Observation::Present(attrs), .. } = &mut wish {
-        attrs.0.retain(|name, _| !role.incidental().contains(&&**name));
-    }
-    wish
 }
 
 fn interrupted(step: &str) -> String {
