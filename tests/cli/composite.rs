@@ -156,6 +156,19 @@ fn mistakes_in_a_role_are_shown_at_its_files_with_the_use() {
 }
 
 #[test]
+fn what_two_uses_have_against_each_other_is_told_where_they_are_used() {
+    let sandbox = sandbox("ada: {is: dev-box, home: ./home}\nbob: {is: dev-box, home: ./home}\n");
+    let found = sandbox.seed(&["check", "--json", "."]).exits(1).json()["diagnostics"].clone();
+    let found = found.as_array().unwrap();
+    assert!(found.iter().all(|one| one["path"].as_str().unwrap().ends_with(".seed.yaml")), "{found:?}");
+    assert_eq!(found[0]["code"], "conflict");
+    sandbox.write_spec("ada: {is: dev-box, home: ./ada, needs: [bob]}\nbob: {is: dev-box, home: ./bob, needs: [ada]}\n");
+    let found = sandbox.seed(&["check", "--json", "."]).exits(1).json()["diagnostics"].clone();
+    assert_eq!((&found[0]["code"], &found[0]["range"]["start"]["line"]), (&json!("cycle"), &json!(5)), "{found}");
+    assert!(found[0]["path"].as_str().unwrap().ends_with(".seed.yaml"));
+}
+
+#[test]
 fn a_role_alone_is_checked_by_its_folder() {
     let sandbox = sandbox(USES);
     sandbox.seed(&["check", "roles/dev-box"]).exits(0);

@@ -303,3 +303,14 @@ fn a_damaged_journal_is_no_reason_to_stop() {
     sandbox.seed(&["apply", "--yes", "--state", "absent", spec]).exits(0);
     assert_eq!(sandbox.tree(), before);
 }
+
+#[test]
+fn roles_that_are_refused_hold_nobody_up() {
+    let refused: String = (0..6).map(|number| format!("r{number}: {{is: file.directory, path: ./f{number}}}\n")).collect();
+    for jobs in ["1", "2", "8"] {
+        let (sandbox, spec) = Sandbox::with_spec(&format!("{refused}z: {{is: file.directory, path: ./good}}\n"));
+        (0..6).for_each(|number| sandbox.write(&format!("f{number}"), "x"));
+        sandbox.seed(&["apply", "--yes", "--jobs", jobs, spec]).exits(1).says("6 failed");
+        assert!(sandbox.at("good").exists());
+    }
+}

@@ -14,6 +14,7 @@ mod failures;
 mod fragments;
 mod interruption;
 mod mending;
+mod mistakes;
 mod ownership;
 mod prompt;
 mod recall;

@@ -224,3 +224,103 @@ fn a_mode_goes_back_without_a_word_about_data() {
     absent(&sandbox).exits(0);
     assert_eq!(sandbox.tree(), before);
 }
+
+#[test]
+fn what_the_spec_still_wants_is_not_pruned_under_another_name() {
+    let swapped = |one: &str, two: &str| {
+        format!("a: {{is: file.text, content: h, path: ./{one}}}\nb: {{is: file.text, content: h, path: ./{two}}}\n")
+    };
+    let (sandbox, spec) = Sandbox::with_spec(&swapped("x", "y"));
+    sandbox.seed(&["apply", "--yes", spec]).exits(0);
+    sandbox.write_spec(&swapped("y", "x"));
+    sandbox.seed(&["apply", "--yes", "--prune", spec]).exits(0);
+    assert!(sandbox.at("x").exists() && sandbox.at("y").exists());
+    absent(&sandbox).exits(0);
+    assert!(!sandbox.at("x").exists() && !sandbox.at("y").exists(), "and both are still Seed's");
+
+    // There and back again, and then by another type.
+    let one = |path: &str| sandbox.write_spec(&format!("r: {{is: file.text, content: h, path: ./{path}}}\n"));
+    for path in ["x", "y"] {
+        one(path);
+        sandbox.seed(&["apply", "--yes", spec]).exits(0);
+    }
+    one("x");
+    sandbox.seed(&["apply", "--yes", "--prune", spec]).exits(0);
+    assert!(sandbox.at("x").exists() && !sandbox.at("y").exists());
+    sandbox.write("h.j2", "h");
+    sandbox.write_spec("r: {is: file.template, from: ./h.j2, path: ./x}\n");
+    sandbox.seed(&["apply", "--yes", "--prune", spec]).exits(0).says("`r` has its place now");
+    assert_eq!(sandbox.read("x"), "h");
+}
+
+#[test]
+fn a_folder_goes_with_what_was_put_aside_in_it_and_comes_back_with_it() {
+    let (sandbox, spec) = Sandbox::with_spec(
+        "d: {is: file.directory, path: ./o}\nimg: {is: storage.file_block_image, path: ./o/sub/i.img, size: 5 MiB}\n",
+    );
+    sandbox.seed(&["apply", "--yes", spec]).exits(0);
+    let image = std::fs::File::options().write(true).open(sandbox.at("o/sub/i.img")).unwrap();
+    std::os::unix::fs::FileExt::write_at(&image, b"data", 0).unwrap();
+    let before = sandbox.tree();
+    sandbox.seed(&["apply", "--yes", "--destroy-data", "--state", "absent", spec]).exits(0);
+    assert!(!sandbox.at("o").exists());
+    sandbox.seed(&["undo", "--yes", spec]).exits(0);
+    assert_eq!(sandbox.tree(), before);
+}
+
+#[test]
+fn a_secret_that_was_changed_leaves_no_copy() {
+    let (sandbox, spec) = Sandbox::with_spec(
+        "d: {is: file.directory, path: ./o}\ns: {is: file.text, path: ./o/s, content: !secret {file: ./key}}\n",
+    );
+    sandbox.write("key", "one");
+    sandbox.seed(&["apply", "--yes", spec]).exits(0);
+    sandbox.write("key", "two");
+    sandbox.seed(&["apply", "--yes", spec]).exits(0);
+    assert_eq!(std::fs::read_dir(sandbox.at("o")).unwrap().count(), 1);
+    sandbox.seed(&["undo", "--yes", spec]).exits(1).says("what it held then was secret, and was not kept");
+    assert_eq!(sandbox.read("o/s"), "two");
+    absent(&sandbox).exits(0);
+    assert!(!sandbox.at("o").exists());
+}
+
+#[test]
+fn several_roles_have_blocks_in_one_file_and_each_its_own() {
+    let block = |name: &str, instance: &str| {
+        format!("{name}: {{is: file.fragment, path: ./config, fragment: ./port.conf, instance: {instance}}}\n")
+    };
+    let (sandbox, spec) = Sandbox::with_spec(&(block("one", "1") + &block("two", "2")));
+    sandbox.write("port.conf", "Port 22\n");
+    sandbox.write("config", "mine\n");
+    sandbox.seed(&["apply", "--yes", spec]).exits(0);
+    assert_eq!(sandbox.read("config").matches("Port 22").count(), 2);
+    sandbox.seed(&["plan", spec]).exits(0);
+    // Under another instance it is another block, and the old one an orphan.
+    sandbox.write_spec(&(block("one", "first") + &block("two", "2")));
+    sandbox.seed(&["apply", "--yes", "--prune", spec]).exits(0);
+    let text = sandbox.read("config");
+    assert!(text.contains("port#first") && text.contains("port#2") && !text.contains("port#1"), "{text}");
+    absent(&sandbox).exits(0);
+    assert_eq!(sandbox.read("config"), "mine\n");
+    sandbox.write_spec(&(block("one", "1") + &block("two", "1")));
+    sandbox.seed(&["check", spec]).exits(1).says("`port#1` in").says("is claimed by `one` too");
+    sandbox.write_spec(&(block("one", "1") + "two: {is: file.text, path: ./config, content: x}\n"));
+    sandbox.seed(&["check", spec]).exits(1).says("is claimed by `one` too");
+}
+
+#[test]
+fn what_is_only_looked_at_is_taken_as_it_is() {
+    let (sandbox, spec) = Sandbox::with_spec(
+        "disk: {is: storage.file_block_image, path: ./disk.img, size: 6 MiB, state: info}\n\
+         gone: {is: file.directory, path: ./gone, state: info}\nnote: {is: file.text, path: \"${gone.path}/note\", content: x}\n",
+    );
+    std::fs::File::create(sandbox.at("disk.img")).unwrap().set_len(5 << 20).unwrap();
+    let info = sandbox.seed(&["info", "--json", spec]).json();
+    let disk = info["roles"].as_array().unwrap().iter().find(|role| role["role"] == "disk").unwrap();
+    assert_eq!((&disk["state"], &disk["drift"][0]["have"]), (&json!("drifted"), &json!("5 MiB")));
+    sandbox.seed(&["info", "--as-spec", spec]).says("size: 5 MiB");
+    sandbox.seed(&["apply", "--yes", spec]).exits(1).says("lies in gone, which is not there and is only looked at");
+    assert!(!sandbox.at("gone").exists());
+    std::fs::create_dir(sandbox.at("gone")).unwrap();
+    sandbox.seed(&["apply", "--yes", spec]).exits(0);
+}

@@ -163,3 +163,23 @@ fn absent_takes_away_what_it_wrote_and_nothing_else() {
     assert_eq!(sandbox.read("roles/lamp/README.md"), "# lamp\nUse it.\nI do.\n");
     assert!(!sandbox.at("roles/lamp/tests").exists() && !sandbox.at(".seed").exists());
 }
+
+#[test]
+fn a_role_that_somebody_has_removed_does_not_stop_the_way_back() {
+    let sandbox = Sandbox::new();
+    for name in ["desk", "lamp"] {
+        sandbox.seed(&["new", "role", name]).exits(0);
+    }
+    sandbox.seed(&["new", "meta"]).exits(0);
+    let before = sandbox.read("roles/desk/README.md");
+    sandbox.write_spec("skeleton: {is: meta.template, roles: ./roles}\n");
+    let part = sandbox.read("fragments/meta/role/README.md");
+    sandbox.write("fragments/meta/role/README.md", &part.replace("## Use", "## How"));
+    sandbox.seed(&["apply", "--yes", "name.seed.yaml"]).exits(0);
+    assert!(sandbox.read("roles/desk/README.md").contains("## How"));
+    std::fs::remove_dir_all(sandbox.at("roles/lamp")).unwrap();
+    sandbox.seed(&["apply", "--yes", "--state", "absent", "name.seed.yaml"]).exits(0);
+    assert_eq!(sandbox.read("roles/desk/README.md"), before);
+    assert!(!sandbox.at("roles/lamp").exists());
+    sandbox.seed(&["apply", "--yes", "--state", "absent", "name.seed.yaml"]).exits(0).says("Nothing to do");
+}

@@ -80,6 +80,25 @@ fn a_file_system_that_was_made_anew_in_its_place_is_told_to_come_back_empty() {
 }
 
 #[test]
+fn subvolumes_that_the_new_spec_does_not_name_come_back_too() {
+    if !is_root() {
+        return;
+    }
+    let pool = |rest: &str| {
+        let disk = volume("200 MiB", "ext4").split("\ndisk:").next().unwrap().to_owned();
+        format!("{disk}\npool:\n  is: storage.btrfs\n  devices: [loop]\n  mount: ./volume\n{rest}")
+    };
+    let first = pool("  subvolumes: {a: {}, b: {quota: 20 MiB}}\n  snapshots: {s: {of: a}}\n");
+    let (sandbox, spec) = Sandbox::with_spec(&first);
+    sandbox.seed(&["apply", "--yes", spec]).exits(0);
+    sandbox.write_spec(&pool("  uuid: 11111111-1111-4111-8111-111111111111\n  subvolumes: {a: {}}\n"));
+    sandbox.seed(&["apply", "--yes", "--destroy-data", spec]).exits(0);
+    sandbox.seed(UNDO).exits(0);
+    sandbox.write_spec(&first);
+    sandbox.seed(&["plan", spec]).exits(0);
+}
+
+#[test]
 fn what_cannot_be_changed_back_in_place_is_refused_in_the_plan() {
     if !is_root() {
         return;

@@ -1,7 +1,7 @@
 //! What the spec language cannot see by itself: claims that clash, sizes that do not fit, programs that are missing.
 
 use std::collections::{HashMap, HashSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use seed_collections::{REGISTRY, catalog};
 use seed_role::claim::Claim;
@@ -115,13 +115,15 @@ impl<'a> Checker<'a> {
         let path: Vec<&str> = self.graph.cycle.iter().map(|name| &**name).collect();
         let message = format!("these roles wait for each other: {}", path.join(" → "));
         findings.push(
-            Diagnostic::error(Code::Cycle, first.name_span, message)
+            Diagnostic::error(Code::Cycle, self.use_of(first).unwrap_or(first.name_span), message)
                 .help("a role comes after those it refers to, those in `needs`, and those that provide the folder it lies in"),
         );
     }
 
     fn claims(&self, findings: &mut Vec<Diagnostic>) {
         let mut claimed: HashMap<Claim, &RoleInstance> = HashMap::new();
+        // A file as a whole and a part of it do not go together.
+        let mut parts: HashMap<PathBuf, &RoleInstance> = HashMap::new();
         for node in &self.graph.nodes {
             let (Some(role), Some(instance)) = (&node.role, self.instance(node)) else { continue };
             if node.state == State::Info || node.aside {
@@ -133,20 +135,42 @@ impl<'a> Checker<'a> {
                 let same = match &claim {
                     // A mount point is a path, too.
                     Claim::Mount(path) => claimed.get(&claim).or_else(|| claimed.get(&Claim::Path(path.clone()))),
-                    Claim::Path(path) => claimed.get(&claim).or_else(|| claimed.get(&Claim::Mount(path.clone()))),
+                    Claim::Path(path) => {
+                        claimed.get(&claim).or_else(|| claimed.get(&Claim::Mount(path.clone()))).or_else(|| parts.get(path))
+                    }
+                    Claim::Part(path, _) => claimed.get(&claim).or_else(|| claimed.get(&Claim::Path(path.clone()))),
                     _ => claimed.get(&claim),
                 };
                 if let Some(other) = same.filter(|other| other.name != instance.name) {
                     let message = format!("{} is claimed by `{}` too", capital(&claim.words()), other.name);
-                    findings.push(
-                        Diagnostic::error(Code::Conflict, claim_span(instance, &claim), message)
-                            .help("give one of them another, or leave one of the roles out")
-                            .related(claim_span(other, &claim), format!("`{}` claims it here", other.name)),
-                    );
+                    // What tells the parts of two uses of a composite role apart stands where they are used.
+                    let (one, two) = (self.use_of(instance), self.use_of(other));
+                    let [one, two] = if one == two { [None, None] } else { [one, two] };
+                    let here = one.unwrap_or_else(|| claim_span(instance, &claim));
+                    let there = two.unwrap_or_else(|| claim_span(other, &claim));
+                    let mut finding = Diagnostic::error(Code::Conflict, here, message)
+                        .help("give one of them another, or leave one of the roles out")
+                        .related(there, format!("`{}` claims it here", other.name));
+                    if one.is_some() {
+                        finding = finding.related(claim_span(instance, &claim), "this part of it does");
+                    }
+                    findings.push(finding);
+                }
+                if let Claim::Part(path, _) = &claim {
+                    parts.entry(path.clone()).or_insert(instance);
                 }
                 claimed.entry(claim).or_insert(instance);
             }
         }
+    }
+
+    /// The name of the outermost composite role that an instance is a part of.
+    fn use_of(&self, instance: &RoleInstance) -> Option<Span> {
+        let mut whole = &self.analysis.composites[instance.part_of?];
+        while let Some(outer) = whole.part_of {
+            whole = &self.analysis.composites[outer];
+        }
+        Some(whole.name_span)
     }
 
     /// A role that is to be there cannot rest on one that is not.
@@ -258,6 +282,7 @@ fn inner_span(value: &Value, dotted: &str) -> Span {
 fn claim_span(instance: &RoleInstance, claim: &Claim) -> Span {
     let params: &[&str] = match claim {
         Claim::Path(_) => &["path", "at", "mount"],
+        Claim::Part(..) => &["instance", "fragment", "path"],
         Claim::Mount(_) => &["mount", "at", "path"],
         Claim::Device(_) => &["device", "devices", "backing"],
         Claim::Label(_) => &["label"],

@@ -16,7 +16,7 @@ use crate::stored;
 
 /// Whether all roles are as the spec says.
 pub fn is_as_the_spec_says(plan: &Plan) -> bool {
-    plan.roles.iter().all(|planned| planned.action == Action::None)
+    plan.roles.iter().all(|planned| planned.action == Action::None && planned.changes.is_empty())
 }
 
 /// The word for what is seen of a role.

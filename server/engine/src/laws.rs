@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use crate::apply::{Apply, Event, Summary};
 use crate::journal::{self, Journal};
-use crate::node::{Graph, expand};
+use crate::node::Graph;
 use crate::plan::{Action, Options, Plan};
 use crate::project::{DiskLoader, Project};
 
@@ -106,7 +106,7 @@ impl<'a> Trial<'a> {
             let first = analysis.diagnostics.first().map(|diagnostic| diagnostic.message.clone()).unwrap_or_default();
             Trouble::new("try the laws", format!("the spec has mistakes: {first}"))
         })?;
-        let mut project = project.asked_for(asked, &self.host);
+        let mut project = project.asked_for(asked, &self.host).without_commands(&self.host);
         // What is put aside for a while would be a difference that is meant.
         project.graph.nodes.iter_mut().for_each(|node| node.disposable = true);
         Ok(project)
@@ -178,6 +178,17 @@ fn ensure(condition: bool, words: impl FnOnce() -> String) -> Result<()> {
 }
 
 impl Laws<'_> {
+    /// The roles that are left out: they run programs, and a simulated machine has only those that role types need; or they come after
+    /// such a role.
+    ///
+    /// # Errors
+    ///
+    /// When the spec has mistakes.
+    pub fn left_out(&self) -> Result<Vec<String>> {
+        let project = Trial::new(self)?.project(self.text, State::Present)?;
+        Ok(project.left_out.iter().map(|name| name.to_string()).collect())
+    }
+
     /// Tries all laws.
     pub fn try_all(&self) -> Vec<Verdict> {
         Law::ALL.iter().map(|law| self.attempt(*law)).collect()
@@ -261,9 +272,9 @@ impl Laws<'_> {
         let plan = trial.plan(State::Present)?;
         let mut project = trial.project(self.text, State::Present)?;
         let ledger = journal::read(&project.folder)?;
-        let cases = project.analysis.roles.len();
+        let cases = project.drafts(State::Present, &trial.host).len();
         for turn in 0..cases {
-            let mut drafts = expand(&project.analysis, &seed_collections::REGISTRY, Some(&trial.host), State::Present);
+            let mut drafts = project.drafts(State::Present, &trial.host);
             drafts.rotate_left(turn);
             drafts.reverse();
             project.graph = Graph::new(drafts);

@@ -213,6 +213,7 @@ impl Graph {
         for (index, below) in rests_on.iter_mut().enumerate().filter(|_| !graph.cycle.is_empty()) {
             below.retain(|first| after[index].contains(first));
         }
+        one_after_the_other(&claims, &order, &mut after);
         graph.fill(drafts, roles, &order, after, rests_on, inside);
         graph
     }
@@ -383,7 +384,7 @@ fn nesting(claims: &[Vec<Claim>]) -> Vec<Vec<usize>> {
     };
     let inside = claims.iter().enumerate().map(|(index, claims)| {
         let paths = claims.iter().filter_map(|claim| match claim {
-            Claim::Path(path) | Claim::Mount(path) => above(path, index),
+            Claim::Path(path) | Claim::Part(path, _) | Claim::Mount(path) => above(path, index),
             _ => None,
         });
         let mut found: Vec<usize> = paths.collect();
@@ -391,6 +392,21 @@ fn nesting(claims: &[Vec<Claim>]) -> Vec<Vec<usize>> {
         found
     });
     inside.collect()
+}
+
+/// Those that have parts of the same file come one after the other, in the order that there is: each rewrites all of it.
+fn one_after_the_other(claims: &[Vec<Claim>], order: &[usize], after: &mut [Vec<usize>]) {
+    let mut last: HashMap<&Path, usize> = HashMap::new();
+    for index in order {
+        for claim in &claims[*index] {
+            if let Claim::Part(path, _) = claim
+                && let Some(before) = last.insert(path, *index)
+            {
+                after[*index].push(before);
+                dedup(&mut after[*index]);
+            }
+        }
+    }
 }
 
 /// One circle among the nodes that could not be ordered, its first name again at its end.

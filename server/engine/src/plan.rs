@@ -230,6 +230,7 @@ pub fn plan(graph: &Graph, world: &World<'_>, spec: &str, options: &Options) -> 
         // What others rest on is looked at, and is part of the plan only if it was asked for.
         roles.extend(one.map(|one| one.planned).filter(|planned| selected[planned.node]));
     }
+    spare_what_is_wanted(graph, &mut roles);
     turn_around(graph, &mut roles);
     spare_folders_of_ours(graph, world.host, &mut roles);
     let needs_root = needs_root(graph, world.host, &roles);
@@ -246,6 +247,32 @@ pub fn plan(graph: &Graph, world: &World<'_>, spec: &str, options: &Options) -> 
         undoes: None,
         wholes: graph.wholes.clone(),
     })
+}
+
+/// What only the journal knows is not taken away where a role of the spec has its place by now, and does not make it anew.
+fn spare_what_is_wanted(graph: &Graph, roles: &mut [PlannedRole]) {
+    let is_orphan = |planned: &PlannedRole| graph.nodes[planned.node].instance.is_none();
+    if !roles.iter().any(|planned| is_orphan(planned) && planned.goes_down()) {
+        return;
+    }
+    let places = |planned: &PlannedRole| {
+        let claims = graph.nodes[planned.node].role.as_ref().map(|role| role.claims()).unwrap_or_default();
+        claims.into_iter().filter(|claim| matches!(claim, Claim::Path(_) | Claim::Part(..) | Claim::Device(_) | Claim::Mount(_)))
+    };
+    let stays = |planned: &&PlannedRole| {
+        !is_orphan(planned) && matches!(planned.wish, Wish::Present) && matches!(planned.action, Action::None | Action::Change)
+    };
+    let wanted: HashMap<Claim, Arc<str>> =
+        roles.iter().filter(stays).flat_map(|planned| places(planned).map(|claim| (claim, planned.role.clone()))).collect();
+    for planned in roles.iter_mut().filter(|planned| is_orphan(planned) && planned.goes_down()) {
+        if let Some(role) = places(planned).find_map(|claim| wanted.get(&claim)) {
+            planned.reason = Some(format!("is no longer in the spec; `{role}` has its place now"));
+            planned.wish = Wish::Look(None);
+            planned.action = Action::None;
+            planned.changes.clear();
+            planned.loses = None;
+        }
+    }
 }
 
 /// What is taken down comes after those that came after it.
@@ -273,7 +300,10 @@ fn spare_folders_of_ours(graph: &Graph, host: &dyn Host, roles: &mut [PlannedRol
     }
     let paths = |planned: &PlannedRole| -> Vec<PathBuf> {
         let claims = graph.nodes[planned.node].role.as_ref().map(|role| role.claims()).unwrap_or_default();
-        claims.into_iter().filter_map(|claim| if let Claim::Path(path) = claim { Some(path) } else { None }).collect()
+        claims
+            .into_iter()
+            .filter_map(|claim| if let Claim::Path(path) | Claim::Part(path, _) = claim { Some(path) } else { None })
+            .collect()
     };
     let going: BTreeSet<PathBuf> = roles.iter().filter(|planned| planned.goes_down()).flat_map(paths).collect();
     for planned in roles.iter_mut().filter(|planned| is_folder(planned)) {
@@ -314,7 +344,7 @@ fn needs_root(graph: &Graph, host: &dyn Host, roles: &[PlannedRole]) -> bool {
     let mut claims = acting.filter_map(|planned| graph.nodes[planned.node].role.as_ref()).flat_map(|role| role.claims());
     claims.any(|claim| match claim {
         Claim::Device(_) | Claim::Mount(_) => true,
-        Claim::Path(path) => !may_write(&path),
+        Claim::Path(path) | Claim::Part(path, _) => !may_write(&path),
         _ => false,
     })
 }
@@ -337,7 +367,8 @@ fn in_parallel<T: Send>(level: &[usize], work: impl Fn(usize) -> T + Sync) -> Ve
     })
 }
 
-/// Orphans of the ledger that claim just what a role of the spec claims which Seed does not know: the role was renamed.
+/// Orphans of the ledger that claim just what a role of the spec claims which Seed does not know, or knows as another thing: the role was
+/// renamed.
 fn renames(graph: &Graph, ledger: &Ledger) -> Vec<(String, String)> {
     let claims = |index: &usize| graph.nodes[*index].role.as_ref().map(|role| role.claims());
     let is_orphan = |index: &usize| graph.nodes[*index].instance.is_none();
@@ -346,7 +377,8 @@ fn renames(graph: &Graph, ledger: &Ledger) -> Vec<(String, String)> {
         return Vec::new();
     }
     let mut unknown: HashMap<_, usize> = HashMap::new();
-    for index in roles.iter().filter(|index| !ledger.owns(&graph.nodes[**index].name)) {
+    let is_known = |name: &str| ledger.owns(name) && !graph.moved.iter().any(|(from, _)| from == name);
+    for index in roles.iter().filter(|index| !is_known(&graph.nodes[**index].name)) {
         if let Some(claims) = claims(index).filter(|claims| !claims.is_empty()) {
             unknown.insert((graph.nodes[*index].role_type.name, claims), *index);
         }
@@ -405,9 +437,10 @@ struct Planner<'a> {
 impl Planner<'_> {
     fn node(&self, index: usize, found: &[Option<Found>]) -> Found {
         let node = &self.graph.nodes[index];
-        let owned = match self.graph.moved.iter().any(|(from, _)| *from == *node.name) {
+        let known_as = self.known_as(&node.name);
+        let owned = match known_as == &*node.name && self.graph.moved.iter().any(|(from, _)| *from == *node.name) {
             true => Ownership::Read(None),
-            false => Ownership::new(self.world.ledger, self.known_as(&node.name)),
+            false => Ownership::new(self.world.ledger, known_as),
         };
         let wish = self.wish(index, &owned);
         if let Some(role) = node.role.as_ref().filter(|_| !node.params.dynamic) {
@@ -429,9 +462,11 @@ impl Planner<'_> {
         self.judge(index, &owned, wish, now_role.as_deref(), then_role.as_deref(), found)
     }
 
-    /// The name under which the ledger knows a role.
+    /// The name under which the ledger knows a role: what it takes over may have had to give way to another thing of its name.
     fn known_as<'n>(&'n self, name: &'n str) -> &'n str {
-        self.renamed.iter().find(|(_, to)| to == name).map_or(name, |(from, _)| from)
+        let was = |name: &'n str| self.renamed.iter().find(|(_, to)| to == name).map_or(name, |(from, _)| from);
+        let before = was(name);
+        if self.graph.moved.iter().any(|(_, to)| to == before) { was(before) } else { before }
     }
 
     fn wish(&self, index: usize, owned: &Ownership<'_>) -> Wish {

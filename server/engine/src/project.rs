@@ -1,5 +1,6 @@
 //! A spec read from the disk, with all that planning needs.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -178,6 +179,8 @@ pub struct Project {
     pub folder: PathBuf,
     /// What is asked for, which decides what composite roles come to that write it for a state.
     pub asked: State,
+    /// Roles that are left out of the graph.
+    pub(crate) left_out: BTreeSet<Arc<str>>,
 }
 
 impl Project {
@@ -194,7 +197,7 @@ impl Project {
             return Err(Box::new(analysis));
         }
         let folder = journal::folder_of(state_folder, path);
-        Ok(Project { path: path.to_path_buf(), analysis, graph, folder, asked: State::Present })
+        Ok(Project { path: path.to_path_buf(), analysis, graph, folder, asked: State::Present, left_out: BTreeSet::new() })
     }
 
     /// The same where a state is asked for: `present`, `absent`, or `info` to look. Comes before
@@ -208,8 +211,27 @@ impl Project {
         self
     }
 
-    fn drafts(&self, asked: State, host: &dyn Host) -> Vec<Draft> {
-        crate::node::expand(&self.analysis, &seed_collections::REGISTRY, Some(host), asked)
+    /// The same without roles that run programs which this host, a simulated one, does not have; and without those that come after them.
+    pub(crate) fn without_commands(mut self, host: &dyn Host) -> Project {
+        let dependents = self.graph.dependents();
+        let mut gone: Vec<usize> =
+            (0..self.graph.nodes.len()).filter(|index| runs_what_is_missing(&self.graph.nodes[*index], host)).collect();
+        while let Some(index) = gone.pop() {
+            if self.left_out.insert(self.graph.nodes[index].name.clone()) {
+                gone.extend(&dependents[index]);
+            }
+        }
+        if !self.left_out.is_empty() {
+            let wholes = std::mem::take(&mut self.graph.wholes);
+            self.graph = Graph { wholes, ..Graph::new(self.drafts(self.asked, host)) };
+        }
+        self
+    }
+
+    pub(crate) fn drafts(&self, asked: State, host: &dyn Host) -> Vec<Draft> {
+        let mut drafts = crate::node::expand(&self.analysis, &seed_collections::REGISTRY, Some(host), asked);
+        drafts.retain(|draft| !self.left_out.contains(&draft.name));
+        drafts
     }
 
     /// Adds to the graph what only the ledger knows: roles that are no longer in the spec, and things that a role of the
@@ -291,12 +313,19 @@ fn is_another_thing(node: &Node, owned: &Owned) -> bool {
         let (places, mounts): (Vec<Claim>, Vec<Claim>) = role
             .claims()
             .into_iter()
-            .filter(|claim| matches!(claim, Claim::Path(_) | Claim::Device(_) | Claim::Mount(_)))
+            .filter(|claim| matches!(claim, Claim::Path(_) | Claim::Part(..) | Claim::Device(_) | Claim::Mount(_)))
             .partition(|claim| !matches!(claim, Claim::Mount(_)));
         if places.is_empty() { mounts } else { places }
     };
     let (now, then) = (things(&**now), things(&*then));
     !then.is_empty() && then.iter().all(|claim| !now.contains(claim))
+}
+
+/// Whether a role runs programs, and not all of them are there.
+fn runs_what_is_missing(node: &Node, host: &dyn Host) -> bool {
+    let commands = node.params.json.as_object().into_iter().flatten().filter_map(|(_, value)| value.as_array());
+    let mut programs = commands.filter_map(|command| command.first()?.as_str());
+    runs_commands(node) && programs.any(|program| host.find_program(program).is_none())
 }
 
 /// A name for what a role made before it was changed.

@@ -28,7 +28,7 @@ pub fn world_for(project: &Project, host: &dyn Host) -> Result<SimHost> {
     let claims = project.graph.nodes.iter().filter_map(|node| node.role.as_ref()).flat_map(|role| role.claims());
     let made: BTreeSet<PathBuf> = claims
         .filter_map(|claim| match claim {
-            Claim::Path(path) | Claim::Mount(path) => Some(path),
+            Claim::Path(path) | Claim::Part(path, _) | Claim::Mount(path) => Some(path),
             _ => None,
         })
         .collect();

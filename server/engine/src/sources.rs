@@ -104,7 +104,7 @@ impl<'a> Sources<'a> {
         let made = self.made.get_or_insert_with(|| {
             let roles = graph.nodes.iter().filter(|node| node.state == State::Present).filter_map(|node| node.role.as_ref());
             let paths = roles.flat_map(|role| role.claims()).filter_map(|claim| match claim {
-                Claim::Path(path) | Claim::Mount(path) => Some(path),
+                Claim::Path(path) | Claim::Part(path, _) | Claim::Mount(path) => Some(path),
                 _ => None,
             });
             paths.collect()

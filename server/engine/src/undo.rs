@@ -8,7 +8,9 @@ use seed_role::step::Kept;
 use seed_role::trouble::{Result, Trouble};
 use seed_spec::analysis::State;
 use serde::Serialize;
+use serde_json::{Value as Json, json};
 
+use crate::journal::ledger::Owned;
 use crate::journal::{self, Ledger, Outcome, Record};
 use crate::node::{Draft, Graph, expand};
 use crate::plan::{self, Action, Options, Plan, Wish, World};
@@ -183,7 +185,7 @@ impl Past<'_> {
         let made_anew = begun.action == Action::Replace.word();
         let owned = self.before.get(role).filter(|owned| made_anew && owned.is == begun.is);
         Wish::Back {
-            to: begun.was.clone(),
+            to: with_what_was_ours(&begun.was, owned.as_ref()),
             kept: kept.cloned(),
             from_run: self.run,
             returned: !self.before.owns(role),
@@ -218,6 +220,25 @@ impl Past<'_> {
     fn rests_on_something(&self, role: &str) -> bool {
         self.graph.nodes.iter().any(|node| *node.name == *role && !node.rests_on.is_empty())
     }
+}
+
+/// What was there, with what the role of then had made of it: that of the run looked only at what its own parameters name, such as some
+/// of the subvolumes.
+fn with_what_was_ours(was: &Observation, owned: Option<&Owned>) -> Observation {
+    let (Observation::Present(was), Some(ours)) = (was, owned.and_then(|owned| owned.ours.as_ref())) else { return was.clone() };
+    let mut whole = was.clone();
+    for (name, ours) in &ours.0 {
+        let Json::Object(ours) = ours else { continue };
+        let there = whole.0.entry(name.clone()).or_insert_with(|| json!({}));
+        for (key, value) in ours {
+            if let Json::Object(there) = there
+                && !there.contains_key(key)
+            {
+                there.insert(key.clone(), value.clone());
+            }
+        }
+    }
+    Observation::Present(whole)
 }
 
 fn drafts(project: &Project, host: &dyn Host, begun: &BTreeMap<String, Begun>) -> Vec<Draft> {

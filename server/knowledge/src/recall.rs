@@ -8,10 +8,12 @@ use crate::section::Kind;
 use crate::segment::{LINK, NAME, NEED, Segment};
 use crate::words::{Words, name_of};
 
-/// How much words count beside meaning, and how soon more of them count no more: `cos + WORDS · bm25 / (bm25 + ENOUGH)`. Taken as
-/// they are, before the questions in `server/knowledge/tests/questions` were asked.
+/// How much words count beside meaning, and how soon more of them count no more: `cos + WORDS · bm25 / (bm25 + ENOUGH)`. Held beside
+/// others on the questions of the model's builder, and not on those in `server/knowledge/tests/questions`.
 const WORDS: f32 = 0.5;
 const ENOUGH: f32 = 6.0;
+/// What each further hit in the same file counts, as a share: one long page is not all there is to say. By the same questions.
+const AGAIN: f32 = 0.8;
 /// What a name that is asked for counts: more than all else together.
 const BY_NAME: f32 = 2.0;
 /// How much of what a hit counts goes on to what it is linked with.
@@ -64,6 +66,10 @@ struct Reasons {
     linked: Option<String>,
 }
 
+fn best_first((one_place, one): &(Place, Reasons), (place, other): &(Place, Reasons)) -> std::cmp::Ordering {
+    other.score.total_cmp(&one.score).then(one_place.cmp(place))
+}
+
 impl Index {
     /// The sections that fit a question best, the best first.
     pub fn recall(&self, question: &str, limit: usize) -> Vec<Hit> {
@@ -94,7 +100,15 @@ impl Index {
             self.by_links(&segments, &mut found);
         }
         let mut places: Vec<(Place, Reasons)> = found.into_iter().filter(|(_, reasons)| reasons.score > 0.0).collect();
-        places.sort_by(|(one_place, one), (place, other)| other.score.total_cmp(&one.score).then(one_place.cmp(place)));
+        places.sort_by(best_first);
+        let mut before: HashMap<(usize, u32), i32> = HashMap::new();
+        for ((nth, section), reasons) in &mut places {
+            let Some(head) = segments[*nth].head(*section) else { continue };
+            let count = before.entry((*nth, head.file)).or_default();
+            reasons.score *= AGAIN.powi(*count);
+            *count += 1;
+        }
+        places.sort_by(best_first);
         places.truncate(limit);
         for ((nth, section), reasons) in &mut places {
             let segment = &segments[*nth];
@@ -131,7 +145,7 @@ impl Index {
         }
         found.retain(|place, _| self.is_alive(*place) && !own.contains(place));
         let mut places: Vec<_> = found.into_iter().collect();
-        places.sort_by(|(one_place, one), (place, other)| other.score.total_cmp(&one.score).then(one_place.cmp(place)));
+        places.sort_by(best_first);
         places.iter().take(limit).filter_map(|(place, reasons)| self.hit(&segments, *place, reasons)).collect()
     }
 

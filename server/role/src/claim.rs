@@ -7,6 +7,8 @@ use std::path::PathBuf;
 pub enum Claim {
     /// A path. A path below another claimed path or mount point comes after it.
     Path(PathBuf),
+    /// A part of a file, such as a block between markers: others may have other parts of it, one after the other.
+    Part(PathBuf, String),
     /// A mount point; what lies below it comes after it.
     Mount(PathBuf),
     /// The whole of a block device or backing file: `/dev/loop3`, or `loop.device` for another role's.
@@ -24,6 +26,7 @@ impl Claim {
     pub fn words(&self) -> String {
         match self {
             Claim::Path(path) => format!("the path {}", path.display()),
+            Claim::Part(path, part) => format!("`{part}` in {}", path.display()),
             Claim::Mount(path) => format!("the mount point {}", path.display()),
             Claim::Device(device) => format!("the device {device}"),
             Claim::Label(label) => format!("the label {label}"),

@@ -142,10 +142,15 @@ pub trait Role: Send + Sync {
         false
     }
 
-    /// Attributes that the machine gives and that say nothing of what it is, such as the number of a loop device: what comes back
-    /// need not have the same.
-    fn incidental(&self) -> &'static [&'static str] {
-        &[]
+    /// Takes out of what was there before what cannot or need not come back, given what is there now: such as the number of a loop
+    /// device, or blocks of files that somebody has removed.
+    fn fit_past(&self, past: &mut Attrs, seen: &Observation) {
+        let _ = (past, seen);
+    }
+
+    /// Whether what is taken away is put aside even where no data is lost by it, because the journal does not tell all of it.
+    fn keeps_all(&self) -> bool {
+        false
     }
 
     /// The steps that lead from what was seen to the goal. Each step must be safe to run again from wherever

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use seed_role::host::Host;
+use seed_role::host::{FileKind, Host};
 use seed_role::step::{Kept, Step};
 use seed_role::trouble::Result;
 
@@ -18,6 +18,31 @@ fn place(path: &Path, keep: &str) -> PathBuf {
     name.push(".");
     name.push(keep);
     path.with_file_name(name)
+}
+
+/// Whether a name is that of something put aside.
+fn is_place(name: &str) -> bool {
+    let run = name.strip_prefix('.').and_then(|name| name.rsplit_once(".seed-kept-"));
+    run.is_some_and(|(_, run)| !run.is_empty() && run.bytes().all(|digit| digit.is_ascii_digit()))
+}
+
+/// Whether there is nothing in a folder but what was put aside there, and folders of such.
+///
+/// # Errors
+///
+/// When it cannot be read: it may hold anything.
+pub(crate) fn is_all_in(host: &dyn Host, folder: &Path) -> Result<bool> {
+    for name in host.list(folder)? {
+        if is_place(&name) {
+            continue;
+        }
+        let path = folder.join(&name);
+        let is_folder = host.metadata(&path)?.is_some_and(|there| there.kind == FileKind::Directory);
+        if !is_folder || !is_all_in(host, &path)? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// Puts it aside under the name that the engine chose.

@@ -85,6 +85,10 @@ macro_rules! role_of_contents {
             fn may_overwrite(&self) -> bool {
                 true
             }
+            fn keeps_all(&self) -> bool {
+                // A copy of a secret that the spec gave would outlive it.
+                !contents::Contents::is_secret(self)
+            }
             fn steps(&self, host: &dyn Host, transition: &seed_role::step::Transition<'_>) -> Result<Vec<seed_role::step::Step>> {
                 contents::steps(self, host, transition)
             }
@@ -152,6 +156,7 @@ pub(super) fn wanted(file: &dyn Contents, host: &dyn Host) -> Result<Attrs> {
 pub(super) fn mend(change: &Change, seen: &Attrs) -> Mend {
     match change.field.as_str() {
         // Of what cannot be recorded the journal has nothing to put back from, so it must not count as a mere change.
+        CONTENT if change.to == SOMETHING_ELSE => Mend::Never("what it held then was secret, and was not kept".into()),
         CONTENT if !is_recorded(seen) => Mend::Replace,
         _ => Mend::InPlace,
     }

@@ -54,8 +54,13 @@ impl Role for Directory {
 
     fn loses(&self, host: &dyn Host, _seen: &Attrs, _ours: Option<&Attrs>) -> Option<String> {
         // A folder that cannot be read may hold anything.
-        let holds_nothing = host.list(&self.path).is_ok_and(|names| names.is_empty());
+        let holds_nothing = aside::is_all_in(host, &self.path).unwrap_or(false);
         (!holds_nothing).then(|| format!("the folder {} and all in it", self.path.display()))
+    }
+
+    fn keeps_all(&self) -> bool {
+        // Something may have been put aside in it.
+        true
     }
 
     fn steps(&self, host: &dyn Host, transition: &Transition<'_>) -> Result<Vec<Step>> {

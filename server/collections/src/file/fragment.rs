@@ -145,7 +145,7 @@ fn attrs_of(content: String, params: &[(String, String)]) -> Attrs {
 impl Role for Fragment {
     fn claims(&self) -> Vec<Claim> {
         // Two roles that rewrite one file side by side would lose what the other wrote.
-        vec![Claim::Path(self.path.to_path_buf())]
+        vec![Claim::Part(self.path.to_path_buf(), self.key().to_string())]
     }
 
     fn check(&self) -> Vec<Finding> {

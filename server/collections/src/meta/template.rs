@@ -85,6 +85,12 @@ impl Role for Template {
         None
     }
 
+    fn fit_past(&self, past: &mut Attrs, seen: &Observation) {
+        if let Observation::Present(seen) = seen {
+            super::world::without_what_is_gone(past, seen);
+        }
+    }
+
     fn steps(&self, host: &dyn Host, transition: &Transition<'_>) -> Result<Vec<Step>> {
         let past = match transition.to {
             Goal::Absent if transition.from.attrs().is_none() => return Ok(Vec::new()),

@@ -387,6 +387,24 @@ pub(super) fn is_past(attrs: &Attrs) -> bool {
     attrs.get(NOTED).is_some()
 }
 
+/// Takes out of what was seen once the parts of files that are not there any more.
+pub(super) fn without_what_is_gone(past: &mut Attrs, seen: &Attrs) {
+    let file_of = |name: &str| name.rsplit_once(' ').map(|(file, _)| file.to_string());
+    let there: BTreeSet<String> = seen.0.keys().filter_map(|name| file_of(name)).collect();
+    let gone: BTreeSet<String> = past.0.keys().filter_map(|name| file_of(name)).filter(|file| !there.contains(file)).collect();
+    if gone.is_empty() {
+        return;
+    }
+    past.0.retain(|name, _| file_of(name).is_none_or(|file| !gone.contains(&file)));
+    let mut noted = noted_of(past);
+    noted.retain(|_, noted| !gone.iter().any(|file| noted.entry.file.ends_with(file)));
+    past.set(VERSION, version(&noted));
+    past.set(
+        NOTED,
+        serde_json::json!(noted.into_iter().map(|(key, noted)| (key.to_string(), noted)).collect::<BTreeMap<_, _>>()),
+    );
+}
+
 fn noted_of(attrs: &Attrs) -> BTreeMap<Key, Noted> {
     let noted: BTreeMap<String, Noted> =
         attrs.get(NOTED).cloned().and_then(|json| serde_json::from_value(json).ok()).unwrap_or_default();

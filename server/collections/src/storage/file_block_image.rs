@@ -339,7 +339,12 @@ impl Role for FileBlockImage {
         let path = self.path.0.clone();
         // The bytes of a disk in a qcow2 image do not lie in the file as they are on the disk.
         let file = (self.format == Format::Raw).then(|| path.clone());
-        let bytes = Extent { file, offset: 0, len: Some(self.size.0), fresh: seen.is_none() };
+        // One that is only looked at has the size that it has.
+        let size = seen
+            .and_then(|seen| seen.text("size"))
+            .and_then(|size| seed_spec::unit::Size::parse(size).ok())
+            .map_or(self.size.0, |size| size.0);
+        let bytes = Extent { file, offset: 0, len: Some(size), fresh: seen.is_none() };
         let output = Output::Block(BlockRef { of: None, path: Some(path), bytes: Some(bytes) });
         Outputs::from([("path".to_string(), output)])
     }

@@ -165,8 +165,8 @@ impl Role for LoopbackDevice {
         None
     }
 
-    fn incidental(&self) -> &'static [&'static str] {
-        &["device"]
+    fn fit_past(&self, past: &mut Attrs, _: &Observation) {
+        past.0.remove("device");
     }
 
     fn steps(&self, _: &dyn Host, transition: &Transition<'_>) -> Result<Vec<Step>> {

@@ -179,7 +179,16 @@ impl Lab {
             let seen = role.observe(self.host()).unwrap();
             let action = self.action(name, &*role, &seen);
             let is_made = matches!(&action, Some(action) if action.starts_with("create") || action.starts_with("replace"));
-            Lab::offer(&mut outputs, name, &*role, if is_made { &Observation::Absent } else { &seen });
+            let then = match &seen {
+                Observation::Present(attrs) if !is_made => {
+                    let mut attrs = attrs.clone();
+                    let changes = attrs.changes(&role.wanted(self.host()).unwrap());
+                    changes.into_iter().for_each(|change| attrs.set(change.field, change.to));
+                    Observation::Present(attrs)
+                }
+                _ => Observation::Absent,
+            };
+            Lab::offer(&mut outputs, name, &*role, &then);
             plan.extend(action);
         }
         plan

@@ -13,7 +13,7 @@ use seed_role::trouble::{Kind, Result, Trouble};
 use super::tasks::Half;
 use super::{Apply, Event};
 use crate::journal::{Outcome, Record, fingerprint, now};
-use crate::plan::decide::Known;
+use crate::plan::decide::{Known, Past};
 use crate::plan::{Action, Ownership, PlannedRole, Wish};
 
 /// Folders made on the way have this mode.
@@ -93,8 +93,7 @@ impl Apply<'_> {
         let known = Known { owned: &ownership, host: self.host };
         let seen = role.observe(self.host)?;
         let keep_name = format!("seed-kept-{}", self.journal.run);
-        // What loses nothing needs no way back but the journal's; of a file it may not tell all.
-        let may_keep = !planned.disposable && (planned.loses.is_some() || role.may_overwrite());
+        let may_keep = !planned.disposable && (planned.loses.is_some() || role.keeps_all());
         let keep = may_keep.then_some(keep_name.as_str());
         let (goal_attrs, kept) = match &planned.wish {
             Wish::Back { .. } if makes_room(planned, half) => (None, None),
@@ -158,7 +157,7 @@ impl Apply<'_> {
         let verdict = match (&planned.wish, half) {
             (Wish::Present, Half::Up) => known.towards_present(role, seen),
             (Wish::Back { to, kept, returned, made_anew, .. }, half) if !makes_room(planned, half) => {
-                known.towards_past(role, seen, to, kept.is_some() || !returned, *made_anew)
+                known.towards_past(role, seen, &Past { to, kept: kept.as_ref(), returned: *returned, made_anew: *made_anew })
             }
             (Wish::Present | Wish::Back { .. }, Half::Down) => {
                 let new_loss = seen.attrs().filter(|_| planned.loses.is_none() && !planned.disposable);

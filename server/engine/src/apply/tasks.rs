@@ -128,9 +128,10 @@ impl Tasks {
 
     /// Takes tasks that are ready: one worker's fair share of them.
     pub fn take(&mut self, workers: usize) -> Vec<usize> {
+        // Some may have been given up since they were ready.
+        self.ready.retain(|task| self.tasks[*task].status == Status::Waiting);
         let share = self.ready.len().div_ceil(workers.max(1)).min(BATCH);
-        let mut taken: Vec<usize> = self.ready.drain(..share).collect();
-        taken.retain(|task| self.tasks[*task].status == Status::Waiting);
+        let taken: Vec<usize> = self.ready.drain(..share).collect();
         taken.iter().for_each(|task| self.tasks[*task].status = Status::Running);
         taken
     }

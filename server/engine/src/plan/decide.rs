@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use seed_role::attrs::{Attrs, Change, Observation};
+use seed_role::step::Kept;
 use seed_role::trouble::Trouble;
 use seed_role::{Contents, Mend, Role};
 
@@ -36,6 +37,14 @@ impl Verdict {
 pub(crate) struct Known<'a> {
     pub owned: &'a Ownership<'a>,
     pub host: &'a dyn seed_role::host::Host,
+}
+
+/// What there is of the way back; see [`Wish::Back`].
+pub(crate) struct Past<'a> {
+    pub to: &'a Observation,
+    pub kept: Option<&'a Kept>,
+    pub returned: bool,
+    pub made_anew: bool,
 }
 
 impl Known<'_> {
@@ -87,23 +96,16 @@ impl Known<'_> {
         Verdict { changes, loses, ..Verdict::because(Action::Replace, reason) }
     }
 
-    /// The way back to what was there. `may_replace`: whether what is there now took its place, and makes room for it again.
-    pub fn towards_past(
-        &self,
-        role: &dyn Role,
-        seen: &Observation,
-        past: &Observation,
-        comes_back: bool,
-        may_replace: bool,
-    ) -> Verdict {
-        match (seen, past) {
+    /// The way back to what was there.
+    pub fn towards_past(&self, role: &dyn Role, seen: &Observation, past: &Past<'_>) -> Verdict {
+        match (seen, past.to) {
             (Observation::Unknown(reason), _) => Verdict::because(Action::Unknown, reason),
             (_, Observation::Unknown(_)) => Verdict::because(Action::None, "what was there before is not known"),
             (Observation::Absent, Observation::Absent) => Verdict::plain(Action::None),
             (Observation::Present(attrs), Observation::Absent) => {
                 Verdict { loses: self.loses(role, attrs), ..Verdict::plain(Action::Remove) }
             }
-            (Observation::Absent, Observation::Present(before)) if comes_back => {
+            (Observation::Absent, Observation::Present(before)) if past.kept.is_some() || !past.returned => {
                 Verdict { changes: Attrs::new().changes(before), ..Verdict::plain(Action::Create) }
             }
             (Observation::Absent, Observation::Present(_)) => {
@@ -118,13 +120,15 @@ impl Known<'_> {
                     Mend::Never(reason) => Some(reason),
                     _ => None,
                 });
-                if let Some(reason) = never {
+                // A file that was put aside whole is put back whatever it was.
+                let is_whole = role.may_overwrite() && past.kept.is_some();
+                if let Some(reason) = never.filter(|_| !is_whole) {
                     return Verdict { changes, ..Verdict::refused(reason) };
                 }
                 // Files are put back by writing them anew.
                 if !role.may_overwrite() {
                     let fixed = changes.iter().find(|change| role.mend(change, attrs) == Mend::Replace);
-                    if may_replace {
+                    if past.made_anew {
                         let loses = self.loses(role, attrs);
                         return Verdict {
                             changes,
@@ -181,10 +185,17 @@ impl Planner<'_> {
                 return Found { planned, now: None, then: None, contents: Contents::Unseen };
             }
         };
-        let wish = match self.came_back_with_its_folder(index, &wish, found) {
-            true => Wish::Look(None),
-            false => without_incidentals(wish, role),
-        };
+        let mut wish = if self.came_back_with_its_folder(index, &wish, found) { Wish::Look(None) } else { wish };
+        let mut seen_before = None;
+        if let Wish::Back { to: Observation::Present(past), .. } = &mut wish
+            && owned.interrupted_in().is_none()
+        {
+            let seen = role.observe(self.world.host);
+            if let Ok(seen) = &seen {
+                role.fit_past(past, seen);
+            }
+            seen_before = Some(seen);
+        }
         let (seen, verdict) = match &wish {
             Wish::Present => self.present(index, &known, now_role.unwrap_or(role), role, found),
             Wish::Back { to, made_anew, .. } if owned.interrupted_in().is_some() => {
@@ -199,10 +210,11 @@ impl Planner<'_> {
                 (Observation::Unknown(reason.clone()), Verdict { loses, ..Verdict::because(action, reason) })
             }
             Wish::Back { to, kept, returned, lost, made_anew, .. } => {
-                let seen = role.observe(self.world.host);
+                let seen = seen_before.unwrap_or_else(|| role.observe(self.world.host));
                 let verdict = match &seen {
                     Ok(seen) => {
-                        let verdict = known.towards_past(role, seen, to, kept.is_some() || !returned, *made_anew);
+                        let past = Past { to, kept: kept.as_ref(), returned: *returned, made_anew: *made_anew };
+                        let verdict = known.towards_past(role, seen, &past);
                         let verdict = self.with_what_is_below(index, &known, role, seen, to, found, verdict);
                         let comes_back = matches!(verdict.action, Action::Create | Action::Replace);
                         let lost = lost
@@ -223,7 +235,12 @@ impl Planner<'_> {
                     (there && not_ours && owned.get().is_none() && self.options.wishes.is_none())
                         .then(|| "was not made by Seed, and is left as it is".to_string())
                 });
-                (seen_or_unknown(seen), Verdict { reason, ..Verdict::plain(Action::None) })
+                let changes = match (&seen, role.wanted(self.world.host)) {
+                    (Ok(Observation::Present(seen)), Ok(wanted)) if node.state == seed_spec::State::Info => seen.changes(&wanted),
+                    _ => Vec::new(),
+                };
+                let reason = reason.or_else(|| (!changes.is_empty()).then(|| "differs, and is only looked at".to_string()));
+                (seen_or_unknown(seen), Verdict { reason, changes, ..Verdict::plain(Action::None) })
             }
         };
         let contents = match verdict.action {
@@ -313,6 +330,17 @@ impl Planner<'_> {
             }
             return (seen_or_unknown(seen), verdict);
         }
+        let is_missing = |before: &&usize| {
+            let planned = found[**before].as_ref().map(|one| &one.planned);
+            planned.is_some_and(|one| matches!(one.wish, Wish::Look(_)) && one.seen == Observation::Absent)
+        };
+        let missing = |before: &[usize], word: &str| {
+            let name = &self.graph.nodes[*before.iter().find(is_missing)?].name;
+            Some(format!("{word} {name}, which is not there and is only looked at"))
+        };
+        if let Some(reason) = missing(&node.rests_on, "rests on").or_else(|| missing(&node.inside, "lies in")) {
+            return (Observation::Unknown(reason.clone()), Verdict::refused(reason));
+        }
         for before in &node.inside {
             match action_of(before) {
                 Some((_, Contents::Fresh)) => return (Observation::Absent, known.towards_present(role, &Observation::Absent)),
@@ -350,14 +378,6 @@ impl Planner<'_> {
             disposable: node.disposable || (node.instance.is_none() && owned.get().is_some_and(|owned| owned.disposable)),
         }
     }
-}
-
-/// A wish for what was there before, but for what only the machine has to say.
-fn without_incidentals(mut wish: Wish, role: &dyn Role) -> Wish {
-    if let Wish::Back { to: Observation::Present(attrs), .. } = &mut wish {
-        attrs.0.retain(|name, _| !role.incidental().contains(&&**name));
-    }
-    wish
 }
 
 fn interrupted(step: &str) -> String {

@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::{Document, RoleInstance};
+use super::{CompositeInstance, Document, RoleInstance};
 use crate::diagnostic::{Code, Diagnostic};
-use crate::text::Span;
+use crate::text::{FileId, Span};
 
 /// The circles of a graph, given as the neighbours of each node. Each node is in at most one of those returned.
 pub(super) fn circles(edges: &[Vec<usize>]) -> Vec<Vec<usize>> {
@@ -54,7 +54,13 @@ pub(super) fn circles(edges: &[Vec<usize>]) -> Vec<Vec<usize>> {
 }
 
 /// Tells each circle of roles that depend on each other, by reference or `needs`.
-pub(super) fn check(roles: &[&RoleInstance], documents: &[Document], diagnostics: &mut Vec<Diagnostic>) {
+pub(super) fn check(
+    roles: &[&RoleInstance],
+    composites: &[CompositeInstance],
+    documents: &[Document],
+    diagnostics: &mut Vec<Diagnostic>,
+) {
+    let written = Written { composites, documents };
     let index: HashMap<&str, usize> = roles.iter().enumerate().map(|(at, role)| (&*role.name, at)).collect();
     let edges: Vec<Vec<usize>> = roles
         .iter()
@@ -72,7 +78,10 @@ pub(super) fn check(roles: &[&RoleInstance], documents: &[Document], diagnostics
         let circle: Vec<usize> = circle.iter().cycle().skip(first).take(circle.len()).copied().collect();
         let names: Vec<&Arc<str>> = circle.iter().chain(circle.first()).map(|role| &roles[*role].name).collect();
         let path: Vec<&str> = names.iter().map(|name| &***name).collect();
-        let mut steps = circle.iter().zip(&names[1..]).map(|(role, target)| (edge(roles[*role], target, documents), *target));
+        let mut steps = circle.iter().zip(circle.iter().cycle().skip(1)).map(|(role, target)| {
+            let target = roles[*target];
+            (written.edge(roles[*role], target), &target.name)
+        });
         let Some((span, _)) = steps.next() else { continue };
         let message = match circle.len() {
             1 => format!("`{}` depends on itself", path[0]),
@@ -87,18 +96,43 @@ pub(super) fn check(roles: &[&RoleInstance], documents: &[Document], diagnostics
     }
 }
 
-/// Where a role names another that it depends on.
-fn edge(role: &RoleInstance, target: &str, documents: &[Document]) -> Span {
-    let mut place = None;
-    for (_, value) in &role.params {
-        value.outputs(&mut |output, span| {
-            if &*output.role == target {
-                place.get_or_insert(span);
+struct Written<'a> {
+    composites: &'a [CompositeInstance],
+    documents: &'a [Document],
+}
+
+impl Written<'_> {
+    /// Where a role names another that it depends on. A part of a composite role may depend on what is no part of it because the use of
+    /// that does.
+    fn edge(&self, role: &RoleInstance, target: &RoleInstance) -> Span {
+        let mut place = None;
+        for (_, value) in &role.params {
+            value.outputs(&mut |output, span| {
+                if output.role == target.name {
+                    place.get_or_insert(span);
+                }
+            });
+        }
+        let needs = || self.needs(role.entry);
+        match self.outermost(role).filter(|_| place.is_none()) {
+            Some(whole) if self.outermost(target).is_none_or(|other| other.name != whole.name) => {
+                self.needs(whole.entry).unwrap_or(whole.name_span)
             }
-        });
+            _ => place.or_else(needs).unwrap_or(role.name_span),
+        }
     }
-    let entry = documents.get(role.entry.0.0 as usize).and_then(|document| document.entries.get(role.entry.1));
-    place.or(entry.and_then(|entry| entry.needs)).unwrap_or(role.name_span)
+
+    fn needs(&self, entry: (FileId, usize)) -> Option<Span> {
+        self.documents.get(entry.0.0 as usize)?.entries.get(entry.1)?.needs
+    }
+
+    fn outermost(&self, role: &RoleInstance) -> Option<&CompositeInstance> {
+        let mut whole = self.composites.get(role.part_of?)?;
+        while let Some(outer) = whole.part_of.and_then(|outer| self.composites.get(outer)) {
+            whole = outer;
+        }
+        Some(whole)
+    }
 }
 
 #[cfg(test)]

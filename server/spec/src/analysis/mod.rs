@@ -401,12 +401,12 @@ pub fn analyse(request: &Request<'_>, catalog: &Catalog, loader: &dyn Loader) ->
     analysis.references = references;
     analysis.var_uses.extend(var_uses);
     (analysis.roles, analysis.instead, analysis.composites) = (read.roles, read.instead, read.composites);
-    let (roles, instead) = (&analysis.roles, &analysis.instead);
-    graph::check(&roles.iter().collect::<Vec<_>>(), &documents, &mut diagnostics);
+    let (roles, instead, composites) = (&analysis.roles, &analysis.instead, &analysis.composites);
+    graph::check(&roles.iter().collect::<Vec<_>>(), composites, &documents, &mut diagnostics);
     for state in [State::Present, State::Absent, State::Info] {
         if instead.iter().any(|role| role.phases.contains(state)) {
             let there: Vec<&RoleInstance> = roles.iter().chain(instead).filter(|role| role.phases.contains(state)).collect();
-            graph::check(&there, &documents, &mut diagnostics);
+            graph::check(&there, composites, &documents, &mut diagnostics);
         }
     }
     drop(index);

@@ -13,7 +13,8 @@ use crate::cli::{output, spec_file, style};
 
 /// Try the laws that every role keeps on the roles of a spec, on a simulated machine.
 ///
-/// Nothing here is changed. Exits with 0 if they hold, 1 if one is broken.
+/// Nothing here is changed, and none of your commands is run: roles that run some are left out, with those that come after them.
+/// Exits with 0 if they hold, 1 if one is broken.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]
@@ -27,12 +28,17 @@ pub fn run(args: &Args, global: &Global) -> Result {
     let project = spec_file::open_text(&spec, global, &host)?;
     let world = simulate::world_for(&project, &host)?;
     let laws = Laws { path: &spec.path, text: &spec.text, world: &world, stride: 1 };
+    let left_out = laws.left_out()?;
     let verdicts = laws.try_all();
     let mut out = output::stdout();
     if global.json {
-        writeln!(out, "{}", json!({ "laws": verdicts }))?;
+        writeln!(out, "{}", json!({ "laws": verdicts, "left_out": left_out }))?;
     } else {
         verdicts.iter().try_for_each(|verdict| write(&mut out, verdict))?;
+        if !left_out.is_empty() {
+            let warn = style::WARN;
+            writeln!(out, "{warn}Not tried, as it runs commands or comes after one that does: {}{warn:#}", left_out.join(", "))?;
+        }
     }
     Ok(if verdicts.iter().all(|verdict| verdict.holds) { Exit::Ok } else { Exit::Failed })
 }
