@@ -8,36 +8,60 @@ use seed_role::Trouble;
 use seed_role::trouble::{Kind, Result};
 
 use crate::embed::{self, Comment};
-use crate::item::{Item, Sides, State};
+use crate::item::{Item, State};
 use crate::judge::{Judgement, Take, Wishes, actions_of, judge};
 use crate::marker::Key;
+use crate::own::Folder;
+use crate::pending::{self, Clash};
 use crate::place;
 use crate::project::{Project, Report, Target, Text, keys_of};
-use crate::store::{PENDING, hash, pending_of};
+use crate::store::Store;
 use crate::transaction::{Change, Writer};
 use crate::tree;
+use crate::words::from_io;
 
 /// A project that this process has the right to change.
 struct Work {
     project: Project,
-    writer: Writer,
+    writer: Option<Writer>,
     report: Report,
 }
 
 impl Work {
     fn begin(root: &Path) -> Result<Work> {
-        let root =
-            root.canonicalize().map_err(|error| Trouble::from_io(format!("open the project {}", root.display()), &error))?;
-        let (writer, words) = Writer::take(&root)?;
+        let root = root.canonicalize().map_err(|error| from_io(format!("open the project {}", root.display()), &error))?;
+        let (mut writer, mut report) = (None, Report::default());
+        // Where there is nothing yet, nothing is made before there is something to keep.
+        if Folder::of(&root)?.is_some() {
+            let (taken, words) = Writer::take(&root)?;
+            (writer, report.notes) = (Some(taken), words.into_iter().collect());
+        }
         // Only now is what it remembers sure to stay as it is.
-        let report = Report { notes: words.into_iter().collect(), ..Report::default() };
         Ok(Work { project: Project::open(&root)?, writer, report })
+    }
+
+    /// The right to write, taken now if it was not yet.
+    fn writer(&mut self) -> Result<&Writer> {
+        let writer = match self.writer.take() {
+            Some(writer) => writer,
+            None => {
+                let (writer, words) = Writer::take(&self.project.root)?;
+                if words.is_some() || !Store::open(&self.project.root)?.lock.is_empty() {
+                    let attempted = format!("change the fragments of {}", self.project.root.display());
+                    return Err(Trouble::new(attempted, "another seed has changed them meanwhile")
+                        .kind(Kind::Busy)
+                        .hint("run the same command again"));
+                }
+                writer
+            }
+        };
+        Ok(self.writer.insert(writer))
     }
 
     /// Writes what came of texts, keeps the clashes, and tells.
     fn finish(mut self, judged: Vec<(&Text, Judgement)>, forget: &[Key]) -> Result<Report> {
         let mut changes = Vec::new();
-        let mut clashes: Vec<(Key, PathBuf, Sides)> = Vec::new();
+        let mut clashes: Vec<Clash> = Vec::new();
         let mut settled: Vec<Key> = forget.to_vec();
         for (text, mut judgement) in judged {
             let is_new = judgement.text != text.text;
@@ -46,12 +70,7 @@ impl Work {
                 if is_new {
                     self.report.written.push(text.file.clone());
                 }
-                changes.push(Change {
-                    file: text.file.clone(),
-                    from: hash(text.text.as_bytes()),
-                    to,
-                    records: judgement.records,
-                });
+                changes.push(Change { file: text.file.clone(), from: text.text.as_bytes(), to, records: judgement.records });
             }
             for item in &mut judgement.items {
                 after_update(item, judgement.is_held, is_new);
@@ -62,10 +81,15 @@ impl Work {
             clashes.extend(judgement.clashes.into_iter().map(|(key, sides)| (key, text.file.clone(), sides)));
             self.report.items.extend(judgement.items);
         }
-        if !changes.is_empty() || !forget.is_empty() {
-            self.writer.commit(changes, forget)?;
+        let is_anything = !changes.is_empty() || !forget.is_empty() || !clashes.is_empty();
+        if is_anything || self.writer.is_some() {
+            let writer = self.writer()?;
+            pending::check(writer.own(), &clashes, &settled)?;
+            if !changes.is_empty() || !forget.is_empty() {
+                writer.commit(&changes, forget)?;
+            }
+            pending::keep(writer.own(), &clashes, &settled)?;
         }
-        keep_clashes(&self.project.root, &clashes, &settled)?;
         self.report.sort();
         Ok(self.report)
     }
@@ -84,38 +108,6 @@ fn after_update(item: &mut Item, is_held: bool, is_new: bool) {
         }
         None => item.message.push_str("; waits until the rest of the file is settled"),
     }
-}
-
-/// Keeps the sides of clashes under `.seed/pending/`, and takes those away that are settled.
-fn keep_clashes(root: &Path, clashes: &[(Key, PathBuf, Sides)], settled: &[Key]) -> Result<()> {
-    let io =
-        |path: &Path, error: std::io::Error| Trouble::from_io(format!("keep the sides of a clash in {}", path.display()), &error);
-    let are_any = root.join(PENDING).exists();
-    for key in settled.iter().filter(|_| are_any) {
-        let folder = root.join(pending_of(key));
-        if folder.exists() {
-            fs::remove_dir_all(&folder).map_err(|error| io(&folder, error))?;
-        }
-    }
-    for (key, file, sides) in clashes {
-        let folder = root.join(pending_of(key));
-        let about = format!("{}\n", file.display());
-        let texts =
-            [("file", Some(&about)), ("base", sides.base.as_ref()), ("mine", Some(&sides.mine)), ("theirs", Some(&sides.theirs))];
-        fs::create_dir_all(&folder).map_err(|error| io(&folder, error))?;
-        for (name, text) in texts {
-            let path = folder.join(name);
-            match text {
-                Some(text) if fs::read(&path).is_ok_and(|there| there == text.as_bytes()) => {}
-                Some(text) => fs::write(&path, text).map_err(|error| io(&path, error))?,
-                None if path.exists() => fs::remove_file(&path).map_err(|error| io(&path, error))?,
-                None => {}
-            }
-        }
-    }
-    // Empty, it goes; with a clash in it, it stays.
-    let _ = fs::remove_dir(root.join(PENDING));
-    Ok(())
 }
 
 /// Renders again below these paths, in the whole project where none is given, and merges.
@@ -242,7 +234,7 @@ pub fn add(root: &Path, path: &Path, place: &Embedding) -> Result<Report> {
     if place::is_apart(&file) {
         return Err(Trouble::new(attempted(), "this file is a fragment itself, or Seed's own"));
     }
-    let bytes = fs::read(work.project.root.join(&file)).map_err(|error| Trouble::from_io(attempted(), &error))?;
+    let bytes = fs::read(work.project.root.join(&file)).map_err(|error| from_io(attempted(), &error))?;
     let text = String::from_utf8(bytes).ok().filter(|text| !text.contains('\0'));
     let text = text.ok_or_else(|| Trouble::new(attempted(), "it is not UTF-8 text"))?;
     let text = Text::new(file.clone(), text);
@@ -303,13 +295,13 @@ pub struct Embedding {
 ///
 /// As [`update`]; and when the file is not `text`.
 pub fn record(root: &Path, file: &Path, text: &str, judgement: &Judgement) -> Result<()> {
-    let work = Work::begin(root)?;
+    let mut work = Work::begin(root)?;
     let path = place::resolve(&work.project.root, file)?;
-    let now = fs::read(&path).map_err(|error| Trouble::from_io(format!("read {}", path.display()), &error))?;
+    let now = fs::read(&path).map_err(|error| from_io(format!("read {}", path.display()), &error))?;
     if now != text.as_bytes() {
         let attempted = format!("note the fragments of {}", file.display());
         return Err(Trouble::new(attempted, "it holds something else by now").kind(Kind::Busy));
     }
-    let change = Change { file: file.to_path_buf(), from: hash(text.as_bytes()), to: None, records: judgement.records.clone() };
-    work.writer.commit(vec![change], &[])
+    let change = Change { file: file.to_path_buf(), from: &now, to: None, records: judgement.records.clone() };
+    work.writer()?.commit(&[change], &[])
 }

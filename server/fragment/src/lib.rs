@@ -8,6 +8,7 @@
 pub mod buffer;
 mod change;
 mod create;
+mod disk;
 pub mod embed;
 mod glance;
 pub mod item;
@@ -17,6 +18,8 @@ pub mod library;
 pub mod marker;
 pub mod merge;
 mod normal;
+mod own;
+mod pending;
 mod place;
 mod project;
 pub mod single;
@@ -25,6 +28,7 @@ pub mod store;
 pub mod template;
 mod transaction;
 pub mod tree;
+mod words;
 
 pub use change::{Embedding, Resolution, add, record, resolve, update};
 pub use create::create;

@@ -10,6 +10,7 @@ use seed_role::trouble::Result;
 
 use crate::skeleton;
 use crate::template::Fragment;
+use crate::words::from_io;
 
 /// The greatest fragment, in bytes.
 const LARGEST: u64 = 1 << 20;
@@ -149,7 +150,7 @@ impl Library {
                 None => Ok(None),
             },
             [path] => {
-                let io = |error: std::io::Error| Trouble::from_io(format!("read the fragment {}", path.display()), &error);
+                let io = |error: std::io::Error| from_io(format!("read the fragment {}", path.display()), &error);
                 if std::fs::metadata(path).map_err(io)?.len() > LARGEST {
                     return Err(Trouble::new(attempted(), format!("{} is larger than 1 MiB", path.display())));
                 }

@@ -7,6 +7,7 @@ use seed_role::Trouble;
 use seed_role::trouble::{Kind, Result};
 
 use crate::store::{FOLDER, LOCK};
+use crate::words::from_io;
 
 /// The project that a path lies in: the nearest folder above it with a lock of fragments, or else with `.git`, or else with
 /// `fragments/`; or else the folder itself.
@@ -36,7 +37,7 @@ fn project_above(path: &Path) -> Option<&Path> {
 
 /// A path without symbolic links.
 fn real(path: &Path) -> Result<PathBuf> {
-    path.canonicalize().map_err(|error| Trouble::from_io(format!("look at {}", path.display()), &error))
+    path.canonicalize().map_err(|error| from_io(format!("look at {}", path.display()), &error))
 }
 
 /// The path of a file or folder relative to the project, links followed. `root` has none in it.

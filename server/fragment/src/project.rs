@@ -22,6 +22,7 @@ use crate::place;
 use crate::store::Store;
 use crate::transaction::is_interrupted;
 use crate::tree;
+use crate::words::from_io;
 
 /// The greatest file that is looked into, in bytes.
 const LARGEST: u64 = 64 << 20;
@@ -128,8 +129,7 @@ impl Project {
     ///
     /// When there is no such folder, or its lock cannot be read.
     pub fn open(root: &Path) -> Result<Project> {
-        let root =
-            root.canonicalize().map_err(|error| Trouble::from_io(format!("open the project {}", root.display()), &error))?;
+        let root = root.canonicalize().map_err(|error| from_io(format!("open the project {}", root.display()), &error))?;
         Ok(Project { library: Library::of(&root), store: Store::open(&root)?, root })
     }
 

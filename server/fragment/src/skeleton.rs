@@ -12,6 +12,7 @@ use seed_role::trouble::Result;
 use crate::marker::{Key, is_name};
 use crate::template::Fragment;
 use crate::tree;
+use crate::words::from_io;
 
 /// The owner, in the names of fragments, of what skeletons keep in step.
 pub const OWNER: &str = "meta";
@@ -164,7 +165,7 @@ fn shown(what: &str, path: &str) -> PathBuf {
 }
 
 fn files_below(folder: &Path) -> Result<Vec<(String, PathBuf, Vec<u8>)>> {
-    let io = |path: &Path, error: std::io::Error| Trouble::from_io(format!("read the skeleton {}", path.display()), &error);
+    let io = |path: &Path, error: std::io::Error| from_io(format!("read the skeleton {}", path.display()), &error);
     let mut files = Vec::new();
     let mut open = vec![folder.to_path_buf()];
     while let Some(at) = open.pop() {
