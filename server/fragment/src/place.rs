@@ -36,7 +36,7 @@ fn project_above(path: &Path) -> Option<&Path> {
 }
 
 /// A path without symbolic links.
-fn real(path: &Path) -> Result<PathBuf> {
+pub(crate) fn real(path: &Path) -> Result<PathBuf> {
     path.canonicalize().map_err(|error| from_io(format!("look at {}", path.display()), &error))
 }
 

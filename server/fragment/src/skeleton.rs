@@ -10,6 +10,7 @@ use seed_role::Trouble;
 use seed_role::trouble::Result;
 
 use crate::marker::{Key, is_name};
+use crate::place;
 use crate::template::Fragment;
 use crate::tree;
 use crate::words::from_io;
@@ -95,6 +96,7 @@ impl Skeleton {
     pub fn of_project(root: &Path, what: &str) -> Result<Skeleton> {
         let folder = root.join(FOLDER).join(what);
         if folder.is_dir() {
+            place::inside(&place::real(root)?, &folder)?;
             return Skeleton::of(files_below(&folder)?);
         }
         let none = || Err(Trouble::new(format!("find the skeleton of a {what}"), "there is none"));

@@ -166,6 +166,36 @@ fn links_out_of_the_project_are_refused() {
 }
 
 #[test]
+fn a_fragment_that_leads_out_of_the_project_is_not_read() {
+    let world = World::with("a\n");
+    let outside = world.outside().join("outside");
+    fs::create_dir(&outside).unwrap();
+    fs::write(outside.join("f"), "secret\n").unwrap();
+    let is_refused = |name: &str| {
+        world.write("file", format!("# seed:begin {name}#1\n# seed:end {name}#1\n"));
+        let report = world.update();
+        assert!(!world.read("file").contains("secret"), "{name}");
+        assert_eq!(report.items[0].state, State::Error, "{name}");
+        assert!(report.items[0].message.contains("outside of the project"), "{name}: {}", report.items[0].message);
+    };
+    symlink(outside.join("f"), world.at("fragments/leak")).unwrap();
+    symlink("../../outside/f", world.at("fragments/ending.conf")).unwrap();
+    fs::create_dir_all(world.at("roles/box")).unwrap();
+    symlink(&outside, world.at("roles/box/fragments")).unwrap();
+    ["leak", "ending", "box/f"].into_iter().for_each(is_refused);
+    fs::remove_dir_all(world.at("fragments")).unwrap();
+    symlink(&outside, world.at("fragments")).unwrap();
+    is_refused("f");
+    // A link within the project is one of its files.
+    fs::remove_file(world.at("fragments")).unwrap();
+    world.write("fragments/one", "1\n");
+    symlink("one", world.at("fragments/two")).unwrap();
+    world.write("file", "# seed:begin two#1\n# seed:end two#1\n");
+    world.update();
+    assert_eq!(world.read("file"), "# seed:begin two#1\n1\n# seed:end two#1\n");
+}
+
+#[test]
 fn the_mode_of_a_file_is_kept() {
     let world = World::with("a\n");
     fs::set_permissions(world.at("file"), fs::Permissions::from_mode(0o4750)).unwrap();
