@@ -87,6 +87,8 @@ fn a_clash_is_to_do_until_it_is_resolved() {
     let edited = sandbox.read("init.lua").replace("one", "mine");
     sandbox.write("init.lua", &edited);
     sandbox.write("fragments/base", &sandbox.read("fragments/base").replace("one", "theirs"));
+    let looked = sandbox.seed(&["fragment", "status"]).exits(2).says("seed fragment resolve --mine");
+    assert!(!looked.stdout().contains("pending"), "{}", looked.told());
     sandbox.seed(&["fragment", "update"]).exits(2).says("init.lua:1 base#2  clash").says("seed fragment resolve --mine");
     assert_eq!(sandbox.read("init.lua"), edited);
     assert_eq!(sandbox.read(".seed/pending/base#2/theirs"), "Port 22\ntheirs\ntwo\n");
@@ -99,6 +101,18 @@ fn a_clash_is_to_do_until_it_is_resolved() {
     sandbox.seed(&["fragment", "resolve", "--theirs", "base#2"]).exits(0);
     assert_eq!(sandbox.read("init.lua"), edited.replace("mine", "theirs"));
     sandbox.seed(&["fragment", "status"]).exits(0);
+}
+
+#[test]
+fn what_an_update_cannot_mend_is_told_and_no_update_is_proposed() {
+    let sandbox = project();
+    sandbox.seed(&["fragment", "update"]).exits(0);
+    sandbox.write("fragments/t", &(1..4).map(|one| format!("# seed:begin t#{one}\n# seed:end t#{one}\n")).collect::<String>());
+    sandbox.write("cfg", "# seed:begin t#9\n# seed:end t#9\n# seed:begin base#9\n# seed:end base#9\n");
+    for command in ["status", "update"] {
+        let told = sandbox.seed(&["fragment", command]).exits(1).says("cfg:1 t#9  error  the fragment `t` is embedded in itself");
+        assert!(!told.stdout().contains("Next:"), "{}", told.told());
+    }
 }
 
 #[test]

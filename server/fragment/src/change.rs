@@ -8,8 +8,8 @@ use seed_role::Trouble;
 use seed_role::trouble::{Kind, Result};
 
 use crate::embed::{self, Comment};
-use crate::item::{Item, State};
-use crate::judge::{Judgement, Take, Wishes, actions_of, judge};
+use crate::item::{Item, State, actions_of};
+use crate::judge::{Judgement, Take, Wishes, judge};
 use crate::marker::Key;
 use crate::own::Folder;
 use crate::pending::{self, Clash};

@@ -10,6 +10,7 @@ mod change;
 mod create;
 mod disk;
 pub mod embed;
+mod endless;
 mod glance;
 pub mod item;
 pub mod judge;

@@ -14,8 +14,8 @@ use seed_role::trouble::Result;
 
 use crate::embed;
 use crate::glance::Glance;
-use crate::item::{Item, State};
-use crate::judge::{AS_RENDERED, Judgement, Wishes, actions_of, judge, judge_parsed};
+use crate::item::{Item, State, actions_of};
+use crate::judge::{AS_RENDERED, Judgement, Wishes, judge, judge_parsed};
 use crate::library::Library;
 use crate::marker::Key;
 use crate::place;

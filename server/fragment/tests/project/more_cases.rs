@@ -238,7 +238,45 @@ fn a_fragment_that_embeds_itself_is_an_error() {
     world.write("file", format!("{BEGIN}{END}"));
     let report = world.update();
     assert_eq!((world.read("file"), report.written.len()), (format!("{BEGIN}{END}"), 0));
-    assert!(report.items.iter().any(|item| item.message.contains("embedded in itself")), "{:?}", report.items);
+    let told: Vec<&str> = report.items.iter().map(|item| item.message.as_str()).collect();
+    assert_eq!(told, ["the fragment `f` is embedded in itself: that would have no end"]);
+}
+
+#[test]
+fn many_fragments_that_embed_themselves_are_told_at_once() {
+    let world = World::new();
+    let empty = |name: &str, instance: &str| format!("# seed:begin {name}#{instance}\n# seed:end {name}#{instance}\n");
+    let three = |name: &str| (1..4).map(|number| empty(name, &format!("{{{{ instance }}}}{number}"))).collect::<String>();
+    world.write("fragments/t", (1..4).map(|number| empty("t", &number.to_string())).collect::<String>());
+    world.write("fragments/a", three("b"));
+    world.write("fragments/b", three("a"));
+    let text = [empty("t", "9"), empty("a", "1"), empty("t", "8")].concat();
+    world.write("file", &text);
+    let told = |items: Vec<seed_fragment::Item>| -> Vec<(usize, State, String)> {
+        items.into_iter().map(|item| (item.line, item.state, item.message)).collect()
+    };
+    let words = |name: &str, by: &str| format!("the fragment `{name}` is embedded in itself{by}: that would have no end");
+    let expected =
+        [(1, State::Error, words("t", "")), (3, State::Error, words("a", ", by `b`")), (5, State::Error, words("t", ""))];
+    assert_eq!(told(world.status()), expected);
+    assert_eq!(told(world.update().items), expected);
+    assert_eq!(world.read("file"), text);
+    let open =
+        world.project().judge_text(&PathBuf::from("file"), &text, Wishes { only: Some(Default::default()), ..Wishes::default() });
+    assert_eq!(told(open.items), expected);
+    // Fragments that do end, but only after millions of blocks.
+    for number in 0..15 {
+        world.write(&format!("fragments/c{number}"), three(&format!("c{}", number + 1)));
+    }
+    world.write("fragments/c15", "end\n");
+    world.write("file", empty("c0", "1"));
+    assert_eq!(
+        told(world.status()),
+        [(1, State::Error, "it renders to more than 64 MiB, with all that is embedded in it".into())]
+    );
+    world.write("file", empty("c10", "1"));
+    world.update();
+    assert_eq!(world.read("file").matches("end\n").count(), 243);
 }
 
 #[test]

@@ -378,3 +378,13 @@ fn what_was_saved_right_before_the_end_is_noted() {
     client.exit_status();
     assert!(lock(&client).contains("plain#1"));
 }
+
+#[test]
+fn a_fragment_that_embeds_itself_is_an_error_before_it_is_rendered() {
+    let mut client = project();
+    client.write("fragments/t", "# seed:begin t#1\n# seed:end t#1\n# seed:begin t#2\n# seed:end t#2\n");
+    let uri = open(&mut client, "a.conf", "conf", "# seed:begin t#9\n# seed:end t#9\n");
+    let found = client.diagnostics(&uri, 1);
+    assert_eq!(codes(&found), [(0, "fragment-broken")], "{found:?}");
+    assert!(found[0]["message"].as_str().unwrap().contains("is embedded in itself"), "{found:?}");
+}

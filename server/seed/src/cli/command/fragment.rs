@@ -1,9 +1,10 @@
 //! `seed fragment`.
 
+use std::collections::HashSet;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use seed_fragment::{Embedding, Key, Project, Report, Resolution, State, Summary, Take, Target, root_of};
+use seed_fragment::{Embedding, Item, Key, Project, Report, Resolution, State, Summary, Take, Target, root_of};
 use seed_role::Trouble;
 
 use crate::cli::exit::{Exit, Result};
@@ -216,7 +217,7 @@ fn show(report: &Report, what: &What, global: &Global) -> Result<()> {
         let key = if item.fragment.is_empty() { String::new() } else { format!(" {}#{}", item.fragment, item.instance) };
         writeln!(out, "{place}{key}  {color}{}{color:#}  {}", word(item.state), item.message)?;
     }
-    write_hint(&mut out, report)?;
+    write_hint(&mut out, report, what)?;
     let out = out.into_inner().map_err(std::io::IntoInnerError::into_error)?;
     Ok(stdout.write_all(&out.into_inner())?)
 }
@@ -237,20 +238,23 @@ impl Told<'_> {
 }
 
 /// What to do next.
-fn write_hint(out: &mut impl Write, report: &Report) -> Result<()> {
-    let count = |state: State| report.items.iter().filter(|item| item.state == state).count();
-    let [clashes, outdated] = [State::Clash, State::Outdated].map(count);
+fn write_hint(out: &mut impl Write, report: &Report, what: &What) -> Result<()> {
+    let of = |item: &&Item, state: State| item.state == state;
+    // A file with one of these in it is not written, whatever else is outdated in it.
+    let holds = |item: &&Item| matches!(item.state, State::Clash | State::Error);
+    let held: HashSet<&Path> = report.items.iter().filter(holds).map(|item| item.file.as_path()).collect();
+    let has_clash = report.items.iter().any(|item| of(&item, State::Clash));
+    let has_outdated = report.items.iter().any(|item| of(&item, State::Outdated) && !held.contains(item.file.as_path()));
     if report.items.is_empty() && report.notes.is_empty() {
         writeln!(out, "No file here embeds a fragment. seed fragment add NAME FILE embeds one.")?;
     } else if Summary::of(&report.items) == Summary::Clean && report.written.is_empty() && report.notes.is_empty() {
         writeln!(out, "{}Nothing to do.{:#}", style::GOOD, style::GOOD)?;
     }
-    if clashes > 0 {
-        writeln!(
-            out,
-            "To settle a clash: seed fragment resolve --mine | --theirs | --markers NAME#INSTANCE; its three sides are in .seed/pending/."
-        )?;
-    } else if outdated > 0 {
+    if has_clash {
+        // Looking keeps nothing.
+        let kept = if matches!(what, What::Status(_)) { "" } else { "; its three sides are in .seed/pending/" };
+        writeln!(out, "To settle a clash: seed fragment resolve --mine | --theirs | --markers NAME#INSTANCE{kept}.")?;
+    } else if has_outdated {
         writeln!(out, "Next: seed fragment update")?;
     }
     Ok(())
