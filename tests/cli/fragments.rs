@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 
-use crate::sandbox::{Ran, Sandbox};
+use crate::sandbox::{Ran, Sandbox, is_root};
 
 /// Files that embed the same fragment, not rendered yet.
 const FILES: &[(&str, &str)] = &[
@@ -146,15 +146,80 @@ fn embedding_finds_the_comments_and_a_free_instance() {
     assert!(sandbox.read("Makefile").contains("# seed:begin base#5 port=8080\n"));
     sandbox.seed(&["fragment", "add", "base", "Makefile", "--line", "1", "--comment", ";%s", "--instance", "top"]).exits(0);
     assert!(sandbox.read("Makefile").starts_with("; seed:begin base#top\nPort 22\n"));
-    sandbox.seed(&["fragment", "add", "bsae", "Makefile"]).exits(1).says("there is none of that name");
+    sandbox
+        .seed(&["fragment", "add", "bsae", "Makefile"])
+        .exits(1)
+        .says("there is none of that name: there is base; perhaps `base`");
     sandbox
         .seed(&["fragment", "add", "base", "Makefile", "--with", "port=many"])
         .exits(1)
         .says("`port` is a whole number, and `many` is not");
-    sandbox.seed(&["fragment", "status", "/etc/hostname"]).exits(0);
     sandbox.seed(&["fragment", "add", "base", "../outside"]).exits(1).says("look at ../outside");
     sandbox.seed(&["fragment", "--help"]).exits(0).says("\n  # seed:begin ssh-base#1 port=2222\n").says("Exit statuses");
     sandbox.seed(&["collection", "--help"]).exits(0).says("\n  roles:\n    ada: {is: desk.dev-box");
+}
+
+#[test]
+fn embedding_in_many_files_is_all_or_nothing() {
+    let sandbox = project();
+    sandbox.write("a", "a\n");
+    sandbox.write("b", "b\n");
+    sandbox.write("broken", "# seed:begin base#9\n");
+    let before = all_files(&sandbox);
+    for last in ["missing", "broken", "fragments/base"] {
+        sandbox.seed(&["fragment", "add", "base", "a", "b", last]).exits(1).says(last);
+        assert_eq!(all_files(&sandbox), before, "{last}");
+    }
+    sandbox.seed(&["fragment", "add", "base", "b", "a", "./a"]).exits(0);
+    assert!(sandbox.read("a").starts_with("a\n# seed:begin base#5\n") && sandbox.read("a").matches("seed:begin").count() == 1);
+    assert!(sandbox.read("b").starts_with("b\n# seed:begin base#4\n"));
+}
+
+#[test]
+fn markers_stay_in_their_comment_and_out_of_what_the_line_before_is_indented_for() {
+    let sandbox = project();
+    sandbox.write("fragments/u", "---\nparameters:\n  u: {default: x}\n---\n{{ u }}\n");
+    for (file, value) in [("a.html", "x --> <script>"), ("a.html", "--!>"), ("a.css", "*/ x"), ("a.ml", "(*")] {
+        sandbox.write(file, "x\n");
+        sandbox.seed(&["fragment", "add", "u", file, "--with", &format!("u={value}")]).exits(1).says("would end the comment");
+        assert_eq!(sandbox.read(file), "x\n");
+    }
+    sandbox.seed(&["fragment", "add", "u", "a.html", "--with", "u=<b>--x"]).exits(0);
+    sandbox.write("Makefile", "all:\n\techo\n");
+    sandbox.seed(&["fragment", "add", "u", "Makefile"]).exits(0);
+    assert!(sandbox.read("Makefile").starts_with("all:\n\techo\n# seed:begin u#2\nx\n# seed:end"));
+    sandbox.write("a.json", "{}\n");
+    sandbox.seed(&["fragment", "add", "u", "a.json"]).exits(1).says("has no comments").says("--comment");
+    sandbox.seed(&["fragment", "add", "u", "a.json", "--comment", "// %s"]).exits(0);
+}
+
+#[test]
+fn without_a_project_nothing_is_looked_at_and_nothing_made() {
+    let sandbox = Sandbox::new();
+    sandbox.write("file", "# seed:begin base#1\n# seed:end base#1\n");
+    for command in ["status", "update"] {
+        for path in [&[][..], &["/proc/kmsg"], &["/"], &["file"]] {
+            let words = "has .seed/fragments.lock, .git or fragments/";
+            sandbox.seed(&[&["fragment", command], path].concat()).exits(1).says(words);
+        }
+    }
+    assert!(!sandbox.at(".seed").exists() && !std::path::Path::new("/etc/.seed").exists());
+    // With nothing to do for any block nothing is made, and what is no file is not read.
+    sandbox.write("fragments/base", "one\n");
+    nix::unistd::mkfifo(&sandbox.at("pipe"), nix::sys::stat::Mode::from_bits_truncate(0o644)).unwrap();
+    sandbox.write("file", "nothing\n");
+    for command in [&["fragment", "status"][..], &["fragment", "update"], &["fragment", "update", "pipe"]] {
+        sandbox.seed(command).exits(0).says("No file here embeds a fragment");
+    }
+    sandbox.seed(&["fragment", "add", "base", "pipe"]).exits(1).says("it is no regular file");
+    assert!(!sandbox.at(".seed").exists());
+    if is_root() {
+        fs::create_dir(sandbox.at("mounted")).unwrap();
+        let mounted = sandbox.at("mounted").display().to_string();
+        assert!(sandbox.command("mount").args(["-t", "proc", "proc", &mounted]).status().unwrap().success());
+        sandbox.seed(&["fragment", "status"]).exits(0).says("No file here embeds a fragment");
+        sandbox.seed(&["fragment", "status", "mounted"]).exits(1).says("it is no file, but what the kernel tells");
+    }
 }
 
 #[test]

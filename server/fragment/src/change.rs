@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use seed_role::Trouble;
 use seed_role::trouble::{Kind, Result};
 
-use crate::embed::{self, Comment};
+use crate::embed;
 use crate::item::{Item, State, actions_of};
 use crate::judge::{Judgement, Take, Wishes, judge};
 use crate::marker::Key;
@@ -21,14 +21,14 @@ use crate::tree;
 use crate::words::from_io;
 
 /// A project that this process has the right to change.
-struct Work {
-    project: Project,
+pub(crate) struct Work {
+    pub(crate) project: Project,
     writer: Option<Writer>,
     report: Report,
 }
 
 impl Work {
-    fn begin(root: &Path) -> Result<Work> {
+    pub(crate) fn begin(root: &Path) -> Result<Work> {
         let root = root.canonicalize().map_err(|error| from_io(format!("open the project {}", root.display()), &error))?;
         let (mut writer, mut report) = (None, Report::default());
         // Where there is nothing yet, nothing is made before there is something to keep.
@@ -59,7 +59,7 @@ impl Work {
     }
 
     /// Writes what came of texts, keeps the clashes, and tells.
-    fn finish(mut self, judged: Vec<(&Text, Judgement)>, forget: &[Key]) -> Result<Report> {
+    pub(crate) fn finish(mut self, judged: Vec<(&Text, Judgement)>, forget: &[Key]) -> Result<Report> {
         let mut changes = Vec::new();
         let mut clashes: Vec<Clash> = Vec::new();
         let mut settled: Vec<Key> = forget.to_vec();
@@ -159,7 +159,7 @@ pub fn resolve(root: &Path, targets: &[Target], resolution: Resolution) -> Resul
     let mut paths = Vec::new();
     for target in targets {
         if let Target::Path(path) = target {
-            paths.push(place::inside(&work.project.root, path)?);
+            paths.push(place::named(&work.project.root, path)?);
         }
     }
     let scan = work.project.scan(&[])?;
@@ -220,73 +220,6 @@ pub fn resolve(root: &Path, targets: &[Target], resolution: Resolution) -> Resul
         judged.push((text, judgement));
     }
     work.finish(judged, &forget)
-}
-
-/// Embeds a fragment in a file, before a line counted from 1 (at the end where none is given), and renders it.
-///
-/// # Errors
-///
-/// When there is no such fragment, its parameters are wrong, or the instance is taken; and as [`update`].
-pub fn add(root: &Path, path: &Path, place: &Embedding) -> Result<Report> {
-    let work = Work::begin(root)?;
-    let file = place::inside(&work.project.root, path)?;
-    let attempted = || format!("embed `{}` in {}", place.fragment, file.display());
-    if place::is_apart(&file) {
-        return Err(Trouble::new(attempted(), "this file is a fragment itself, or Seed's own"));
-    }
-    let bytes = fs::read(work.project.root.join(&file)).map_err(|error| from_io(attempted(), &error))?;
-    let text = String::from_utf8(bytes).ok().filter(|text| !text.contains('\0'));
-    let text = text.ok_or_else(|| Trouble::new(attempted(), "it is not UTF-8 text"))?;
-    let text = Text::new(file.clone(), text);
-    let instance = match &place.instance {
-        Some(instance) => instance.clone(),
-        None => work.project.free_instance(&place.fragment, &text.text)?,
-    };
-    let key = Key::parse(&format!("{}#{instance}", place.fragment)).ok_or_else(|| {
-        Trouble::new(attempted(), format!("`{}#{instance}` is not NAME#INSTANCE", place.fragment))
-            .hint("names are made of letters, digits, `.`, `_` and `-`")
-    })?;
-    let known = work.project.store.lock.contains_key(&key)
-        || work.project.scan(&[])?.texts.iter().any(|text| keys_of(&text.text).contains(&key));
-    if known {
-        return Err(Trouble::new(attempted(), format!("`{key}` is in the project already"))
-            .hint("leave the instance out, and a free one is chosen"));
-    }
-    // Mistakes in the name or the parameters are told before anything is written.
-    work.project.rendered(&key, &place.params)?;
-    let comment = place.comment.clone().unwrap_or_else(|| Comment::of(&text.file));
-    let inserted = embed::insert(&text.text, place.line.unwrap_or(usize::MAX), &key, &place.params, &comment);
-    let only = Some(HashSet::from([key.clone()]));
-    let mut judgement = work.project.judge_text(&text.file, &inserted, Wishes { only, ..Wishes::default() });
-    if judgement.is_held {
-        let told = judgement
-            .items
-            .iter()
-            .find(|item| item.state == State::Error)
-            .map(|item| format!("line {}: {}", item.line, item.message));
-        return Err(Trouble::new(attempted(), told.unwrap_or_default()));
-    }
-    let mine = |item: &Item| item.fragment == key.fragment && item.instance == key.instance;
-    if let Some(item) = judgement.items.iter().find(|item| mine(item) && item.state == State::Error) {
-        return Err(Trouble::new(attempted(), item.message.clone()));
-    }
-    judgement.items.retain(mine);
-    work.finish(vec![(&text, judgement)], &[])
-}
-
-/// What is embedded, and where in a file.
-#[derive(Clone, Debug, Default)]
-pub struct Embedding {
-    /// The fragment.
-    pub fragment: String,
-    /// The instance; none for the lowest number that is free.
-    pub instance: Option<String>,
-    /// The parameters.
-    pub params: Vec<(String, String)>,
-    /// The line, counted from 1, that it comes before; none for the end.
-    pub line: Option<usize>,
-    /// How its markers become comments; none for what the file's name tells.
-    pub comment: Option<Comment>,
 }
 
 /// Notes what was done to an open text that is on the disk now: an editor calls it when the text was saved.

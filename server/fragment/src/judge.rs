@@ -444,13 +444,8 @@ impl Judge<'_> {
     }
 
     fn words_of_orphan(&self, key: &Key) -> String {
-        let names = self.library.names();
-        let words = format!("there is no fragment `{}`", key.fragment);
-        if names.is_empty() {
-            return format!("{words}: fragments are files in fragments/");
-        }
-        let names: Vec<&str> = names.iter().take(12).map(String::as_str).collect();
-        format!("{words}: there is {}; the text stays as it is", names.join(", "))
+        let names = self.library.words_of_names(&key.fragment);
+        format!("there is no fragment `{}`: {names}; the text stays as it is", key.fragment)
     }
 }
 

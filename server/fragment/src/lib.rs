@@ -5,6 +5,7 @@
 //! the file. What clashes is told and kept, and changes nothing. [`Project::status`] only looks; [`buffer`] does the same for
 //! the open texts of an editor.
 
+mod add;
 pub mod buffer;
 mod change;
 mod create;
@@ -31,10 +32,11 @@ mod transaction;
 pub mod tree;
 mod words;
 
-pub use change::{Embedding, Resolution, add, record, resolve, update};
+pub use add::{Embedding, add};
+pub use change::{Resolution, record, resolve, update};
 pub use create::create;
 pub use item::{Action, Item, Sides, State, Summary};
 pub use judge::{Judgement, Record, Take, Wishes};
 pub use marker::Key;
-pub use place::{is_apart, root_of};
+pub use place::{is_apart, project_of, root_of};
 pub use project::{Project, Report, Target};

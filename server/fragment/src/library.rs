@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use seed_collection::{Cache, Lock, Pin, Source};
 use seed_role::Trouble;
 use seed_role::trouble::Result;
+use seed_spec::nearest::nearest;
 
 use crate::place;
 use crate::skeleton;
@@ -15,6 +16,9 @@ use crate::words::from_io;
 
 /// The greatest fragment, in bytes.
 const LARGEST: u64 = 1 << 20;
+
+/// The most names that a message lists.
+const SHOWN: usize = 12;
 
 /// A folder of fragments.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -85,6 +89,19 @@ impl Library {
         names.sort();
         names.dedup();
         names
+    }
+
+    /// Which fragments there are, for one who asks for another.
+    pub(crate) fn words_of_names(&self, asked: &str) -> String {
+        let names = self.names();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        if names.is_empty() {
+            return "fragments are files in fragments/".into();
+        }
+        let meant = nearest(asked, names.iter().copied()).map(|name| format!("; perhaps `{name}` is meant"));
+        let (shown, rest) = names.split_at(names.len().min(SHOWN));
+        let rest = if rest.is_empty() { String::new() } else { format!(" and {} more", rest.len()) };
+        format!("there is {}{rest}{}", shown.join(", "), meant.unwrap_or_default())
     }
 
     /// The fragment of that name; none if there is none.

@@ -198,9 +198,10 @@ impl Project {
     ) -> Result<(Vec<T>, Vec<Item>)> {
         let mut starts = Vec::new();
         for path in paths {
-            starts.push(self.root.join(place::inside(&self.root, path)?));
+            starts.push(self.root.join(place::named(&self.root, path)?));
         }
         if paths.is_empty() {
+            place::named(&self.root, &self.root)?;
             starts.push(self.root.clone());
         }
         let all = Mutex::new((Vec::new(), Vec::new()));
@@ -324,7 +325,9 @@ impl Project {
     }
 
     fn keys_in(&self, file: &Path) -> Vec<(Key, usize)> {
-        let text = place::resolve(&self.root, file).ok().and_then(|path| fs::read_to_string(path).ok()).unwrap_or_default();
+        let path = place::resolve(&self.root, file).ok();
+        let path = path.filter(|path| fs::symlink_metadata(path).is_ok_and(|there| there.is_file()));
+        let text = path.and_then(|path| fs::read_to_string(path).ok()).unwrap_or_default();
         tree::all_blocks(&tree::parse(&text).0).into_iter().map(|block| (block.key.clone(), block.line)).collect()
     }
 
@@ -380,7 +383,10 @@ impl Project {
     /// When there is no such fragment, or what is wrong with it or the parameters.
     pub fn rendered(&self, key: &Key, params: &[(String, String)]) -> Result<String> {
         let attempted = || format!("render the fragment `{}`", key.fragment);
-        let fragment = self.library.get(&key.fragment)?.ok_or_else(|| Trouble::new(attempted(), "there is none of that name"))?;
+        let fragment = self.library.get(&key.fragment)?.ok_or_else(|| {
+            let names = self.library.words_of_names(&key.fragment);
+            Trouble::new(attempted(), format!("there is none of that name: {names}"))
+        })?;
         fragment.render(&key.instance, params).map_err(|said| Trouble::new(attempted(), said))
     }
 

@@ -5,7 +5,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::PathBuf;
 
 use seed_fragment::embed::{Comment, fragment_of, insert, remove};
-use seed_fragment::{Embedding, Key, Resolution, State, Take, Target, Wishes, add, record, resolve, root_of, update};
+use seed_fragment::{Embedding, Key, Resolution, State, Take, Target, Wishes, add, project_of, record, resolve, root_of, update};
 
 use crate::world::{BEGIN, END, World, block};
 
@@ -311,7 +311,7 @@ fn a_fragment_is_embedded_in_the_comments_of_the_language() {
     for (number, (file, open, close)) in (2..).zip(files) {
         world.write(file, "one\n  two\n");
         let report =
-            add(&world.root, &world.at(file), &Embedding { fragment: "f".into(), line: Some(2), ..Embedding::default() })
+            add(&world.root, &[world.at(file)], &Embedding { fragment: "f".into(), line: Some(2), ..Embedding::default() })
                 .unwrap();
         assert_eq!(report.items.len(), 1);
         let expected = format!("one\n  {open}seed:begin f#{number}{close}\n  x = 1\n  {open}seed:end f#{number}{close}\n  two\n");
@@ -319,9 +319,9 @@ fn a_fragment_is_embedded_in_the_comments_of_the_language() {
     }
     assert!(world.states().iter().all(|state| *state == State::Current));
     let known = Embedding { fragment: "f".into(), instance: Some("2".into()), ..Embedding::default() };
-    assert!(add(&world.root, &world.at("a.lua"), &known).unwrap_err().to_string().contains("in the project already"));
+    assert!(add(&world.root, &[world.at("a.lua")], &known).unwrap_err().to_string().contains("in the project already"));
     let unknown = Embedding { fragment: "g".into(), ..Embedding::default() };
-    assert!(add(&world.root, &world.at("a.lua"), &unknown).unwrap_err().to_string().contains("there is none of that name"));
+    assert!(add(&world.root, &[world.at("a.lua")], &unknown).unwrap_err().to_string().contains("there is none of that name"));
 }
 
 #[test]
@@ -391,9 +391,38 @@ fn a_note_of_a_hostile_project_leads_nowhere() {
 }
 
 #[test]
-fn a_project_begins_where_its_lock_is() {
+fn a_project_begins_at_the_nearest_sign_of_one() {
     let world = World::with("a\n");
     world.write("deep/er/file", "");
     assert_eq!(root_of(&world.at("deep/er/file")).unwrap(), world.root);
     assert_eq!(root_of(&world.at("deep")).unwrap(), world.root);
+    // The fragments of a role belong to the project that the role is in.
+    world.write("roles/box/fragments/f", "b\n");
+    world.write("roles/box/tasks/main.yml", "");
+    assert_eq!(project_of(&world.at("roles/box/tasks/main.yml")).unwrap(), world.root);
+    for sign in [".git/HEAD", ".seed/fragments.lock", "fragments/f"] {
+        let sub = world.at("sub");
+        let _ = fs::remove_dir_all(&sub);
+        world.write(&format!("sub/{sign}"), "");
+        world.write("sub/deep/file", "");
+        assert_eq!(project_of(&world.at("sub/deep/file")).unwrap(), sub, "{sign}");
+    }
+    let error = project_of(world.outside()).unwrap_err().to_string();
+    assert!(error.contains("nor a folder above it has .seed/fragments.lock, .git or fragments/"), "{error}");
+}
+
+#[test]
+fn a_project_within_the_project_is_left_alone() {
+    for sign in [".git", ".seed/fragments.lock"] {
+        let world = World::with("a\n");
+        world.write(&format!("sub/{sign}"), "");
+        world.write("sub/fragments/f", "of sub\n");
+        world.write("sub/file", "# seed:begin f#7\n# seed:end f#7\n");
+        world.write("fragments/f", "A\n");
+        assert_eq!(world.update().written, [PathBuf::from("file")]);
+        let error = update(&world.root, &[world.at("sub/file")]).unwrap_err().to_string();
+        assert!(error.contains("it belongs to the project in sub"), "{error}");
+        update(&world.at("sub"), &[]).unwrap();
+        assert_eq!(world.read("sub/file"), "# seed:begin f#7\nof sub\n# seed:end f#7\n");
+    }
 }

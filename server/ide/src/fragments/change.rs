@@ -167,7 +167,8 @@ fn add(open: &Open<'_>, embedding: &Embedding) -> Result<Change> {
         .ok_or_else(|| Trouble::new(attempted(), format!("`{}` cannot be the name of a fragment", embedding.fragment)))?;
     // Mistakes in the name or the parameters are told before anything is changed.
     open.project.rendered(&key, &embedding.params)?;
-    let comment = embedding.comment.clone().unwrap_or_else(|| Comment::of(open.file));
+    let comment = Comment::fitting(open.file, embedding.comment.as_ref(), &embedding.params);
+    let comment = comment.map_err(|said| Trouble::new(attempted(), said))?;
     let inserted = embed::insert(open.text, embedding.line.unwrap_or(usize::MAX), &key, &embedding.params, &comment);
     embedded(open, &inserted, &key, &attempted())
 }
@@ -181,7 +182,7 @@ fn make(open: &Open<'_>, new: &NewFragment) -> Result<Change> {
     let name = new.file.split('.').next().unwrap_or_default();
     let instance = fresh(open)?.free_instance(name, open.text)?;
     let key = Key::parse(&format!("{name}#{instance}")).ok_or_else(|| wrong("that cannot be its name"))?;
-    let comment = new.comment.clone().unwrap_or_else(|| Comment::of(open.file));
+    let comment = Comment::fitting(open.file, new.comment.as_ref(), &[]).map_err(|said| wrong(&said))?;
     let (begin, end) = embed::markers(&key, &[], &comment);
     let line_end = embed::line_end_of(open.text);
     let indents = piece.lines().filter(|line| !line.trim().is_empty()).map(tree::indent_of);

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use seed_fragment::{Embedding, Item, Key, Project, Report, Resolution, State, Summary, Take, Target, root_of};
+use seed_fragment::{Embedding, Item, Key, Project, Report, Resolution, State, Summary, Take, Target, project_of};
 use seed_role::Trouble;
 
 use crate::cli::exit::{Exit, Result};
@@ -20,8 +20,9 @@ use crate::cli::style;
 /// `seed fragment update` renders it there. What you then change between the markers stays: when the fragment changes, the two are
 /// merged, as git merges. Where both changed the same lines nothing is written; you are told, and decide with `resolve`.
 ///
-/// The project is the nearest folder above with `.seed/fragments.lock`, or with `.git`, or with `fragments/`. Keep
-/// `.seed/` in version control: it holds what was rendered last. What git ignores is not looked at.
+/// The project is the nearest folder above with `.seed/fragments.lock`, `.git` or `fragments/`. A folder in it with a lock or a `.git` of
+/// its own is a project of its own. Keep `.seed/` in version control: it holds what was rendered last. What git ignores, and what is
+/// mounted from another file system, is not looked at.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "A fragment, fragments/ssh-base:\n  ---\n  about: What every sshd here has.\n  parameters:\n    port: {type: int, default: 22}\n  ---\n  Port {{ port }}\n  PermitRootLogin no\n\nA file that embeds it, before the first update:\n  # seed:begin ssh-base#1 port=2222\n  # seed:end ssh-base#1\n\nExamples:\n  seed fragment add ssh-base etc/sshd_config --with port=2222\n  seed fragment status\n  seed fragment update\n  seed fragment resolve --theirs ssh-base#1\n\nA marker that is meant as text is escaped: \\seed:begin, or seed:ignore anywhere on its line.\n\nExit statuses: 0 clean, 2 to do (outdated, clash, orphan), 1 error."
@@ -146,7 +147,7 @@ impl ResolveArgs {
 
 /// The project of the first path, or of this folder.
 fn root(paths: &[PathBuf]) -> Result<PathBuf> {
-    Ok(root_of(paths.first().map_or(Path::new("."), PathBuf::as_path))?)
+    Ok(project_of(paths.first().map_or(Path::new("."), PathBuf::as_path))?)
 }
 
 fn resolve(Targets { targets }: &Targets, resolution: Resolution) -> Result<Report> {
@@ -181,14 +182,7 @@ fn add(args: &AddArgs) -> Result<Report> {
             .hint("leave --instance out")
             .into());
     }
-    let mut all = Report::default();
-    for path in &args.paths {
-        let report = seed_fragment::add(&root(&args.paths)?, path, &embedding)?;
-        all.items.extend(report.items);
-        all.written.extend(report.written);
-        all.notes.extend(report.notes);
-    }
-    Ok(all)
+    Ok(seed_fragment::add(&root(&args.paths)?, &args.paths, &embedding)?)
 }
 
 fn show(report: &Report, what: &What, global: &Global) -> Result<()> {
