@@ -104,6 +104,38 @@ fn a_clash_is_to_do_until_it_is_resolved() {
 }
 
 #[test]
+fn copies_get_their_own_instance_and_that_is_all_there_was_to_do() {
+    for target in ["init.lua", "base#2", "."] {
+        let sandbox = project();
+        sandbox.seed(&["fragment", "update"]).exits(0);
+        let text = sandbox.read("init.lua");
+        sandbox.write("init.lua", &format!("{text}{text}"));
+        sandbox.seed(&["fragment", "status"]).exits(1).says("a copy of `base#2`");
+        sandbox.seed(&["fragment", "resolve", "--new-instance", target]).exits(0);
+        assert_eq!(sandbox.read("init.lua"), format!("{text}{}", text.replace("#2", "#4")), "{target}");
+        sandbox.seed(&["fragment", "status"]).exits(0).says("Nothing to do.");
+    }
+}
+
+#[test]
+fn a_mistyped_block_is_an_error() {
+    let sandbox = project();
+    sandbox.seed(&["fragment", "update"]).exits(0);
+    for command in [&["resolve", "--mine"][..], &["resolve", "--theirs"], &["resolve", "--new-instance"], &["detach"]] {
+        let with = |name: &str| sandbox.seed(&[&["fragment"], command, &[name]].concat());
+        with("bsae#1").exits(1).says("there is no block `bsae#1` in the project; perhaps `base#1` is meant");
+        with("wholly-different#1").exits(1).says("there is no block `wholly-different#1` in the project");
+    }
+    sandbox.seed(&["fragment", "resolve", "--mine", "base#11"]).exits(1).says("perhaps `base#1`");
+}
+
+#[test]
+fn who_settles_a_file_is_not_told_to_wait_where_nothing_is_held_back() {
+    let sandbox = project();
+    sandbox.seed(&["fragment", "resolve", "--mine", "init.lua"]).exits(2).says("not rendered yet\nNext: seed fragment update");
+}
+
+#[test]
 fn what_an_update_cannot_mend_is_told_and_no_update_is_proposed() {
     let sandbox = project();
     sandbox.seed(&["fragment", "update"]).exits(0);

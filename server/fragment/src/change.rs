@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use seed_role::Trouble;
 use seed_role::trouble::{Kind, Result};
+use seed_spec::nearest::nearest;
 
 use crate::embed;
 use crate::item::{Item, State, actions_of};
@@ -14,7 +15,7 @@ use crate::marker::Key;
 use crate::own::Folder;
 use crate::pending::{self, Clash};
 use crate::place;
-use crate::project::{Project, Report, Target, Text, keys_of};
+use crate::project::{Project, Report, Target, Text, keys_of, without_renewed};
 use crate::store::Store;
 use crate::transaction::{Change, Writer};
 use crate::tree;
@@ -106,7 +107,8 @@ fn after_update(item: &mut Item, is_held: bool, is_new: bool) {
             item.message = words.into();
             item.actions = actions_of(state).to_vec();
         }
-        None => item.message.push_str("; waits until the rest of the file is settled"),
+        None if is_held => item.message.push_str("; waits until the rest of the file is settled"),
+        None => {}
     }
 }
 
@@ -167,23 +169,37 @@ pub fn resolve(root: &Path, targets: &[Target], resolution: Resolution) -> Resul
     let is_meant = |file: &Path| paths.iter().any(|path| path.as_os_str().is_empty() || file.starts_with(path));
     let found: HashSet<Key> = scan.texts.iter().flat_map(|text| keys_of(&text.text)).collect();
     for key in keys.iter().filter(|key| !found.contains(key)) {
-        work.report.notes.push(format!("there is no block `{key}` in the project: nothing to do for it"));
+        let note = missing(key, found.iter(), &work.project, resolution, "the project")?;
+        work.report.notes.push(note);
     }
+    let meant_of = |text: &Text| -> Vec<(Key, usize)> {
+        tree::all_blocks(&text.parsed.0)
+            .into_iter()
+            .filter(|block| is_meant(&text.file) || keys.contains(&block.key))
+            .map(|block| (block.key.clone(), block.line))
+            .collect()
+    };
+    let is_copy_at = |file: &Path, line: usize| copies.get(&(file.to_path_buf(), line)).is_some_and(|copy| !copy.is_original);
     let mut taken: BTreeSet<Key> = found.iter().chain(work.project.store.lock.keys()).cloned().collect();
+    let mut renewed: HashMap<(PathBuf, usize), String> = HashMap::new();
+    for text in scan.texts.iter().filter(|_| resolution == Resolution::NewInstance) {
+        for (key, line) in meant_of(text).into_iter().filter(|(_, line)| is_copy_at(&text.file, *line)) {
+            let instance = embed::free_instance(&key.fragment, taken.iter());
+            taken.insert(Key { instance: instance.clone(), ..key });
+            renewed.insert((text.file.clone(), line), instance);
+        }
+    }
+    let left = without_renewed(&copies, |file, line| renewed.contains_key(&(file.to_path_buf(), line)));
     let mut judged = Vec::new();
     let mut forget = Vec::new();
     for text in &scan.texts {
         let blocks = &text.parsed;
-        let meant: Vec<(Key, usize)> = tree::all_blocks(&blocks.0)
-            .into_iter()
-            .filter(|block| is_meant(&text.file) || keys.contains(&block.key))
-            .map(|block| (block.key.clone(), block.line))
-            .collect();
+        let meant = meant_of(text);
         if meant.is_empty() {
             continue;
         }
         let only = Some(HashSet::new());
-        let is_copy = |line: usize| copies.get(&(text.file.clone(), line)).is_some_and(|copy| !copy.is_original);
+        let is_copy = |line: usize| is_copy_at(&text.file, line);
         let wishes = match resolution {
             Resolution::Take(take) => Wishes {
                 take: keys.iter().map(|key| (key.clone(), take)).collect(),
@@ -192,17 +208,13 @@ pub fn resolve(root: &Path, targets: &[Target], resolution: Resolution) -> Resul
                 ..Wishes::default()
             },
             Resolution::NewInstance => {
-                let mut renew = HashMap::new();
-                for (key, line) in meant.iter().filter(|(_, line)| is_copy(*line)) {
-                    let instance = embed::free_instance(&key.fragment, taken.iter());
-                    taken.insert(Key { instance: instance.clone(), ..key.clone() });
-                    renew.insert(*line, instance);
-                }
+                let own = renewed.iter().filter(|((file, _), _)| *file == text.file);
+                let renew = own.map(|((_, line), instance)| (*line, instance.clone())).collect();
                 Wishes { renew, only, ..Wishes::default() }
             }
             Resolution::Detach => Wishes { only, ..Wishes::default() },
         };
-        let why = |line: usize| copies.get(&(text.file.clone(), line)).map(|copy| copy.message.clone());
+        let why = |line: usize| left.get(&(text.file.clone(), line)).map(|copy| copy.message.clone());
         let wishes = Wishes { copies: Some(&why), ..wishes };
         let mut judgement = judge(&text.file, &text.text, &work.project.library, &work.project.store, &wishes);
         let lines: HashSet<usize> = meant.iter().map(|(_, line)| *line).collect();
@@ -220,6 +232,34 @@ pub fn resolve(root: &Path, targets: &[Target], resolution: Resolution) -> Resul
         judged.push((text, judgement));
     }
     work.finish(judged, &forget)
+}
+
+/// What is to be told of a block that is not there, `place` being where it was looked for. To detach what is detached is nothing to do.
+///
+/// # Errors
+///
+/// Otherwise its name is a mistake.
+pub fn missing<'k>(
+    key: &Key,
+    there: impl Iterator<Item = &'k Key>,
+    project: &Project,
+    resolution: Resolution,
+    place: &str,
+) -> Result<String> {
+    let said = format!("there is no block `{key}` in {place}");
+    if resolution == Resolution::Detach && project.library.get(&key.fragment).is_ok_and(|fragment| fragment.is_some()) {
+        return Ok(format!("{said}: nothing to do for it"));
+    }
+    let attempted = match resolution {
+        Resolution::Take(_) => format!("settle `{key}`"),
+        Resolution::NewInstance => format!("give `{key}` an instance of its own"),
+        Resolution::Detach => format!("detach `{key}`"),
+    };
+    let names: Vec<String> = there.map(Key::to_string).collect();
+    Err(match nearest(&key.to_string(), names.iter().map(String::as_str)) {
+        Some(name) => Trouble::new(attempted, format!("{said}; perhaps `{name}` is meant")),
+        None => Trouble::new(attempted, said).hint("the status lists the blocks that are there"),
+    })
 }
 
 /// Notes what was done to an open text that is on the disk now: an editor calls it when the text was saved.

@@ -105,7 +105,9 @@ impl InFile for Seen {
 }
 
 /// A block that stands more than once.
+#[derive(Clone)]
 pub(crate) struct Copy {
+    key: Key,
     pub(crate) is_original: bool,
     /// What is to be told of it.
     pub(crate) message: String,
@@ -113,6 +115,14 @@ pub(crate) struct Copy {
 
 /// By file and line.
 pub(crate) type Copies = HashMap<(PathBuf, usize), Copy>;
+
+/// The copies that are left once some have an instance of their own: what only those were copies of is none any more.
+pub(crate) fn without_renewed(copies: &Copies, is_renewed: impl Fn(&Path, usize) -> bool) -> Copies {
+    let left = || copies.iter().filter(|((file, line), _)| !is_renewed(file, *line));
+    let mut counts: HashMap<&Key, usize> = HashMap::new();
+    left().for_each(|(_, copy)| *counts.entry(&copy.key).or_default() += 1);
+    left().filter(|(_, copy)| counts.get(&copy.key) > Some(&1)).map(|(place, copy)| (place.clone(), copy.clone())).collect()
+}
 
 /// What a look at files gave.
 #[derive(Default)]
@@ -318,7 +328,7 @@ impl Project {
                     ),
                     false => format!("a copy of `{key}` in {}: give it an instance of its own", place(original)),
                 };
-                copies.insert(one.clone(), Copy { is_original, message });
+                copies.insert(one.clone(), Copy { key: key.clone(), is_original, message });
             }
         }
         copies
@@ -371,7 +381,10 @@ impl Project {
     /// What [`Judgement::records`] says is for [`crate::record`], once the text is on the disk.
     pub fn judge_text(&self, file: &Path, text: &str, wishes: Wishes<'_>) -> Judgement {
         let texts = [Text::new(file.to_path_buf(), text.to_string())];
-        let copies = self.copies_in(&texts);
+        let mut copies = self.copies_in(&texts);
+        if !wishes.renew.is_empty() {
+            copies = without_renewed(&copies, |other, line| other == file && wishes.renew.contains_key(&line));
+        }
         let why = |line: usize| copies.get(&(file.to_path_buf(), line)).map(|copy| copy.message.clone());
         judge(file, text, &self.library, &self.store, &Wishes { copies: Some(&why), ..wishes })
     }

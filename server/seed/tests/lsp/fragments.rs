@@ -388,3 +388,26 @@ fn a_fragment_that_embeds_itself_is_an_error_before_it_is_rendered() {
     assert_eq!(codes(&found), [(0, "fragment-broken")], "{found:?}");
     assert!(found[0]["message"].as_str().unwrap().contains("is embedded in itself"), "{found:?}");
 }
+
+#[test]
+fn a_mistyped_block_is_refused_and_a_copy_is_all_that_was_wrong() {
+    let mut client = project();
+    let block = "# seed:begin plain#1\none\ntwo\n# seed:end plain#1\n";
+    let text = format!("{block}{block}");
+    let uri = open(&mut client, "a.conf", "conf", &text);
+    for (command, argument) in [
+        ("update", json!({"block": "pain#1"})),
+        ("resolve", json!({"block": "pain#1", "take": "mine"})),
+        ("detach", json!({"block": "pain#1"})),
+    ] {
+        let mut argument = argument;
+        argument["uri"] = json!(uri);
+        let refused = execute(&mut client, command, argument).unwrap_err().to_string();
+        assert!(refused.contains("there is no block `pain#1` in the text; perhaps `plain#1` is meant"), "{command}: {refused}");
+    }
+    let answer =
+        execute(&mut client, "resolve", json!({"uri": uri, "lines": [5, 5], "take": "newInstance", "apply": false})).unwrap();
+    let states: Vec<&Json> = answer["items"].as_array().unwrap().iter().map(|item| &item["state"]).collect();
+    assert_eq!(states, ["current"], "{answer}");
+    assert_eq!(edited(&text, &answer["edit"], 1), format!("{block}{}", block.replace("#1", "#2")));
+}
