@@ -262,16 +262,27 @@ pub fn missing<'k>(
     })
 }
 
+/// Whether a file holds an open text. An editor may keep the byte order mark to itself, and give the last line an end, or none, when it
+/// writes.
+pub fn holds(bytes: &[u8], text: &str) -> bool {
+    fn bare(text: &[u8]) -> &[u8] {
+        let text = text.strip_prefix("\u{feff}".as_bytes()).unwrap_or(text);
+        let text = text.strip_suffix(b"\n").unwrap_or(text);
+        text.strip_suffix(b"\r").unwrap_or(text)
+    }
+    bytes == text.as_bytes() || bare(bytes) == bare(text.as_bytes())
+}
+
 /// Notes what was done to an open text that is on the disk now: an editor calls it when the text was saved.
 ///
 /// # Errors
 ///
-/// As [`update`]; and when the file is not `text`.
+/// As [`update`]; and when the file does not hold `text` (see [`holds`]).
 pub fn record(root: &Path, file: &Path, text: &str, judgement: &Judgement) -> Result<()> {
     let mut work = Work::begin(root)?;
     let path = place::resolve(&work.project.root, file)?;
     let now = fs::read(&path).map_err(|error| from_io(format!("read {}", path.display()), &error))?;
-    if now != text.as_bytes() {
+    if !holds(&now, text) {
         let attempted = format!("note the fragments of {}", file.display());
         return Err(Trouble::new(attempted, "it holds something else by now").kind(Kind::Busy));
     }

@@ -33,7 +33,7 @@ pub mod tree;
 mod words;
 
 pub use add::{Embedding, add};
-pub use change::{Resolution, missing, record, resolve, update};
+pub use change::{Resolution, holds, missing, record, resolve, update};
 pub use create::create;
 pub use item::{Action, Item, Sides, State, Summary};
 pub use judge::{Judgement, Record, Take, Wishes};

@@ -269,7 +269,7 @@ fn edit(state: &Arc<State>, command: Command, argument: &Argument) -> Answer {
     let is_same = changed.edits.is_empty();
     if is_same {
         // Nothing will be saved for it: what is on the disk has it already.
-        let is_saved = std::fs::read(path_of(uri)).is_ok_and(|bytes| bytes == text.as_bytes());
+        let is_saved = std::fs::read(path_of(uri)).is_ok_and(|bytes| seed_fragment::holds(&bytes, &text));
         if is_saved {
             pending::note(state, uri);
             state.fragments.settle();
