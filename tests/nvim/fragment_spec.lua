@@ -282,6 +282,18 @@ return {
       )
       child:type("q")
       child:wait("the tab to close", "return #vim.api.nvim_list_tabpages() == 1")
+      -- By the action, too.
+      child:wait("the clash", "return #vim.diagnostic.get(0) == 1")
+      child:lua([[
+        vim.api.nvim_win_set_cursor(0, { 2, 0 })
+        vim.lsp.buf.code_action({ apply = true, filter = function(action) return action.title:find("compare") ~= nil end })
+      ]])
+      child:wait("the sides", "return #vim.api.nvim_tabpage_list_wins(0) == 3")
+      child:type("q")
+      child:wait("the tab to close again", "return #vim.api.nvim_list_tabpages() == 1")
+      child:lua("vim.cmd('2SeedFragment resolve markers')")
+      child:wait("the conflict markers", "return vim.api.nvim_buf_get_lines(0, 2, 3, true)[1] == '<<<<<<< mine'")
+      neovim.has(current(child), "my two\n=======\nTWO\n>>>>>>> fragment plain")
     end,
   },
   {
@@ -292,7 +304,7 @@ return {
         neovim.start(folder, { neovim.write(folder, "a.conf", "# seed:begin plain#1\n# seed:end plain#1\n") })
       for line, wanted in pairs({
         ["SeedFragment "] = { "add", "detach", "diff", "new", "resolve", "status", "update" },
-        ["SeedFragment resolve "] = { "mine", "new-instance", "theirs" },
+        ["SeedFragment resolve "] = { "markers", "mine", "new-instance", "theirs" },
         ["SeedFragment resolve mine "] = { "plain#1" },
         ["SeedFragment update p"] = { "plain#1" },
         ["1,2SeedFragment add "] = { "notice", "plain" },

@@ -237,6 +237,16 @@ fn a_clash_is_told_with_its_sides_and_settled() {
     assert_eq!(status["sides"], json!({"base": "one\ntwo\n", "mine": "one\nmy two\n", "theirs": "one\nTWO\n"}));
     let held = execute(&mut client, "update", json!({"uri": uri})).unwrap();
     assert_eq!((&held["changed"], &held["items"][0]["state"]), (&json!(false), &json!("clash")));
+    let markers = json!({"uri": uri, "block": "plain#1", "take": "markers", "apply": false});
+    let markers = execute(&mut client, "resolve", markers).unwrap();
+    assert!(edited(&mine, &markers["edit"], 3).contains("<<<<<<< mine\nmy two\n=======\nTWO\n>>>>>>> fragment plain\n"));
+    // What only the editor can show is offered to one that says it can.
+    let here = json!({"textDocument": {"uri": uri}, "range": {"start": {"line": 1, "character": 0}, "end": {"line": 1, "character": 0}},
+        "context": {"diagnostics": []}});
+    let offers = client.request("textDocument/codeAction", here).unwrap();
+    let titles: Vec<&str> = offers.as_array().unwrap().iter().map(|offer| offer["title"].as_str().unwrap()).collect();
+    assert!(titles.contains(&"Seed: write both into plain#1, with conflict markers"), "{titles:?}");
+    assert!(!titles.iter().any(|title| title.contains("compare")), "{titles:?}");
     let theirs = json!({"uri": uri, "block": "plain#1", "take": "theirs", "apply": false});
     let theirs = execute(&mut client, "resolve", theirs).unwrap();
     assert_eq!(edited(&mine, &theirs["edit"], 3), mine.replace("my two", "TWO"));
