@@ -114,6 +114,42 @@ fn parameters_are_typed_and_strict() {
 }
 
 #[test]
+fn mistakes_above_the_body_are_told_with_their_lines() {
+    let world = World::new();
+    world.write("file", format!("{BEGIN}{END}"));
+    for (fragment, words) in [
+        ("---\nabout: x\nparameters: {a: {type: int, defualt: 1}}\n---\n", "line 3, between its `---` lines: "),
+        ("---\nparameters:\n  a: 1\n---\n", "expected a parameter: a mapping of `type`"),
+        ("---\nparameters:\n  a: {type: bool, default: no}\n---\n", "in YAML 1.2 only `true` and `false` are truth values"),
+        ("---\nabout: x\nPort 22\n", "write `---` on a line of its own before the text"),
+        ("---\nparameters:\n  a: {}\n", "write `---` on a line of its own before the text"),
+    ] {
+        world.write("fragments/f", fragment);
+        let items = world.status();
+        assert!(items[0].state == State::Error && items[0].message.contains(words), "{fragment}: {items:?}");
+        assert!(!items[0].message.contains("struct"), "{items:?}");
+    }
+    world.write("fragments/f", "---\n---\n---\nabout: x\n");
+    world.update();
+    assert_eq!(world.read("file"), format!("{BEGIN}---\nabout: x\n{END}"));
+}
+
+#[test]
+fn a_mistake_on_a_begin_line_is_told_once() {
+    let world = World::new();
+    world.write("fragments/f", "a\n");
+    for begin in ["f#1 port 22", "f", "f#1 user=\"x"] {
+        world.write("file", format!("# seed:begin {begin}\n{END}# seed:begin f#2\n# seed:end f#2\n"));
+        let items = world.status();
+        let wrong: Vec<usize> = items.iter().filter(|item| item.state == State::Error).map(|item| item.line).collect();
+        assert_eq!(wrong, [1], "{begin}: {items:?}");
+        assert_eq!(world.update().written, [PathBuf::new(); 0]);
+    }
+    world.write("file", format!("# seed:begin f#7 port 22\n{END}"));
+    assert_eq!(world.status().len(), 2);
+}
+
+#[test]
 fn a_yaml_text_with_its_own_dashes_is_no_front_matter() {
     let world = World::with("---\nkey: 1\n---\nother: 2\n");
     assert_eq!(world.read("file"), block("---\nkey: 1\n---\nother: 2\n"));
