@@ -143,7 +143,7 @@ fn a_mistake_on_a_begin_line_is_told_once() {
         let items = world.status();
         let wrong: Vec<usize> = items.iter().filter(|item| item.state == State::Error).map(|item| item.line).collect();
         assert_eq!(wrong, [1], "{begin}: {items:?}");
-        assert_eq!(world.update().written, [PathBuf::new(); 0]);
+        assert!(world.update().written.is_empty());
     }
     world.write("file", format!("# seed:begin f#7 port 22\n{END}"));
     assert_eq!(world.status().len(), 2);
