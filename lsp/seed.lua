@@ -6,6 +6,7 @@ return {
   cmd = { require("seed.cli").binary() or "seed", "lsp" },
   filetypes = { "yaml.seed" },
   root_markers = { "seed.lock", ".git" },
+  init_options = { compare = true },
   on_attach = server.on_attach,
   on_exit = function(code, signal)
     server.on_exit(code, signal)

@@ -67,6 +67,9 @@ local function start(buf)
   end
   attached[buf] = true
   watch()
+  vim.lsp.commands["seed.fragment.diff"] = function(command)
+    M.compare(command.arguments[1])
+  end
   return id
 end
 
@@ -297,7 +300,19 @@ local function diff(speaker, buf, call, name)
   speaker.code = 0
 end
 
-local TAKES = { mine = "mine", theirs = "theirs", ["new-instance"] = "newInstance" }
+--- Compares the sides of a block, as an action asks for it.
+---@param argument { uri: string, block: string }
+function M.compare(argument)
+  local buf = vim.uri_to_bufnr(argument.uri)
+  local answer, err = ask(buf, "status", { block = argument.block })
+  if answer then
+    show_diff(buf, argument.block, answer.sides)
+  else
+    vim.notify("seed: " .. err, vim.log.levels.ERROR)
+  end
+end
+
+local TAKES = { mine = "mine", theirs = "theirs", markers = "markers", ["new-instance"] = "newInstance" }
 
 local function make(speaker, buf, call, name)
   change(speaker, buf, "add", { new = name, lines = lines_of(call), comment = comment_of(buf) })
@@ -319,7 +334,7 @@ local RUN = {
   resolve = function(speaker, buf, call)
     local take = TAKES[call.fargs[2] or ""]
     if not take then
-      return speaker:finish(1, page_of.text("say how: :SeedFragment resolve mine, theirs or new-instance"))
+      return speaker:finish(1, page_of.text("say how: :SeedFragment resolve mine, theirs, markers or new-instance"))
     end
     change(speaker, buf, "resolve", vim.tbl_extend("force", block(call, call.fargs[3]), { take = take }))
   end,
@@ -389,7 +404,7 @@ function M.complete(given)
     table.sort(verbs)
     return verbs
   elseif verb == "resolve" and #given == 2 then
-    return { "mine", "new-instance", "theirs" }
+    return { "markers", "mine", "new-instance", "theirs" }
   elseif verb == "status" then
     return { "all" }
   elseif verb == "new" then
@@ -421,7 +436,7 @@ end
 function M.config(only)
   return {
     cmd = { require("seed.cli").binary() or "seed", "lsp" },
-    init_options = { only = only },
+    init_options = { only = only, compare = true },
     -- The server must see the text as an update left it, and not only what was typed into it since.
     -- And Neovim waits at its end until what was written last is noted.
     flags = { debounce_text_changes = 0, exit_timeout = 2000 },

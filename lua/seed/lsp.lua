@@ -28,6 +28,10 @@ local function add_commands()
     local buf = given.uri and vim.uri_to_bufnr(given.uri) or context.bufnr
     require("seed.recall").pick(given.query, buf)
   end
+  -- The action that the server leaves to the editor.
+  vim.lsp.commands["seed.fragment.diff"] = function(command)
+    require("seed.fragment").compare(command.arguments[1])
+  end
 end
 
 local attached = false

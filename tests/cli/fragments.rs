@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 
-use crate::sandbox::{Ran, Sandbox};
+use crate::sandbox::{Ran, Sandbox, is_root};
 
 /// Files that embed the same fragment, not rendered yet.
 const FILES: &[(&str, &str)] = &[
@@ -87,6 +87,8 @@ fn a_clash_is_to_do_until_it_is_resolved() {
     let edited = sandbox.read("init.lua").replace("one", "mine");
     sandbox.write("init.lua", &edited);
     sandbox.write("fragments/base", &sandbox.read("fragments/base").replace("one", "theirs"));
+    let looked = sandbox.seed(&["fragment", "status"]).exits(2).says("seed fragment resolve --mine");
+    assert!(!looked.stdout().contains("pending"), "{}", looked.told());
     sandbox.seed(&["fragment", "update"]).exits(2).says("init.lua:1 base#2  clash").says("seed fragment resolve --mine");
     assert_eq!(sandbox.read("init.lua"), edited);
     assert_eq!(sandbox.read(".seed/pending/base#2/theirs"), "Port 22\ntheirs\ntwo\n");
@@ -99,6 +101,50 @@ fn a_clash_is_to_do_until_it_is_resolved() {
     sandbox.seed(&["fragment", "resolve", "--theirs", "base#2"]).exits(0);
     assert_eq!(sandbox.read("init.lua"), edited.replace("mine", "theirs"));
     sandbox.seed(&["fragment", "status"]).exits(0);
+}
+
+#[test]
+fn copies_get_their_own_instance_and_that_is_all_there_was_to_do() {
+    for target in ["init.lua", "base#2", "."] {
+        let sandbox = project();
+        sandbox.seed(&["fragment", "update"]).exits(0);
+        let text = sandbox.read("init.lua");
+        sandbox.write("init.lua", &format!("{text}{text}"));
+        sandbox.seed(&["fragment", "status"]).exits(1).says("a copy of `base#2`");
+        sandbox.seed(&["fragment", "resolve", "--new-instance", target]).exits(0);
+        assert_eq!(sandbox.read("init.lua"), format!("{text}{}", text.replace("#2", "#4")), "{target}");
+        sandbox.seed(&["fragment", "status"]).exits(0).says("Nothing to do.");
+    }
+}
+
+#[test]
+fn a_mistyped_block_is_an_error() {
+    let sandbox = project();
+    sandbox.seed(&["fragment", "update"]).exits(0);
+    for command in [&["resolve", "--mine"][..], &["resolve", "--theirs"], &["resolve", "--new-instance"], &["detach"]] {
+        let with = |name: &str| sandbox.seed(&[&["fragment"], command, &[name]].concat());
+        with("bsae#1").exits(1).says("there is no block `bsae#1` in the project; perhaps `base#1` is meant");
+        with("wholly-different#1").exits(1).says("there is no block `wholly-different#1` in the project");
+    }
+    sandbox.seed(&["fragment", "resolve", "--mine", "base#11"]).exits(1).says("perhaps `base#1`");
+}
+
+#[test]
+fn who_settles_a_file_is_not_told_to_wait_where_nothing_is_held_back() {
+    let sandbox = project();
+    sandbox.seed(&["fragment", "resolve", "--mine", "init.lua"]).exits(2).says("not rendered yet\nNext: seed fragment update");
+}
+
+#[test]
+fn what_an_update_cannot_mend_is_told_and_no_update_is_proposed() {
+    let sandbox = project();
+    sandbox.seed(&["fragment", "update"]).exits(0);
+    sandbox.write("fragments/t", &(1..4).map(|one| format!("# seed:begin t#{one}\n# seed:end t#{one}\n")).collect::<String>());
+    sandbox.write("cfg", "# seed:begin t#9\n# seed:end t#9\n# seed:begin base#9\n# seed:end base#9\n");
+    for command in ["status", "update"] {
+        let told = sandbox.seed(&["fragment", command]).exits(1).says("cfg:1 t#9  error  the fragment `t` is embedded in itself");
+        assert!(!told.stdout().contains("Next:"), "{}", told.told());
+    }
 }
 
 #[test]
@@ -132,15 +178,80 @@ fn embedding_finds_the_comments_and_a_free_instance() {
     assert!(sandbox.read("Makefile").contains("# seed:begin base#5 port=8080\n"));
     sandbox.seed(&["fragment", "add", "base", "Makefile", "--line", "1", "--comment", ";%s", "--instance", "top"]).exits(0);
     assert!(sandbox.read("Makefile").starts_with("; seed:begin base#top\nPort 22\n"));
-    sandbox.seed(&["fragment", "add", "bsae", "Makefile"]).exits(1).says("there is none of that name");
+    sandbox
+        .seed(&["fragment", "add", "bsae", "Makefile"])
+        .exits(1)
+        .says("there is none of that name: there is base; perhaps `base`");
     sandbox
         .seed(&["fragment", "add", "base", "Makefile", "--with", "port=many"])
         .exits(1)
         .says("`port` is a whole number, and `many` is not");
-    sandbox.seed(&["fragment", "status", "/etc/hostname"]).exits(0);
     sandbox.seed(&["fragment", "add", "base", "../outside"]).exits(1).says("look at ../outside");
     sandbox.seed(&["fragment", "--help"]).exits(0).says("\n  # seed:begin ssh-base#1 port=2222\n").says("Exit statuses");
     sandbox.seed(&["collection", "--help"]).exits(0).says("\n  roles:\n    ada: {is: desk.dev-box");
+}
+
+#[test]
+fn embedding_in_many_files_is_all_or_nothing() {
+    let sandbox = project();
+    sandbox.write("a", "a\n");
+    sandbox.write("b", "b\n");
+    sandbox.write("broken", "# seed:begin base#9\n");
+    let before = all_files(&sandbox);
+    for last in ["missing", "broken", "fragments/base"] {
+        sandbox.seed(&["fragment", "add", "base", "a", "b", last]).exits(1).says(last);
+        assert_eq!(all_files(&sandbox), before, "{last}");
+    }
+    sandbox.seed(&["fragment", "add", "base", "b", "a", "./a"]).exits(0);
+    assert!(sandbox.read("a").starts_with("a\n# seed:begin base#5\n") && sandbox.read("a").matches("seed:begin").count() == 1);
+    assert!(sandbox.read("b").starts_with("b\n# seed:begin base#4\n"));
+}
+
+#[test]
+fn markers_stay_in_their_comment_and_out_of_what_the_line_before_is_indented_for() {
+    let sandbox = project();
+    sandbox.write("fragments/u", "---\nparameters:\n  u: {default: x}\n---\n{{ u }}\n");
+    for (file, value) in [("a.html", "x --> <script>"), ("a.html", "--!>"), ("a.css", "*/ x"), ("a.ml", "(*")] {
+        sandbox.write(file, "x\n");
+        sandbox.seed(&["fragment", "add", "u", file, "--with", &format!("u={value}")]).exits(1).says("would end the comment");
+        assert_eq!(sandbox.read(file), "x\n");
+    }
+    sandbox.seed(&["fragment", "add", "u", "a.html", "--with", "u=<b>--x"]).exits(0);
+    sandbox.write("Makefile", "all:\n\techo\n");
+    sandbox.seed(&["fragment", "add", "u", "Makefile"]).exits(0);
+    assert!(sandbox.read("Makefile").starts_with("all:\n\techo\n# seed:begin u#2\nx\n# seed:end"));
+    sandbox.write("a.json", "{}\n");
+    sandbox.seed(&["fragment", "add", "u", "a.json"]).exits(1).says("has no comments").says("--comment");
+    sandbox.seed(&["fragment", "add", "u", "a.json", "--comment", "// %s"]).exits(0);
+}
+
+#[test]
+fn without_a_project_nothing_is_looked_at_and_nothing_made() {
+    let sandbox = Sandbox::new();
+    sandbox.write("file", "# seed:begin base#1\n# seed:end base#1\n");
+    for command in ["status", "update"] {
+        for path in [&[][..], &["/proc/kmsg"], &["/"], &["file"]] {
+            let words = "has .seed/fragments.lock, .git or fragments/";
+            sandbox.seed(&[&["fragment", command], path].concat()).exits(1).says(words);
+        }
+    }
+    assert!(!sandbox.at(".seed").exists() && !std::path::Path::new("/etc/.seed").exists());
+    // With nothing to do for any block nothing is made, and what is no file is not read.
+    sandbox.write("fragments/base", "one\n");
+    nix::unistd::mkfifo(&sandbox.at("pipe"), nix::sys::stat::Mode::from_bits_truncate(0o644)).unwrap();
+    sandbox.write("file", "nothing\n");
+    for command in [&["fragment", "status"][..], &["fragment", "update"], &["fragment", "update", "pipe"]] {
+        sandbox.seed(command).exits(0).says("No file here embeds a fragment");
+    }
+    sandbox.seed(&["fragment", "add", "base", "pipe"]).exits(1).says("it is no regular file");
+    assert!(!sandbox.at(".seed").exists());
+    if is_root() {
+        fs::create_dir(sandbox.at("mounted")).unwrap();
+        let mounted = sandbox.at("mounted").display().to_string();
+        assert!(sandbox.command("mount").args(["-t", "proc", "proc", &mounted]).status().unwrap().success());
+        sandbox.seed(&["fragment", "status"]).exits(0).says("No file here embeds a fragment");
+        sandbox.seed(&["fragment", "status", "mounted"]).exits(1).says("it is no file, but what the kernel tells");
+    }
 }
 
 #[test]

@@ -3,7 +3,8 @@
 use std::fs;
 use std::process::Command;
 
-use serde_json::Value as Json;
+use seed_model::mock::{Mock, Scripted};
+use serde_json::{Value as Json, json};
 
 use crate::sandbox::Sandbox;
 
@@ -151,4 +152,40 @@ fn notes_are_drawn_with_their_roles() {
     assert!(graph["edges"].as_array().unwrap().contains(&edge), "{graph}");
     assert_eq!(drawn(&[])["notes"], Json::Null);
     sandbox.seed(&["graph", "name.seed.yaml", "--notes", "--format", "svg"]).exits(0).says("The bad cable is about image");
+}
+
+#[test]
+fn a_larger_model_orders_the_hits_and_is_sent_no_text_twice() {
+    let sandbox = project();
+    let question = "what if a disk dies";
+    let offline = hits(&sandbox, question);
+    let count = offline.len().min(10) + 1;
+    let reply = |vectors: Vec<Json>| {
+        let data: Vec<Json> =
+            vectors.into_iter().enumerate().map(|(index, vector)| json!({"index": index, "embedding": vector})).collect();
+        Scripted::status(200).header("Content-Type", "application/json").send(json!({"data": data}).to_string())
+    };
+    // All are unlike the question but the one that was last.
+    let mut vectors = vec![json!([0, 2]); count];
+    (vectors[0], vectors[count - 1]) = (json!([2, 0]), json!([3, 0]));
+    let mock = Mock::start([reply(vectors), reply(vec![json!([1, 0])])]).unwrap();
+    let models =
+        format!("embeddings: near\nmodels:\n  near: {{provider: openai, endpoint: \"{}/v1\", model: large}}\n", mock.url());
+    sandbox.write("../config/seed/model.yaml", &models);
+    let first = hits(&sandbox, question);
+    let heard = mock.heard();
+    let texts: Vec<&str> = heard[0].body["input"].as_array().unwrap().iter().map(|text| text.as_str().unwrap()).collect();
+    assert_eq!((&*heard[0].path, texts.len(), texts[0]), ("/v1/embeddings", count, question));
+    assert!(texts[count - 1].contains(place(&first[0]).2), "{first:?} {texts:?}");
+    assert!(first[0]["why"].as_str().unwrap().contains("meaning 1.00"), "{first:?}");
+    assert!(texts.iter().all(|text| !text.contains("zanzibar")));
+    assert_eq!(place(&hits(&sandbox, question)[0]), place(&first[0]));
+    assert_eq!(mock.heard()[1].body["input"], json!([question]), "the texts are known by now");
+    // Out of words, and switched off.
+    sandbox.seed(&["recall", question]).exits(0).says("this is what was found without it").says(place(&offline[0]).2);
+    assert_eq!(place(&sandbox.seed(&["recall", "--json", "--no-model", question]).json()["hits"][0]), place(&offline[0]));
+    // Elsewhere it is asked after a yes alone.
+    sandbox.write("../config/seed/model.yaml", "embeddings: far\nmodels:\n  far: {provider: openai, model: large}\n");
+    assert_eq!(place(&hits(&sandbox, question)[0]), place(&offline[0]));
+    sandbox.seed(&["recall", "--json", "--model", question]).exits(3).says("you have not said yes to that yet");
 }

@@ -5,9 +5,10 @@ local NOTICE = [[
 about: Who looks after a file.
 parameters:
   team: {default: net}
-  open: {default: "#"}
-  close: {default: ""}
+  style: {default: hash, choices: [hash, lua, html, css]}
 ---
+{% set open = {"hash": "#", "lua": "--", "html": "<!--", "css": "/*"}[style] %}
+{% set close = {"hash": "", "lua": "", "html": " -->", "css": " */"}[style] %}
 {{ open }} Looked after by {{ team }}.{{ close }}
 {{ open }} Ask them first.{{ close }}
 {{ open }} Changes go through review.{{ close }}
@@ -44,10 +45,10 @@ return {
       local folder = project()
       local files = {
         { "sshd_config", "Port 22\n", "", "# ", "" },
-        { "init.lua", "return {}\n", " open=--", "-- ", "" },
-        { "page.html", "<p>x</p>\n", [[ open=<!-- close=\ -->]], "<!-- ", " -->" },
+        { "init.lua", "return {}\n", " style=lua", "-- ", "" },
+        { "page.html", "<p>x</p>\n", " style=html", "<!-- ", " -->" },
         { "Makefile", "all:\n", "", "# ", "" },
-        { "style.css", "p {}\n", [[ open=/* close=\ */]], "/* ", " */" },
+        { "style.css", "p {}\n", " style=css", "/* ", " */" },
       }
       for number, file in ipairs(files) do
         local path = neovim.write(folder, file[1], file[2])
@@ -105,6 +106,41 @@ return {
       neovim.same(on_the_disk(folder), { "a.conf:1 plain#1 current" })
       local detached = neovim.headless(folder, { path, "+2SeedFragment detach", "+w", "+qa" })
       neovim.same({ detached.code, neovim.read(path) }, { 0, "one\nTWO\n" })
+    end,
+  },
+  {
+    "it is noted whatever the line ends, and merged from that the next time",
+    function()
+      for _, text in ipairs({
+        "# seed:begin plain#1\n# seed:end plain#1",
+        "a\r\n# seed:begin plain#1\r\n# seed:end plain#1\r\nb\n",
+        "a\n# seed:begin plain#1\r\n# seed:end plain#1\r\nb\r\n",
+        "a\r\n# seed:begin plain#1\r\n# seed:end plain#1\r\n",
+        "\239\187\191# seed:begin plain#1\r\n# seed:end plain#1",
+      }) do
+        local folder = project()
+        local path = neovim.write(folder, "a.conf", text)
+        neovim.same(neovim.headless(folder, { path, "+SeedFragment update", "+w", "+qa" }).code, 0)
+        neovim.has(neovim.read(folder .. "/.seed/fragments.lock"), "plain#1")
+        neovim.write(folder, "fragments/plain", "one\nTWO\n")
+        neovim.same({ text, neovim.headless(folder, { path, "+SeedFragment update", "+w", "+qa" }).code }, { text, 0 })
+        neovim.has(neovim.read(path), "TWO")
+      end
+    end,
+  },
+  {
+    "a copy gets an instance of its own, and a mistyped block fails",
+    function()
+      local folder = project()
+      local block = "# seed:begin plain#1\none\ntwo\n# seed:end plain#1\n"
+      local path = neovim.write(folder, "a.conf", block .. block)
+      local done = neovim.headless(folder, { path, "+5SeedFragment resolve new-instance", "+w", "+qa" })
+      neovim.same({ done.code, neovim.read(path) }, { 0, block .. block:gsub("#1", "#2") })
+      for _, command in ipairs({ "update pain#1", "resolve mine pain#1", "detach pain#1" }) do
+        done = neovim.headless(folder, { path, "+SeedFragment " .. command, "+qa" })
+        neovim.same({ command, done.code }, { command, 1 })
+        neovim.has(done.stdout .. done.stderr, "perhaps `plain#1` is meant")
+      end
     end,
   },
   {
@@ -246,6 +282,18 @@ return {
       )
       child:type("q")
       child:wait("the tab to close", "return #vim.api.nvim_list_tabpages() == 1")
+      -- By the action, too.
+      child:wait("the clash", "return #vim.diagnostic.get(0) == 1")
+      child:lua([[
+        vim.api.nvim_win_set_cursor(0, { 2, 0 })
+        vim.lsp.buf.code_action({ apply = true, filter = function(action) return action.title:find("compare") ~= nil end })
+      ]])
+      child:wait("the sides", "return #vim.api.nvim_tabpage_list_wins(0) == 3")
+      child:type("q")
+      child:wait("the tab to close again", "return #vim.api.nvim_list_tabpages() == 1")
+      child:lua("vim.cmd('2SeedFragment resolve markers')")
+      child:wait("the conflict markers", "return vim.api.nvim_buf_get_lines(0, 2, 3, true)[1] == '<<<<<<< mine'")
+      neovim.has(current(child), "my two\n=======\nTWO\n>>>>>>> fragment plain")
     end,
   },
   {
@@ -256,7 +304,7 @@ return {
         neovim.start(folder, { neovim.write(folder, "a.conf", "# seed:begin plain#1\n# seed:end plain#1\n") })
       for line, wanted in pairs({
         ["SeedFragment "] = { "add", "detach", "diff", "new", "resolve", "status", "update" },
-        ["SeedFragment resolve "] = { "mine", "new-instance", "theirs" },
+        ["SeedFragment resolve "] = { "markers", "mine", "new-instance", "theirs" },
         ["SeedFragment resolve mine "] = { "plain#1" },
         ["SeedFragment update p"] = { "plain#1" },
         ["1,2SeedFragment add "] = { "notice", "plain" },

@@ -6,38 +6,63 @@ use std::path::{Path, PathBuf};
 
 use seed_role::Trouble;
 use seed_role::trouble::{Kind, Result};
+use seed_spec::nearest::nearest;
 
-use crate::embed::{self, Comment};
-use crate::item::{Item, Sides, State};
-use crate::judge::{Judgement, Take, Wishes, actions_of, judge};
+use crate::embed;
+use crate::item::{Item, State, actions_of};
+use crate::judge::{Judgement, Take, Wishes, judge};
 use crate::marker::Key;
+use crate::own::Folder;
+use crate::pending::{self, Clash};
 use crate::place;
-use crate::project::{Project, Report, Target, Text, keys_of};
-use crate::store::{PENDING, hash, pending_of};
+use crate::project::{Project, Report, Target, Text, keys_of, without_renewed};
+use crate::store::Store;
 use crate::transaction::{Change, Writer};
 use crate::tree;
+use crate::words::from_io;
 
 /// A project that this process has the right to change.
-struct Work {
-    project: Project,
-    writer: Writer,
+pub(crate) struct Work {
+    pub(crate) project: Project,
+    writer: Option<Writer>,
     report: Report,
 }
 
 impl Work {
-    fn begin(root: &Path) -> Result<Work> {
-        let root =
-            root.canonicalize().map_err(|error| Trouble::from_io(format!("open the project {}", root.display()), &error))?;
-        let (writer, words) = Writer::take(&root)?;
+    pub(crate) fn begin(root: &Path) -> Result<Work> {
+        let root = root.canonicalize().map_err(|error| from_io(format!("open the project {}", root.display()), &error))?;
+        let (mut writer, mut report) = (None, Report::default());
+        // Where there is nothing yet, nothing is made before there is something to keep.
+        if Folder::of(&root)?.is_some() {
+            let (taken, words) = Writer::take(&root)?;
+            (writer, report.notes) = (Some(taken), words.into_iter().collect());
+        }
         // Only now is what it remembers sure to stay as it is.
-        let report = Report { notes: words.into_iter().collect(), ..Report::default() };
         Ok(Work { project: Project::open(&root)?, writer, report })
     }
 
+    /// The right to write, taken now if it was not yet.
+    fn writer(&mut self) -> Result<&Writer> {
+        let writer = match self.writer.take() {
+            Some(writer) => writer,
+            None => {
+                let (writer, words) = Writer::take(&self.project.root)?;
+                if words.is_some() || !Store::open(&self.project.root)?.lock.is_empty() {
+                    let attempted = format!("change the fragments of {}", self.project.root.display());
+                    return Err(Trouble::new(attempted, "another seed has changed them meanwhile")
+                        .kind(Kind::Busy)
+                        .hint("run the same command again"));
+                }
+                writer
+            }
+        };
+        Ok(self.writer.insert(writer))
+    }
+
     /// Writes what came of texts, keeps the clashes, and tells.
-    fn finish(mut self, judged: Vec<(&Text, Judgement)>, forget: &[Key]) -> Result<Report> {
+    pub(crate) fn finish(mut self, judged: Vec<(&Text, Judgement)>, forget: &[Key]) -> Result<Report> {
         let mut changes = Vec::new();
-        let mut clashes: Vec<(Key, PathBuf, Sides)> = Vec::new();
+        let mut clashes: Vec<Clash> = Vec::new();
         let mut settled: Vec<Key> = forget.to_vec();
         for (text, mut judgement) in judged {
             let is_new = judgement.text != text.text;
@@ -46,12 +71,7 @@ impl Work {
                 if is_new {
                     self.report.written.push(text.file.clone());
                 }
-                changes.push(Change {
-                    file: text.file.clone(),
-                    from: hash(text.text.as_bytes()),
-                    to,
-                    records: judgement.records,
-                });
+                changes.push(Change { file: text.file.clone(), from: text.text.as_bytes(), to, records: judgement.records });
             }
             for item in &mut judgement.items {
                 after_update(item, judgement.is_held, is_new);
@@ -62,10 +82,15 @@ impl Work {
             clashes.extend(judgement.clashes.into_iter().map(|(key, sides)| (key, text.file.clone(), sides)));
             self.report.items.extend(judgement.items);
         }
-        if !changes.is_empty() || !forget.is_empty() {
-            self.writer.commit(changes, forget)?;
+        let is_anything = !changes.is_empty() || !forget.is_empty() || !clashes.is_empty();
+        if is_anything || self.writer.is_some() {
+            let writer = self.writer()?;
+            pending::check(writer.own(), &clashes, &settled)?;
+            if !changes.is_empty() || !forget.is_empty() {
+                writer.commit(&changes, forget)?;
+            }
+            pending::keep(writer.own(), &clashes, &settled)?;
         }
-        keep_clashes(&self.project.root, &clashes, &settled)?;
         self.report.sort();
         Ok(self.report)
     }
@@ -82,40 +107,9 @@ fn after_update(item: &mut Item, is_held: bool, is_new: bool) {
             item.message = words.into();
             item.actions = actions_of(state).to_vec();
         }
-        None => item.message.push_str("; waits until the rest of the file is settled"),
+        None if is_held => item.message.push_str("; waits until the rest of the file is settled"),
+        None => {}
     }
-}
-
-/// Keeps the sides of clashes under `.seed/pending/`, and takes those away that are settled.
-fn keep_clashes(root: &Path, clashes: &[(Key, PathBuf, Sides)], settled: &[Key]) -> Result<()> {
-    let io =
-        |path: &Path, error: std::io::Error| Trouble::from_io(format!("keep the sides of a clash in {}", path.display()), &error);
-    let are_any = root.join(PENDING).exists();
-    for key in settled.iter().filter(|_| are_any) {
-        let folder = root.join(pending_of(key));
-        if folder.exists() {
-            fs::remove_dir_all(&folder).map_err(|error| io(&folder, error))?;
-        }
-    }
-    for (key, file, sides) in clashes {
-        let folder = root.join(pending_of(key));
-        let about = format!("{}\n", file.display());
-        let texts =
-            [("file", Some(&about)), ("base", sides.base.as_ref()), ("mine", Some(&sides.mine)), ("theirs", Some(&sides.theirs))];
-        fs::create_dir_all(&folder).map_err(|error| io(&folder, error))?;
-        for (name, text) in texts {
-            let path = folder.join(name);
-            match text {
-                Some(text) if fs::read(&path).is_ok_and(|there| there == text.as_bytes()) => {}
-                Some(text) => fs::write(&path, text).map_err(|error| io(&path, error))?,
-                None if path.exists() => fs::remove_file(&path).map_err(|error| io(&path, error))?,
-                None => {}
-            }
-        }
-    }
-    // Empty, it goes; with a clash in it, it stays.
-    let _ = fs::remove_dir(root.join(PENDING));
-    Ok(())
 }
 
 /// Renders again below these paths, in the whole project where none is given, and merges.
@@ -167,7 +161,7 @@ pub fn resolve(root: &Path, targets: &[Target], resolution: Resolution) -> Resul
     let mut paths = Vec::new();
     for target in targets {
         if let Target::Path(path) = target {
-            paths.push(place::inside(&work.project.root, path)?);
+            paths.push(place::named(&work.project.root, path)?);
         }
     }
     let scan = work.project.scan(&[])?;
@@ -175,23 +169,37 @@ pub fn resolve(root: &Path, targets: &[Target], resolution: Resolution) -> Resul
     let is_meant = |file: &Path| paths.iter().any(|path| path.as_os_str().is_empty() || file.starts_with(path));
     let found: HashSet<Key> = scan.texts.iter().flat_map(|text| keys_of(&text.text)).collect();
     for key in keys.iter().filter(|key| !found.contains(key)) {
-        work.report.notes.push(format!("there is no block `{key}` in the project: nothing to do for it"));
+        let note = missing(key, found.iter(), &work.project, resolution, "the project")?;
+        work.report.notes.push(note);
     }
+    let meant_of = |text: &Text| -> Vec<(Key, usize)> {
+        tree::all_blocks(&text.parsed.0)
+            .into_iter()
+            .filter(|block| is_meant(&text.file) || keys.contains(&block.key))
+            .map(|block| (block.key.clone(), block.line))
+            .collect()
+    };
+    let is_copy_at = |file: &Path, line: usize| copies.get(&(file.to_path_buf(), line)).is_some_and(|copy| !copy.is_original);
     let mut taken: BTreeSet<Key> = found.iter().chain(work.project.store.lock.keys()).cloned().collect();
+    let mut renewed: HashMap<(PathBuf, usize), String> = HashMap::new();
+    for text in scan.texts.iter().filter(|_| resolution == Resolution::NewInstance) {
+        for (key, line) in meant_of(text).into_iter().filter(|(_, line)| is_copy_at(&text.file, *line)) {
+            let instance = embed::free_instance(&key.fragment, taken.iter());
+            taken.insert(Key { instance: instance.clone(), ..key });
+            renewed.insert((text.file.clone(), line), instance);
+        }
+    }
+    let left = without_renewed(&copies, |file, line| renewed.contains_key(&(file.to_path_buf(), line)));
     let mut judged = Vec::new();
     let mut forget = Vec::new();
     for text in &scan.texts {
         let blocks = &text.parsed;
-        let meant: Vec<(Key, usize)> = tree::all_blocks(&blocks.0)
-            .into_iter()
-            .filter(|block| is_meant(&text.file) || keys.contains(&block.key))
-            .map(|block| (block.key.clone(), block.line))
-            .collect();
+        let meant = meant_of(text);
         if meant.is_empty() {
             continue;
         }
         let only = Some(HashSet::new());
-        let is_copy = |line: usize| copies.get(&(text.file.clone(), line)).is_some_and(|copy| !copy.is_original);
+        let is_copy = |line: usize| is_copy_at(&text.file, line);
         let wishes = match resolution {
             Resolution::Take(take) => Wishes {
                 take: keys.iter().map(|key| (key.clone(), take)).collect(),
@@ -200,17 +208,13 @@ pub fn resolve(root: &Path, targets: &[Target], resolution: Resolution) -> Resul
                 ..Wishes::default()
             },
             Resolution::NewInstance => {
-                let mut renew = HashMap::new();
-                for (key, line) in meant.iter().filter(|(_, line)| is_copy(*line)) {
-                    let instance = embed::free_instance(&key.fragment, taken.iter());
-                    taken.insert(Key { instance: instance.clone(), ..key.clone() });
-                    renew.insert(*line, instance);
-                }
+                let own = renewed.iter().filter(|((file, _), _)| *file == text.file);
+                let renew = own.map(|((_, line), instance)| (*line, instance.clone())).collect();
                 Wishes { renew, only, ..Wishes::default() }
             }
             Resolution::Detach => Wishes { only, ..Wishes::default() },
         };
-        let why = |line: usize| copies.get(&(text.file.clone(), line)).map(|copy| copy.message.clone());
+        let why = |line: usize| left.get(&(text.file.clone(), line)).map(|copy| copy.message.clone());
         let wishes = Wishes { copies: Some(&why), ..wishes };
         let mut judgement = judge(&text.file, &text.text, &work.project.library, &work.project.store, &wishes);
         let lines: HashSet<usize> = meant.iter().map(|(_, line)| *line).collect();
@@ -230,86 +234,58 @@ pub fn resolve(root: &Path, targets: &[Target], resolution: Resolution) -> Resul
     work.finish(judged, &forget)
 }
 
-/// Embeds a fragment in a file, before a line counted from 1 (at the end where none is given), and renders it.
+/// What is to be told of a block that is not there, `place` being where it was looked for. To detach what is detached is nothing to do.
 ///
 /// # Errors
 ///
-/// When there is no such fragment, its parameters are wrong, or the instance is taken; and as [`update`].
-pub fn add(root: &Path, path: &Path, place: &Embedding) -> Result<Report> {
-    let work = Work::begin(root)?;
-    let file = place::inside(&work.project.root, path)?;
-    let attempted = || format!("embed `{}` in {}", place.fragment, file.display());
-    if place::is_apart(&file) {
-        return Err(Trouble::new(attempted(), "this file is a fragment itself, or Seed's own"));
+/// Otherwise its name is a mistake.
+pub fn missing<'k>(
+    key: &Key,
+    there: impl Iterator<Item = &'k Key>,
+    project: &Project,
+    resolution: Resolution,
+    place: &str,
+) -> Result<String> {
+    let said = format!("there is no block `{key}` in {place}");
+    if resolution == Resolution::Detach && project.library.get(&key.fragment).is_ok_and(|fragment| fragment.is_some()) {
+        return Ok(format!("{said}: nothing to do for it"));
     }
-    let bytes = fs::read(work.project.root.join(&file)).map_err(|error| Trouble::from_io(attempted(), &error))?;
-    let text = String::from_utf8(bytes).ok().filter(|text| !text.contains('\0'));
-    let text = text.ok_or_else(|| Trouble::new(attempted(), "it is not UTF-8 text"))?;
-    let text = Text::new(file.clone(), text);
-    let instance = match &place.instance {
-        Some(instance) => instance.clone(),
-        None => work.project.free_instance(&place.fragment, &text.text)?,
+    let attempted = match resolution {
+        Resolution::Take(_) => format!("settle `{key}`"),
+        Resolution::NewInstance => format!("give `{key}` an instance of its own"),
+        Resolution::Detach => format!("detach `{key}`"),
     };
-    let key = Key::parse(&format!("{}#{instance}", place.fragment)).ok_or_else(|| {
-        Trouble::new(attempted(), format!("`{}#{instance}` is not NAME#INSTANCE", place.fragment))
-            .hint("names are made of letters, digits, `.`, `_` and `-`")
-    })?;
-    let known = work.project.store.lock.contains_key(&key)
-        || work.project.scan(&[])?.texts.iter().any(|text| keys_of(&text.text).contains(&key));
-    if known {
-        return Err(Trouble::new(attempted(), format!("`{key}` is in the project already"))
-            .hint("leave the instance out, and a free one is chosen"));
-    }
-    // Mistakes in the name or the parameters are told before anything is written.
-    work.project.rendered(&key, &place.params)?;
-    let comment = place.comment.clone().unwrap_or_else(|| Comment::of(&text.file));
-    let inserted = embed::insert(&text.text, place.line.unwrap_or(usize::MAX), &key, &place.params, &comment);
-    let only = Some(HashSet::from([key.clone()]));
-    let mut judgement = work.project.judge_text(&text.file, &inserted, Wishes { only, ..Wishes::default() });
-    if judgement.is_held {
-        let told = judgement
-            .items
-            .iter()
-            .find(|item| item.state == State::Error)
-            .map(|item| format!("line {}: {}", item.line, item.message));
-        return Err(Trouble::new(attempted(), told.unwrap_or_default()));
-    }
-    let mine = |item: &Item| item.fragment == key.fragment && item.instance == key.instance;
-    if let Some(item) = judgement.items.iter().find(|item| mine(item) && item.state == State::Error) {
-        return Err(Trouble::new(attempted(), item.message.clone()));
-    }
-    judgement.items.retain(mine);
-    work.finish(vec![(&text, judgement)], &[])
+    let names: Vec<String> = there.map(Key::to_string).collect();
+    Err(match nearest(&key.to_string(), names.iter().map(String::as_str)) {
+        Some(name) => Trouble::new(attempted, format!("{said}; perhaps `{name}` is meant")),
+        None => Trouble::new(attempted, said).hint("the status lists the blocks that are there"),
+    })
 }
 
-/// What is embedded, and where in a file.
-#[derive(Clone, Debug, Default)]
-pub struct Embedding {
-    /// The fragment.
-    pub fragment: String,
-    /// The instance; none for the lowest number that is free.
-    pub instance: Option<String>,
-    /// The parameters.
-    pub params: Vec<(String, String)>,
-    /// The line, counted from 1, that it comes before; none for the end.
-    pub line: Option<usize>,
-    /// How its markers become comments; none for what the file's name tells.
-    pub comment: Option<Comment>,
+/// Whether a file holds an open text. An editor may keep the byte order mark to itself, and give the last line an end, or none, when it
+/// writes.
+pub fn holds(bytes: &[u8], text: &str) -> bool {
+    fn bare(text: &[u8]) -> &[u8] {
+        let text = text.strip_prefix("\u{feff}".as_bytes()).unwrap_or(text);
+        let text = text.strip_suffix(b"\n").unwrap_or(text);
+        text.strip_suffix(b"\r").unwrap_or(text)
+    }
+    bytes == text.as_bytes() || bare(bytes) == bare(text.as_bytes())
 }
 
 /// Notes what was done to an open text that is on the disk now: an editor calls it when the text was saved.
 ///
 /// # Errors
 ///
-/// As [`update`]; and when the file is not `text`.
+/// As [`update`]; and when the file does not hold `text` (see [`holds`]).
 pub fn record(root: &Path, file: &Path, text: &str, judgement: &Judgement) -> Result<()> {
-    let work = Work::begin(root)?;
+    let mut work = Work::begin(root)?;
     let path = place::resolve(&work.project.root, file)?;
-    let now = fs::read(&path).map_err(|error| Trouble::from_io(format!("read {}", path.display()), &error))?;
-    if now != text.as_bytes() {
+    let now = fs::read(&path).map_err(|error| from_io(format!("read {}", path.display()), &error))?;
+    if !holds(&now, text) {
         let attempted = format!("note the fragments of {}", file.display());
         return Err(Trouble::new(attempted, "it holds something else by now").kind(Kind::Busy));
     }
-    let change = Change { file: file.to_path_buf(), from: hash(text.as_bytes()), to: None, records: judgement.records.clone() };
-    work.writer.commit(vec![change], &[])
+    let change = Change { file: file.to_path_buf(), from: &now, to: None, records: judgement.records.clone() };
+    work.writer()?.commit(&[change], &[])
 }

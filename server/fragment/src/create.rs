@@ -10,6 +10,7 @@ use seed_role::trouble::Result;
 use crate::library::Library;
 use crate::marker::is_name;
 use crate::place;
+use crate::words::from_io;
 
 /// Writes a new fragment of the project at a folder, as `fragments/FILE`, and gives its path. `file` may have an ending
 /// (`ssh-base.conf`), which the name of the fragment leaves out.
@@ -31,7 +32,7 @@ pub fn create(root: &Path, file: &str, text: &str) -> Result<PathBuf> {
         }
     }
     let folder = root.join("fragments");
-    let io = |error: std::io::Error| Trouble::from_io(attempted(), &error);
+    let io = |error: std::io::Error| from_io(attempted(), &error);
     fs::create_dir_all(&folder).map_err(io)?;
     place::inside(root, &folder)?;
     let path = folder.join(file);

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::marker::{Key, begin_words, end_words};
+use crate::marker::{Key, begin_words, end_words, params_words};
 use crate::tree::{self, Block, Part, indent_of, split_end};
 
 /// How a line becomes a comment: what stands before it and behind it.
@@ -41,6 +41,9 @@ const COMMENTS: &[(&str, &str, &[&str])] = &[
     ("dnl ", "", &["m4", "ac"]),
 ];
 
+/// Endings of files whose language has none.
+const WITHOUT_COMMENTS: &[&str] = &["json", "geojson", "ipynb", "webmanifest"];
+
 impl Comment {
     /// That of a file, by its name.
     pub fn of(path: &Path) -> Comment {
@@ -57,6 +60,50 @@ impl Comment {
         let open = if open.is_empty() || open.ends_with(' ') { open.to_string() } else { format!("{open} ") };
         let close = if close.is_empty() || close.starts_with(' ') { close.to_string() } else { format!(" {close}") };
         Some(Comment { open, close })
+    }
+
+    /// How the markers of a file become comments, as somebody says or else by its name, if they can hold these parameters.
+    ///
+    /// # Errors
+    ///
+    /// In words, when the language of the file has no comments, or a parameter would end the comment.
+    pub fn fitting(path: &Path, said: Option<&Comment>, params: &[(String, String)]) -> Result<Comment, String> {
+        let ending = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
+        if said.is_none() && WITHOUT_COMMENTS.contains(&ending.as_str()) {
+            return Err(format!(
+                "a .{ending} file has no comments that markers could stand in; where what reads it takes some, say which, such as --comment '// %s'"
+            ));
+        }
+        let comment = said.cloned().unwrap_or_else(|| Comment::of(path));
+        comment.can_hold(params).map(|()| comment)
+    }
+
+    /// Whether markers with these parameters stay in one comment.
+    ///
+    /// # Errors
+    ///
+    /// Which parameter would end it, in words.
+    pub fn can_hold(&self, params: &[(String, String)]) -> Result<(), String> {
+        let close = self.close.trim();
+        let ends: &[&str] = match close {
+            "" => &[],
+            "-->" => &["-->", "--!>"],
+            // What lies in one another is closed as often as it was opened.
+            "*)" => &["*)", "(*"],
+            "|#" => &["|#", "#|"],
+            "-}" => &["-}", "{-"],
+            close => &[close],
+        };
+        for param in params {
+            let words = params_words(std::slice::from_ref(param));
+            if let Some(end) = ends.iter().find(|end| words.contains(**end)) {
+                return Err(format!(
+                    "the value of `{}` holds `{end}`, and would end the comment that the marker stands in",
+                    param.0
+                ));
+            }
+        }
+        Ok(())
     }
 
     fn line(&self, words: &str) -> String {
@@ -82,8 +129,8 @@ pub fn insert(text: &str, before: usize, key: &Key, params: &[(String, String)],
     let line_end = line_end_of(text);
     let lines: Vec<&str> = text.split_inclusive('\n').collect();
     let at = before.saturating_sub(1).min(lines.len());
-    let neighbour = lines.get(at).or_else(|| lines.last()).copied().unwrap_or_default();
-    let indent = indent_of(neighbour);
+    // Behind the last line, what that is indented for is over: a recipe of a Makefile, a body of Python.
+    let indent = lines.get(at).map_or("", |line| indent_of(line));
     let mut out: String = lines[..at].concat();
     let is_behind_open_line = at == lines.len() && !text.is_empty() && !text.ends_with('\n');
     // A byte order mark belongs to the first line, whichever that is.

@@ -99,3 +99,14 @@ impl Summary {
         }
     }
 }
+
+/// What can be done about a block in that state.
+pub(crate) fn actions_of(state: State) -> &'static [Action] {
+    match state {
+        State::Current => &[Action::Detach],
+        State::Edited => &[Action::Theirs, Action::Detach],
+        State::Outdated => &[Action::Update, Action::Detach],
+        State::Clash => &[Action::Mine, Action::Theirs, Action::Markers, Action::Detach],
+        State::Orphan | State::Error => &[Action::Detach],
+    }
+}

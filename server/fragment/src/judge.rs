@@ -4,7 +4,8 @@ use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::item::{Action, Item, Sides, State};
+use crate::endless::Search;
+use crate::item::{Action, Item, Sides, State, actions_of};
 use crate::library::Library;
 use crate::marker::Key;
 use crate::merge::{Chunk, merge};
@@ -85,7 +86,8 @@ pub(crate) fn judge_parsed(
     wishes: &Wishes<'_>,
 ) -> Judgement {
     let (parts, problems) = parsed;
-    let mut judge = Judge { file, library, store, wishes, asked: false, out: Judgement::default() };
+    let endless = Search::new(library);
+    let mut judge = Judge { file, library, store, wishes, asked: false, spent: 0, endless, out: Judgement::default() };
     let new = judge.parts(parts, 0);
     let is_broken = !problems.is_empty();
     for problem in problems {
@@ -117,8 +119,15 @@ struct Judge<'a> {
     wishes: &'a Wishes<'a>,
     /// Whether the block that is at work lies in one that an update is asked of.
     asked: bool,
+    /// What the block that is at work, with all in it, has taken: see [`MOST`].
+    spent: usize,
+    endless: Search<'a>,
     out: Judgement,
 }
+
+/// How many bytes a block and those in it may render to, each counted with [`EACH`] more.
+const MOST: usize = 64 << 20;
+const EACH: usize = 1 << 10;
 
 /// How a block's text comes to be.
 enum Way {
@@ -166,12 +175,33 @@ impl Judge<'_> {
     }
 
     fn block(&mut self, block: &Block, depth: usize) -> Block {
+        if depth > 0 {
+            return self.one(block, depth);
+        }
+        let Judgement { items, records, clashes, .. } = &self.out;
+        let (items, records, clashes) = (items.len(), records.len(), clashes.len());
+        self.spent = 0;
+        let new = self.one(block, depth);
+        if self.spent <= MOST {
+            return new;
+        }
+        // Told once, and not of each of the many blocks in it.
+        self.out.items.truncate(items);
+        self.out.records.truncate(records);
+        self.out.clashes.truncate(clashes);
+        self.tell(block, State::Error, "it renders to more than 64 MiB, with all that is embedded in it".into(), &[]);
+        block.clone()
+    }
+
+    fn one(&mut self, block: &Block, depth: usize) -> Block {
+        if self.spent > MOST {
+            return block.clone();
+        }
         let original = &block.key;
         let renewed = self.wishes.renew.get(&block.line).map(|instance| renew(block, instance));
         let block = renewed.as_ref().unwrap_or(block);
         if depth > DEEPEST {
-            let message = format!("`{}` is embedded in itself: fragments embed one another without end", block.key);
-            self.tell(block, State::Error, message, &[]);
+            self.tell(block, State::Error, format!("more than {DEEPEST} fragments in one another"), &[]);
             return block.clone();
         }
         if let Some(why) = self.wishes.copies.filter(|_| renewed.is_none()).and_then(|copies| copies(block.line)) {
@@ -190,6 +220,7 @@ impl Judge<'_> {
             Ok(_) => return self.wrong(block, depth, "the fragment renders to a NUL character".into(), &[]),
             Err(said) => return self.wrong(block, depth, said, &[]),
         };
+        self.spent += rendered.len() + EACH;
         let (theirs, problems) = tree::parse(&with_last_end(&rendered));
         if let Some(problem) = problems.first() {
             let message = format!(
@@ -197,6 +228,10 @@ impl Judge<'_> {
                 problem.line, problem.message
             );
             return self.wrong(block, depth, message, &[]);
+        }
+        if let Some(message) = self.endless.words(&block.key.fragment, &theirs) {
+            self.tell(block, State::Error, message, &[]);
+            return block.clone();
         }
         let asked = self.asked;
         let named = self.wishes.only.as_ref().is_none_or(|only| only.contains(&block.key));
@@ -409,13 +444,8 @@ impl Judge<'_> {
     }
 
     fn words_of_orphan(&self, key: &Key) -> String {
-        let names = self.library.names();
-        let words = format!("there is no fragment `{}`", key.fragment);
-        if names.is_empty() {
-            return format!("{words}: fragments are files in fragments/");
-        }
-        let names: Vec<&str> = names.iter().take(12).map(String::as_str).collect();
-        format!("{words}: there is {}; the text stays as it is", names.join(", "))
+        let names = self.library.words_of_names(&key.fragment);
+        format!("there is no fragment `{}`: {names}; the text stays as it is", key.fragment)
     }
 }
 
@@ -464,15 +494,4 @@ fn renew(block: &Block, instance: &str) -> Block {
     let key = Key { instance: instance.into(), ..block.key.clone() };
     let rename = |line: &str| line.replacen(&block.key.to_string(), &key.to_string(), 1);
     Block { begin: rename(&block.begin), end: rename(&block.end), key, ..block.clone() }
-}
-
-/// What can be done about a block in that state.
-pub(crate) fn actions_of(state: State) -> &'static [Action] {
-    match state {
-        State::Current => &[Action::Detach],
-        State::Edited => &[Action::Theirs, Action::Detach],
-        State::Outdated => &[Action::Update, Action::Detach],
-        State::Clash => &[Action::Mine, Action::Theirs, Action::Markers, Action::Detach],
-        State::Orphan | State::Error => &[Action::Detach],
-    }
 }

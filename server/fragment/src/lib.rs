@@ -5,10 +5,13 @@
 //! the file. What clashes is told and kept, and changes nothing. [`Project::status`] only looks; [`buffer`] does the same for
 //! the open texts of an editor.
 
+mod add;
 pub mod buffer;
 mod change;
 mod create;
+mod disk;
 pub mod embed;
+mod endless;
 mod glance;
 pub mod item;
 pub mod judge;
@@ -17,6 +20,8 @@ pub mod library;
 pub mod marker;
 pub mod merge;
 mod normal;
+mod own;
+mod pending;
 mod place;
 mod project;
 pub mod single;
@@ -25,11 +30,13 @@ pub mod store;
 pub mod template;
 mod transaction;
 pub mod tree;
+mod words;
 
-pub use change::{Embedding, Resolution, add, record, resolve, update};
+pub use add::{Embedding, add};
+pub use change::{Resolution, holds, missing, record, resolve, update};
 pub use create::create;
 pub use item::{Action, Item, Sides, State, Summary};
 pub use judge::{Judgement, Record, Take, Wishes};
 pub use marker::Key;
-pub use place::{is_apart, root_of};
+pub use place::{is_apart, project_of, root_of};
 pub use project::{Project, Report, Target};

@@ -7,12 +7,18 @@ use std::sync::{Arc, Mutex, PoisonError};
 use seed_collection::{Cache, Lock, Pin, Source};
 use seed_role::Trouble;
 use seed_role::trouble::Result;
+use seed_spec::nearest::nearest;
 
+use crate::place;
 use crate::skeleton;
 use crate::template::Fragment;
+use crate::words::from_io;
 
 /// The greatest fragment, in bytes.
 const LARGEST: u64 = 1 << 20;
+
+/// The most names that a message lists.
+const SHOWN: usize = 12;
 
 /// A folder of fragments.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,6 +27,8 @@ pub struct Shelf {
     pub owner: Option<String>,
     /// The folder.
     pub folder: PathBuf,
+    /// What no fragment of it may lead out of: the project, or the collection.
+    pub home: PathBuf,
 }
 
 /// The fragments of a project. Each is read once.
@@ -38,14 +46,14 @@ impl Library {
     /// Those of the project at a folder: `fragments/`, and as `OWNER/NAME` those in `roles/OWNER/fragments/`,
     /// `collections/OWNER/fragments/`, and of the collections that its `seed.lock` pins and that were fetched.
     pub fn of(root: &Path) -> Library {
-        let mut shelves = vec![Shelf { owner: None, folder: root.join("fragments") }];
+        let mut shelves = vec![Shelf { owner: None, folder: root.join("fragments"), home: root.to_path_buf() }];
         for kind in ["roles", "collections"] {
             let mut owners: Vec<PathBuf> =
                 std::fs::read_dir(root.join(kind)).into_iter().flatten().flatten().map(|entry| entry.path()).collect();
             owners.sort();
             for owner in owners {
                 let name = owner.file_name().map(|name| name.to_string_lossy().into_owned());
-                shelves.push(Shelf { owner: name, folder: owner.join("fragments") });
+                shelves.push(Shelf { owner: name, folder: owner.join("fragments"), home: root.to_path_buf() });
             }
         }
         Library { root: Some(root.to_path_buf()), ..Library::new(shelves) }
@@ -83,6 +91,19 @@ impl Library {
         names
     }
 
+    /// Which fragments there are, for one who asks for another.
+    pub(crate) fn words_of_names(&self, asked: &str) -> String {
+        let names = self.names();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        if names.is_empty() {
+            return "fragments are files in fragments/".into();
+        }
+        let meant = nearest(asked, names.iter().copied()).map(|name| format!("; perhaps `{name}` is meant"));
+        let (shown, rest) = names.split_at(names.len().min(SHOWN));
+        let rest = if rest.is_empty() { String::new() } else { format!(" and {} more", rest.len()) };
+        format!("there is {}{rest}{}", shown.join(", "), meant.unwrap_or_default())
+    }
+
     /// The fragment of that name; none if there is none.
     ///
     /// # Errors
@@ -112,7 +133,7 @@ impl Library {
         let source = Source::read(&pin.git, root, home.as_deref()).map_err(|said| Trouble::new(attempted(), said))?;
         let folder = Cache::of_user().look(&source, pin);
         let folder = folder.map_err(|problem| Trouble::new(attempted(), problem.message).hint(problem.help))?;
-        Ok(Shelf { owner: Some(pin.name.clone()), folder: folder.join("fragments") })
+        Ok(Shelf { owner: Some(pin.name.clone()), folder: folder.join("fragments"), home: folder })
     }
 
     fn find(&self, name: &str) -> Found {
@@ -130,14 +151,14 @@ impl Library {
         for shelf in &shelves {
             let exact = shelf.folder.join(file);
             if exact.is_file() {
-                files = vec![exact];
+                files = vec![(exact, &shelf.home)];
                 break;
             }
             // `ssh-base.conf` is the fragment `ssh-base`, with what an editor needs to know its language.
             for entry in std::fs::read_dir(&shelf.folder).into_iter().flatten().flatten() {
                 let has_name = entry.file_name().to_string_lossy().split('.').next() == Some(file);
                 if has_name && entry.path().is_file() {
-                    files.push(entry.path());
+                    files.push((entry.path(), &shelf.home));
                 }
             }
         }
@@ -148,14 +169,16 @@ impl Library {
                 Some(root) => Ok(skeleton::part(root, name)?.map(Arc::new)),
                 None => Ok(None),
             },
-            [path] => {
-                let io = |error: std::io::Error| Trouble::from_io(format!("read the fragment {}", path.display()), &error);
+            [(path, home)] => {
+                // What a project shows of a fragment is what its files hold, and not what a link leads to.
+                place::inside(&place::real(home)?, path)?;
+                let io = |error: std::io::Error| from_io(format!("read the fragment {}", path.display()), &error);
                 if std::fs::metadata(path).map_err(io)?.len() > LARGEST {
                     return Err(Trouble::new(attempted(), format!("{} is larger than 1 MiB", path.display())));
                 }
                 Fragment::read(name, path, &std::fs::read(path).map_err(io)?).map(|fragment| Some(Arc::new(fragment)))
             }
-            [one, other, ..] => {
+            [(one, _), (other, _), ..] => {
                 let both = format!("it may be {} or {}", one.display(), other.display());
                 Err(Trouble::new(attempted(), both).hint("rename one of them, or write the name with its ending"))
             }

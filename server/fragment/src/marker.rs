@@ -161,11 +161,12 @@ fn value<'a>(name: &str, text: &'a str) -> Result<(String, &'a str), String> {
 
 /// The words of a begin marker, without a comment around them.
 pub fn begin_words(key: &Key, params: &[(String, String)]) -> String {
-    let mut words = format!("seed:begin {key}");
-    for (name, value) in params {
-        words.push_str(&format!(" {name}={}", quoted(value)));
-    }
-    words
+    format!("seed:begin {key}{}", params_words(params))
+}
+
+/// Parameters as a begin marker has them, each with a blank before it.
+pub(crate) fn params_words(params: &[(String, String)]) -> String {
+    params.iter().map(|(name, value)| format!(" {name}={}", quoted(value))).collect()
 }
 
 /// A begin line with other parameters; the comment around it stays.

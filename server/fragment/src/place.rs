@@ -3,13 +3,15 @@
 use std::path::{Component, Path, PathBuf};
 
 use ignore::WalkBuilder;
+use nix::sys::statfs::{DEBUGFS_MAGIC, PROC_SUPER_MAGIC, SYSFS_MAGIC, TRACEFS_MAGIC, statfs};
 use seed_role::Trouble;
 use seed_role::trouble::{Kind, Result};
 
 use crate::store::{FOLDER, LOCK};
+use crate::words::{from_errno, from_io};
 
-/// The project that a path lies in: the nearest folder above it with a lock of fragments, or else with `.git`, or else with
-/// `fragments/`; or else the folder itself.
+/// The project that a path lies in: the nearest folder above it with a lock of fragments, with `.git`, or with `fragments/` that are
+/// not those of a role or a collection; where there is none, the folder itself.
 ///
 /// A link belongs to the project that it lies in, wherever it leads; unless it leads to the folder of a project.
 ///
@@ -18,25 +20,51 @@ use crate::store::{FOLDER, LOCK};
 /// When the path is not there.
 pub fn root_of(path: &Path) -> Result<PathBuf> {
     let real = real(path)?;
-    let is_plain = !path.components().any(|part| part == Component::ParentDir);
-    let written = std::path::absolute(path).ok().filter(|_| is_plain);
-    let found = written.as_deref().and_then(project_above).or_else(|| project_above(&real));
-    match found {
-        Some(folder) => self::real(folder),
+    match project_above(path, &real)? {
+        Some(root) => Ok(root),
         None if real.is_dir() => Ok(real),
         None => Ok(real.parent().unwrap_or(&real).to_path_buf()),
     }
 }
 
-fn project_above(path: &Path) -> Option<&Path> {
+/// The same, where a folder without a sign of a project is none: all below it may be a whole machine.
+///
+/// # Errors
+///
+/// As [`root_of`], and when there is no project.
+pub fn project_of(path: &Path) -> Result<PathBuf> {
+    let real = real(path)?;
+    project_above(path, &real)?.ok_or_else(|| {
+        let said = format!("neither {} nor a folder above it has .seed/fragments.lock, .git or fragments/", real.display());
+        Trouble::new(format!("find the project of {}", path.display()), said)
+            .hint("make the folder fragments/ where the project begins")
+    })
+}
+
+fn project_above(path: &Path, real: &Path) -> Result<Option<PathBuf>> {
+    let is_plain = !path.components().any(|part| part == Component::ParentDir);
+    let written = std::path::absolute(path).ok().filter(|_| is_plain);
+    let found = written.as_deref().and_then(nearest).or_else(|| nearest(real));
+    found.map(self::real).transpose()
+}
+
+fn nearest(path: &Path) -> Option<&Path> {
     let start = path.parent().filter(|_| !path.is_dir()).unwrap_or(path);
-    let above = |name: &str| start.ancestors().find(|folder| folder.join(name).exists());
-    above(LOCK).or_else(|| above(".git")).or_else(|| above("fragments"))
+    let has_fragments = |folder: &Path| {
+        let is_part = folder.parent().and_then(Path::file_name).is_some_and(|kind| kind == "roles" || kind == "collections");
+        !is_part && folder.join("fragments").exists()
+    };
+    start.ancestors().find(|folder| is_own_project(folder) || has_fragments(folder))
+}
+
+/// Whether a folder is a project, whatever is above it.
+fn is_own_project(folder: &Path) -> bool {
+    folder.join(".git").exists() || folder.join(LOCK).exists()
 }
 
 /// A path without symbolic links.
-fn real(path: &Path) -> Result<PathBuf> {
-    path.canonicalize().map_err(|error| Trouble::from_io(format!("look at {}", path.display()), &error))
+pub(crate) fn real(path: &Path) -> Result<PathBuf> {
+    path.canonicalize().map_err(|error| from_io(format!("look at {}", path.display()), &error))
 }
 
 /// The path of a file or folder relative to the project, links followed. `root` has none in it.
@@ -55,6 +83,26 @@ pub fn inside(root: &Path, path: &Path) -> Result<PathBuf> {
                 .hint("only files of the project are read and written"))
         }
     }
+}
+
+/// As [`inside`], for what a person names: a file or folder of this very project.
+///
+/// # Errors
+///
+/// As [`inside`]; and where it belongs to a project within the project, or to the kernel, whose files are none.
+pub fn named(root: &Path, path: &Path) -> Result<PathBuf> {
+    let relative = inside(root, path)?;
+    let attempted = || format!("use {}", path.display());
+    let mut above = relative.ancestors().filter(|part| !part.as_os_str().is_empty());
+    if let Some(other) = above.find(|part| is_own_project(&root.join(part))) {
+        return Err(Trouble::new(attempted(), format!("it belongs to the project in {}, and not to this one", other.display()))
+            .hint("run the command there"));
+    }
+    let kind = statfs(&root.join(&relative)).map_err(|errno| from_errno(attempted(), errno))?.filesystem_type();
+    if [PROC_SUPER_MAGIC, SYSFS_MAGIC, DEBUGFS_MAGIC, TRACEFS_MAGIC].contains(&kind) {
+        return Err(Trouble::new(attempted(), "it is no file, but what the kernel tells (proc, sysfs)"));
+    }
+    Ok(relative)
 }
 
 /// A relative path, as found in a file of the project, as one to read or write.
@@ -84,7 +132,8 @@ pub fn is_apart(relative: &Path) -> bool {
     }
 }
 
-/// A walk over the files below a path of the project, by git's rules of what is ignored; links are not followed.
+/// A walk over the files below a path of the project, by git's rules of what is ignored. It follows no link, and leaves neither the
+/// file system nor the project for one within it.
 pub fn walk(root: &Path, path: &Path) -> ignore::WalkParallel {
     let root = root.to_path_buf();
     let mut builder = WalkBuilder::new(path);
@@ -92,7 +141,11 @@ pub fn walk(root: &Path, path: &Path) -> ignore::WalkParallel {
         .hidden(false)
         .require_git(false)
         .follow_links(false)
+        .same_file_system(true)
         .threads(std::thread::available_parallelism().map_or(2, usize::from));
-    builder.filter_entry(move |entry| entry.path().strip_prefix(&root).is_ok_and(|relative| !is_apart(relative)));
+    builder.filter_entry(move |entry| {
+        let is_folder = entry.depth() > 0 && entry.file_type().is_some_and(|kind| kind.is_dir());
+        entry.path().strip_prefix(&root).is_ok_and(|relative| !is_apart(relative)) && !(is_folder && is_own_project(entry.path()))
+    });
     builder.build_parallel()
 }

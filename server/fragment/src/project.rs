@@ -14,14 +14,15 @@ use seed_role::trouble::Result;
 
 use crate::embed;
 use crate::glance::Glance;
-use crate::item::{Item, State};
-use crate::judge::{AS_RENDERED, Judgement, Wishes, actions_of, judge, judge_parsed};
+use crate::item::{Item, State, actions_of};
+use crate::judge::{AS_RENDERED, Judgement, Wishes, judge, judge_parsed};
 use crate::library::Library;
 use crate::marker::Key;
 use crate::place;
 use crate::store::Store;
 use crate::transaction::is_interrupted;
 use crate::tree;
+use crate::words::from_io;
 
 /// The greatest file that is looked into, in bytes.
 const LARGEST: u64 = 64 << 20;
@@ -104,7 +105,9 @@ impl InFile for Seen {
 }
 
 /// A block that stands more than once.
+#[derive(Clone)]
 pub(crate) struct Copy {
+    key: Key,
     pub(crate) is_original: bool,
     /// What is to be told of it.
     pub(crate) message: String,
@@ -112,6 +115,14 @@ pub(crate) struct Copy {
 
 /// By file and line.
 pub(crate) type Copies = HashMap<(PathBuf, usize), Copy>;
+
+/// The copies that are left once some have an instance of their own: what only those were copies of is none any more.
+pub(crate) fn without_renewed(copies: &Copies, is_renewed: impl Fn(&Path, usize) -> bool) -> Copies {
+    let left = || copies.iter().filter(|((file, line), _)| !is_renewed(file, *line));
+    let mut counts: HashMap<&Key, usize> = HashMap::new();
+    left().for_each(|(_, copy)| *counts.entry(&copy.key).or_default() += 1);
+    left().filter(|(_, copy)| counts.get(&copy.key) > Some(&1)).map(|(place, copy)| (place.clone(), copy.clone())).collect()
+}
 
 /// What a look at files gave.
 #[derive(Default)]
@@ -128,8 +139,7 @@ impl Project {
     ///
     /// When there is no such folder, or its lock cannot be read.
     pub fn open(root: &Path) -> Result<Project> {
-        let root =
-            root.canonicalize().map_err(|error| Trouble::from_io(format!("open the project {}", root.display()), &error))?;
+        let root = root.canonicalize().map_err(|error| from_io(format!("open the project {}", root.display()), &error))?;
         Ok(Project { library: Library::of(&root), store: Store::open(&root)?, root })
     }
 
@@ -198,9 +208,10 @@ impl Project {
     ) -> Result<(Vec<T>, Vec<Item>)> {
         let mut starts = Vec::new();
         for path in paths {
-            starts.push(self.root.join(place::inside(&self.root, path)?));
+            starts.push(self.root.join(place::named(&self.root, path)?));
         }
         if paths.is_empty() {
+            place::named(&self.root, &self.root)?;
             starts.push(self.root.clone());
         }
         let all = Mutex::new((Vec::new(), Vec::new()));
@@ -317,14 +328,16 @@ impl Project {
                     ),
                     false => format!("a copy of `{key}` in {}: give it an instance of its own", place(original)),
                 };
-                copies.insert(one.clone(), Copy { is_original, message });
+                copies.insert(one.clone(), Copy { key: key.clone(), is_original, message });
             }
         }
         copies
     }
 
     fn keys_in(&self, file: &Path) -> Vec<(Key, usize)> {
-        let text = place::resolve(&self.root, file).ok().and_then(|path| fs::read_to_string(path).ok()).unwrap_or_default();
+        let path = place::resolve(&self.root, file).ok();
+        let path = path.filter(|path| fs::symlink_metadata(path).is_ok_and(|there| there.is_file()));
+        let text = path.and_then(|path| fs::read_to_string(path).ok()).unwrap_or_default();
         tree::all_blocks(&tree::parse(&text).0).into_iter().map(|block| (block.key.clone(), block.line)).collect()
     }
 
@@ -368,7 +381,10 @@ impl Project {
     /// What [`Judgement::records`] says is for [`crate::record`], once the text is on the disk.
     pub fn judge_text(&self, file: &Path, text: &str, wishes: Wishes<'_>) -> Judgement {
         let texts = [Text::new(file.to_path_buf(), text.to_string())];
-        let copies = self.copies_in(&texts);
+        let mut copies = self.copies_in(&texts);
+        if !wishes.renew.is_empty() {
+            copies = without_renewed(&copies, |other, line| other == file && wishes.renew.contains_key(&line));
+        }
         let why = |line: usize| copies.get(&(file.to_path_buf(), line)).map(|copy| copy.message.clone());
         judge(file, text, &self.library, &self.store, &Wishes { copies: Some(&why), ..wishes })
     }
@@ -380,7 +396,10 @@ impl Project {
     /// When there is no such fragment, or what is wrong with it or the parameters.
     pub fn rendered(&self, key: &Key, params: &[(String, String)]) -> Result<String> {
         let attempted = || format!("render the fragment `{}`", key.fragment);
-        let fragment = self.library.get(&key.fragment)?.ok_or_else(|| Trouble::new(attempted(), "there is none of that name"))?;
+        let fragment = self.library.get(&key.fragment)?.ok_or_else(|| {
+            let names = self.library.words_of_names(&key.fragment);
+            Trouble::new(attempted(), format!("there is none of that name: {names}"))
+        })?;
         fragment.render(&key.instance, params).map_err(|said| Trouble::new(attempted(), said))
     }
 

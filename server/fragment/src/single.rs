@@ -68,7 +68,7 @@ pub enum Spot<'a> {
 ///
 /// # Errors
 ///
-/// As [`find`], and when there is no such spot.
+/// As [`find`], when there is no such spot, and when a parameter would end the comment.
 pub fn put(
     text: Option<&str>,
     key: &Key,
@@ -77,6 +77,7 @@ pub fn put(
     comment: &Comment,
     spot: Spot<'_>,
 ) -> Result<String, String> {
+    comment.can_hold(params)?;
     let there = text.unwrap_or_default();
     let with_block = match find(there, key)? {
         Some(_) => there.to_string(),

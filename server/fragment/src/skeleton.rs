@@ -10,8 +10,10 @@ use seed_role::Trouble;
 use seed_role::trouble::Result;
 
 use crate::marker::{Key, is_name};
+use crate::place;
 use crate::template::Fragment;
 use crate::tree;
+use crate::words::from_io;
 
 /// The owner, in the names of fragments, of what skeletons keep in step.
 pub const OWNER: &str = "meta";
@@ -94,6 +96,7 @@ impl Skeleton {
     pub fn of_project(root: &Path, what: &str) -> Result<Skeleton> {
         let folder = root.join(FOLDER).join(what);
         if folder.is_dir() {
+            place::inside(&place::real(root)?, &folder)?;
             return Skeleton::of(files_below(&folder)?);
         }
         let none = || Err(Trouble::new(format!("find the skeleton of a {what}"), "there is none"));
@@ -164,7 +167,7 @@ fn shown(what: &str, path: &str) -> PathBuf {
 }
 
 fn files_below(folder: &Path) -> Result<Vec<(String, PathBuf, Vec<u8>)>> {
-    let io = |path: &Path, error: std::io::Error| Trouble::from_io(format!("read the skeleton {}", path.display()), &error);
+    let io = |path: &Path, error: std::io::Error| from_io(format!("read the skeleton {}", path.display()), &error);
     let mut files = Vec::new();
     let mut open = vec![folder.to_path_buf()];
     while let Some(at) = open.pop() {

@@ -10,6 +10,7 @@ use seed_role::trouble::Result;
 use serde::{Deserialize, Serialize};
 
 use crate::marker::Key;
+use crate::own::Folder;
 
 /// The folder, in a project, of all that Seed keeps there.
 pub const FOLDER: &str = ".seed";
@@ -17,8 +18,6 @@ pub const FOLDER: &str = ".seed";
 pub const LOCK: &str = ".seed/fragments.lock";
 /// The folder of the bases, in a project.
 pub const BASES: &str = ".seed/base";
-/// The folder of clashes, in a project.
-pub const PENDING: &str = ".seed/pending";
 
 /// What was rendered last for an instance.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -157,7 +156,14 @@ pub struct Store {
     root: PathBuf,
     /// The lock.
     pub lock: Lock,
-    bases: Mutex<HashMap<String, Option<Arc<str>>>>,
+    bases: Mutex<Bases>,
+}
+
+/// The bases that were read, by their names, and the folder that they lie in once one was asked for.
+#[derive(Debug, Default)]
+struct Bases {
+    read: HashMap<String, Option<Arc<str>>>,
+    folder: Option<Folder>,
 }
 
 impl Store {
@@ -167,34 +173,43 @@ impl Store {
     ///
     /// When the lock cannot be read.
     pub fn open(root: &Path) -> Result<Store> {
-        let lock = match std::fs::read_to_string(root.join(LOCK)) {
-            Ok(text) => read_lock(&text)?,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Lock::new(),
-            Err(error) => return Err(Trouble::from_io(format!("read {}", root.join(LOCK).display()), &error)),
+        let name = LOCK.strip_prefix(FOLDER).unwrap_or(LOCK).trim_start_matches('/');
+        let text = Folder::of(root)?.map(|folder| folder.read(name)).transpose()?.flatten();
+        let said = |_| Trouble::new(format!("read {}", root.join(LOCK).display()), "it is not UTF-8 text");
+        let lock = match text {
+            Some(text) => read_lock(&String::from_utf8(text).map_err(said)?)?,
+            None => Lock::new(),
         };
         Ok(Store { root: root.to_path_buf(), lock, bases: Mutex::default() })
     }
 
     /// One of these entries and bases, by their names, and nothing on a disk.
     pub fn of(lock: Lock, bases: impl IntoIterator<Item = (String, Option<String>)>) -> Store {
-        let bases = bases.into_iter().map(|(name, text)| (name, text.map(Arc::from)));
-        Store { root: PathBuf::new(), lock, bases: Mutex::new(bases.collect()) }
+        let read = bases.into_iter().map(|(name, text)| (name, text.map(Arc::from))).collect();
+        Store { root: PathBuf::new(), lock, bases: Mutex::new(Bases { read, folder: None }) }
     }
 
     /// The base of that name; none if it is not there, or is no longer what it was.
     pub fn base(&self, name: &str) -> Option<Arc<str>> {
         let mut bases = self.bases.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(base) = bases.get(name) {
+        if let Some(base) = bases.read.get(name) {
             return base.clone();
         }
-        let text = std::fs::read(self.root.join(BASES).join(name)).ok().filter(|text| hash(text) == name);
+        let text = self.read_base(&mut bases, name).filter(|text| hash(text) == name);
         let base: Option<Arc<str>> = text.and_then(|text| String::from_utf8(text).ok()).map(Arc::from);
-        bases.insert(name.to_string(), base.clone());
+        bases.read.insert(name.to_string(), base.clone());
         base
     }
-}
 
-/// Where the three sides of a clash are kept, in a project.
-pub fn pending_of(key: &Key) -> PathBuf {
-    Path::new(PENDING).join(key.to_string().replace('/', "%2F"))
+    fn read_base(&self, bases: &mut Bases, name: &str) -> Option<Vec<u8>> {
+        let read = |folder: &Option<Folder>| folder.as_ref().and_then(|folder| folder.read(name).ok().flatten());
+        if self.root.as_os_str().is_empty() {
+            return None;
+        }
+        // The folder may have been made, or another put in its place, since it was opened.
+        read(&bases.folder).or_else(|| {
+            bases.folder = Folder::of(&self.root).ok().flatten().and_then(|own| own.find("base").ok().flatten());
+            read(&bases.folder)
+        })
+    }
 }

@@ -8,6 +8,7 @@ use minijinja::syntax::SyntaxConfig;
 use minijinja::{AutoEscape, Environment, ErrorKind, UndefinedBehavior};
 use seed_role::Trouble;
 use seed_role::trouble::Result;
+use seed_spec::analysis::scalar::yaml_1_1;
 use serde::Deserialize;
 use serde_json::Value as Json;
 
@@ -37,7 +38,7 @@ pub enum Kind {
 
 /// A parameter of a fragment.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a parameter: a mapping of `type`, `default`, `doc` and `choices`, or {}")]
 pub struct Param {
     /// What kind of value it takes.
     #[serde(default, rename = "type")]
@@ -53,7 +54,7 @@ pub struct Param {
 }
 
 #[derive(Default, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "`about` and `parameters`")]
 struct Front {
     #[serde(default)]
     about: String,
@@ -99,11 +100,13 @@ impl Fragment {
             return Err(Trouble::new(attempted(), "it holds a NUL character, and is no text"));
         }
         let text = text.strip_prefix('\u{feff}').unwrap_or(text).replace("\r\n", "\n");
-        let (front, body) = split(&text);
+        let (front, body) = split(&text).map_err(|said| {
+            Trouble::new(attempted(), said).hint("a text that is to begin like that has the lines `---` and `---` before it")
+        })?;
         let body_at = front.map_or(0, |front| front.lines().count() + 2);
         let front: Front = match front {
             Some(front) if !front.trim().is_empty() => serde_yaml::from_str(front).map_err(|error| {
-                Trouble::new(attempted(), format!("between its `---` lines: {error}"))
+                Trouble::new(attempted(), words_of_front(&error))
                     .hint("`about` and `parameters` may stand there, a parameter with `type` (text, int, number, bool), `default`, `doc` and `choices`")
             })?,
             _ => Front::default(),
@@ -117,10 +120,14 @@ impl Fragment {
             }
             for value in spec.default.iter().chain(&spec.choices) {
                 if !spec.kind.fits(value) {
-                    return Err(Trouble::new(
-                        attempted(),
-                        format!("`{value}` of the parameter `{param}` is not {}", spec.kind.words()),
-                    ));
+                    let said = format!("`{value}` of the parameter `{param}` is not {}", spec.kind.words());
+                    let habit = value.as_str().and_then(|text| Some((text, yaml_1_1(text)?)));
+                    return Err(match habit {
+                        Some((text, habit)) => {
+                            Trouble::new(attempted(), format!("{said}: {}", habit.message(text))).hint(habit.help(text))
+                        }
+                        None => Trouble::new(attempted(), said),
+                    });
                 }
             }
         }
@@ -271,26 +278,52 @@ impl Kind {
     }
 }
 
-/// What stands between the `---` lines, if the text begins with such, and what comes after.
-fn split(text: &str) -> (Option<&str>, &str) {
-    let Some(rest) = text.strip_prefix("---\n") else { return (None, text) };
-    if let Some(body) = rest.strip_prefix("---\n") {
-        return (Some(""), body);
-    }
-    match rest.split_once("\n---\n") {
-        // What is not a mapping of ours is the beginning of a YAML text.
-        Some((front, body)) if is_front(front) => (Some(front), body),
-        _ => match rest.strip_suffix("\n---") {
-            Some(front) if is_front(front) => (Some(front), ""),
-            _ => (None, text),
-        },
+/// What is wrong between the `---` lines, with the line of the file.
+fn words_of_front(error: &serde_yaml::Error) -> String {
+    let said = error.to_string();
+    match error.location() {
+        // The text that was read begins behind the first line.
+        Some(place) => {
+            let said = said.rfind(" at line ").map_or(said.as_str(), |at| &said[..at]);
+            format!("line {}, between its `---` lines: {said}", place.line() + 1)
+        }
+        None => format!("between its `---` lines: {said}"),
     }
 }
 
-/// Whether it is meant to tell of the fragment: its first key is one that may stand there.
+/// What stands between the `---` lines, if the text begins with such, and what comes after.
+///
+/// # Errors
+///
+/// When it begins as if it told of the fragment, and that has no end.
+fn split(text: &str) -> Result<(Option<&str>, &str), &'static str> {
+    let Some(rest) = text.strip_prefix("---\n") else { return Ok((None, text)) };
+    if let Some(body) = rest.strip_prefix("---\n") {
+        return Ok((Some(""), body));
+    }
+    match rest.split_once("\n---\n") {
+        // What is not a mapping of ours is the beginning of a YAML text.
+        Some((front, body)) if is_front(front) => Ok((Some(front), body)),
+        None if rest.strip_suffix("\n---").is_some_and(is_front) => Ok((rest.strip_suffix("\n---"), "")),
+        None if keys_of(rest).next().is_some_and(is_ours) => {
+            Err("its first line is `---` and no other ends what it is about: write `---` on a line of its own before the text")
+        }
+        _ => Ok((None, text)),
+    }
+}
+
+/// Whether it is meant to tell of the fragment: one of its keys is one that may stand there.
 fn is_front(text: &str) -> bool {
+    keys_of(text).any(is_ours)
+}
+
+fn keys_of(text: &str) -> impl Iterator<Item = &str> {
     let lines = text.lines().filter(|line| !line.trim().is_empty() && !line.starts_with('#'));
-    lines.map(|line| line.split(':').next().unwrap_or_default()).any(|key| matches!(key, "about" | "parameters"))
+    lines.map(|line| line.split(':').next().unwrap_or_default())
+}
+
+fn is_ours(key: &str) -> bool {
+    matches!(key, "about" | "parameters")
 }
 
 fn compile(name: &str, body: &str) -> Result<Environment<'static>, minijinja::Error> {

@@ -13,10 +13,10 @@
 //! that is not whole is known by its hash: so bases need no step of their own.
 
 use std::collections::BTreeSet;
-use std::fs::{self, File, OpenOptions};
-use std::io::Write as _;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
-use std::path::{Component, Path, PathBuf};
+use std::ffi::OsStr;
+use std::fs::{self, File};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use nix::fcntl::{Flock, FlockArg};
@@ -25,24 +25,29 @@ use seed_role::host::temporary_of;
 use seed_role::trouble::{Kind, Result};
 use serde::{Deserialize, Serialize};
 
+use crate::disk::{FEW, on_all_cores, remove, sync_file_systems, sync_folder, write_beside};
 use crate::judge::Record;
 use crate::marker::Key;
+use crate::own::Folder;
+use crate::pending;
 use crate::place;
-use crate::store::{BASES, FOLDER, LOCK, Lock, Store, hash, write_lock};
+use crate::store::{Lock, Store, hash, write_lock};
+use crate::words::{from_errno, from_io};
 
-const PREPARE: &str = ".seed/transaction.prepare";
-const COMMIT: &str = ".seed/transaction.commit";
-
-/// Up to how many files each is synced on its own; more are synced with their whole file system.
-const FEW: usize = 32;
+// In `.seed/`.
+const PREPARE: &str = "transaction.prepare";
+const COMMIT: &str = "transaction.commit";
+const LOCK: &str = "fragments.lock";
+const BASES: &str = "base";
+const IGNORE: &str = ".gitignore";
 
 /// A file to be written.
 #[derive(Debug)]
-pub struct Change {
+pub struct Change<'t> {
     /// Its path, relative to the project.
     pub file: PathBuf,
-    /// The hash of what it holds now.
-    pub from: String,
+    /// What it holds now.
+    pub from: &'t [u8],
     /// What it is to hold; none where only the lock changes.
     pub to: Option<String>,
     /// What the lock is to say then.
@@ -67,6 +72,8 @@ struct Note {
 #[derive(Debug)]
 pub struct Writer {
     root: PathBuf,
+    own: Folder,
+    bases: Folder,
     _lock: Flock<File>,
     /// After how many more points the process kills itself, for the tests of what a stop leaves.
     points_left: Option<AtomicUsize>,
@@ -83,7 +90,7 @@ enum Trust {
 
 /// Whether a stopped transaction waits in the project.
 pub fn is_interrupted(root: &Path) -> bool {
-    root.join(PREPARE).exists() || root.join(COMMIT).exists()
+    Folder::of(root).ok().flatten().is_some_and(|own| own.has(PREPARE) || own.has(COMMIT))
 }
 
 impl Writer {
@@ -91,32 +98,32 @@ impl Writer {
     ///
     /// # Errors
     ///
-    /// [`Kind::Busy`] when another process has it, and what the system says otherwise.
+    /// [`Kind::Busy`] when another process has it, [`Kind::Unsafe`] when something in `.seed/` is a symbolic link, and what the
+    /// system says otherwise.
     pub fn take(root: &Path) -> Result<(Writer, Option<String>)> {
-        let folder = root.join(FOLDER);
         let attempted = || format!("change the fragments of {}", root.display());
-        let io = |error: std::io::Error| Trouble::from_io(attempted(), &error);
-        fs::create_dir_all(root.join(BASES)).map_err(io)?;
-        for own in [folder.clone(), root.join(BASES)] {
-            if fs::symlink_metadata(&own).map_err(io)?.is_symlink() {
-                return Err(Trouble::new(attempted(), format!("{} is a symbolic link", own.display())).kind(Kind::Unsafe));
-            }
+        let own = Folder::made(root)?;
+        own.refuse_links(&[BASES, LOCK, PREPARE, COMMIT, IGNORE, "lock", pending::FOLDER])?;
+        let bases = own.make(BASES)?;
+        if !own.has(IGNORE) {
+            own.put(IGNORE, b"/lock\n/pending/\n/transaction.*\n", false)?;
         }
-        let ignore = folder.join(".gitignore");
-        if !ignore.exists() {
-            fs::write(&ignore, "/lock\n/pending/\n/transaction.*\n").map_err(io)?;
-        }
-        let file = OpenOptions::new().create(true).truncate(false).write(true).open(folder.join("lock")).map_err(io)?;
-        let lock = Flock::lock(file, FlockArg::LockExclusiveNonblock).map_err(|(_, errno)| match errno {
+        let lock = Flock::lock(own.open("lock")?, FlockArg::LockExclusiveNonblock).map_err(|(_, errno)| match errno {
             nix::errno::Errno::EWOULDBLOCK => {
                 Trouble::new(attempted(), "another seed is changing them").kind(Kind::Busy).hint("wait until it has ended")
             }
-            other => Trouble::from_errno(attempted(), other),
+            other => from_errno(attempted(), other),
         })?;
         let points_left = std::env::var("SEED_FAILPOINT").ok().and_then(|point| point.strip_prefix("fragment:")?.parse().ok());
-        let writer = Writer { root: root.to_path_buf(), _lock: lock, points_left: points_left.map(AtomicUsize::new) };
+        let points_left = points_left.map(AtomicUsize::new);
+        let writer = Writer { root: root.to_path_buf(), own, bases, _lock: lock, points_left };
         let words = writer.recover()?;
         Ok((writer, words))
+    }
+
+    /// The folder that Seed keeps for itself.
+    pub(crate) fn own(&self) -> &Folder {
+        &self.own
     }
 
     /// A moment at which a stop differs from one at the moment before.
@@ -129,13 +136,8 @@ impl Writer {
 
     fn recover(&self) -> Result<Option<String>> {
         let read = |name: &str| -> Result<Option<Note>> {
-            let path = self.root.join(name);
-            let attempted = || format!("finish the update that was interrupted ({name})");
-            let text = match fs::read(&path) {
-                Ok(text) => text,
-                Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-                Err(error) => return Err(Trouble::from_io(attempted(), &error)),
-            };
+            let attempted = || format!("finish the update that was interrupted (.seed/{name})");
+            let Some(text) = self.own.read(name)? else { return Ok(None) };
             let note = serde_json::from_slice(&text).map_err(|error| {
                 Trouble::new(attempted(), format!("the note is damaged: {error}"))
                     .hint("look at the files beside it, then remove it by hand")
@@ -144,8 +146,8 @@ impl Writer {
         };
         let (prepared, committed) = (read(PREPARE)?, read(COMMIT)?);
         if let Some(note) = prepared {
-            self.take_back(&note)?;
-            self.sweep_bases(&Store::open(&self.root)?.lock)?;
+            let begun = note.files.iter().filter(|noted| noted.to.is_some());
+            self.take_back(begun.map(|noted| noted.file.as_path()), PREPARE)?;
             return Ok(Some("an update was interrupted before it changed anything: what it had begun was taken away".into()));
         }
         let Some(note) = committed else { return Ok(None) };
@@ -162,38 +164,70 @@ impl Writer {
     ///
     /// # Errors
     ///
-    /// When a file is no longer what its new text was made from, and what the system says. Nothing is changed then.
-    pub fn commit(&self, changes: Vec<Change>, forget: &[Key]) -> Result<()> {
-        let noted = |change: &Change| Noted {
+    /// When a file is no longer what its new text was made from, and what the system says. Nothing is changed then; where that
+    /// failed too, the words say so.
+    pub fn commit(&self, changes: &[Change<'_>], forget: &[Key]) -> Result<()> {
+        let noted = |change: &Change<'_>| Noted {
             file: change.file.clone(),
-            from: change.from.clone(),
+            from: hash(change.from),
             to: change.to.as_ref().map(|text| hash(text.as_bytes())),
             records: change.records.clone(),
         };
         let note = Note { files: changes.iter().map(noted).collect(), forget: forget.iter().map(Key::to_string).collect() };
         let text = serde_json::to_vec(&note).map_err(|error| Trouble::new("note what is to be written", error.to_string()))?;
-        self.write_own(PREPARE, &text)?;
+        self.own.write(PREPARE, &text, true)?;
         self.point();
-        if let Err(trouble) = self.prepare(&changes) {
-            self.take_back(&note)?;
-            self.sweep_bases(&Store::open(&self.root)?.lock)?;
+        let begun = || changes.iter().filter(|change| change.to.is_some()).map(|change| change.file.as_path());
+        if let Err(trouble) = self.prepare(changes) {
+            self.take_back(begun(), PREPARE)?;
             return Err(trouble);
         }
         self.point();
-        self.rename(PREPARE, COMMIT)?;
+        self.own.rename(PREPARE, COMMIT)?;
+        self.own.sync()?;
         self.point();
-        self.finish(note, Trust::JustWritten).map(|_| ())
+        let written = match self.replace(&note.files, Trust::JustWritten) {
+            Ok(written) => written,
+            Err(trouble) => {
+                let back = self.put_back(changes).and_then(|()| self.take_back(begun(), COMMIT));
+                return Err(match back {
+                    Ok(()) => Trouble { came_back: format!("{}; no file was changed", trouble.came_back), ..trouble },
+                    Err(other) => trouble.hint(format!(
+                        "what was written before that could not be put back: {other}; the next seed fragment update goes on from there"
+                    )),
+                });
+            }
+        };
+        self.conclude(note, written).map(drop).map_err(|trouble| {
+            let said = format!("{}; the files are written, and the next seed fragment update notes it", trouble.came_back);
+            Trouble { came_back: said, ..trouble }
+        })
     }
 
-    fn prepare(&self, changes: &[Change]) -> Result<()> {
+    /// Gives the files that were replaced already their texts again.
+    fn put_back(&self, changes: &[Change<'_>]) -> Result<()> {
+        let mut folders = BTreeSet::new();
+        for change in changes {
+            let Some(to) = &change.to else { continue };
+            let path = place::resolve(&self.root, &change.file)?;
+            if fs::read(&path).is_ok_and(|now| now == to.as_bytes()) {
+                write_beside(&path, change.from, true)?;
+                fs::rename(temporary_of(&path), &path).map_err(|error| from_io(format!("write {}", path.display()), &error))?;
+                folders.extend(path.parent().map(Path::to_path_buf));
+            }
+        }
+        folders.iter().try_for_each(|folder| sync_folder(folder))
+    }
+
+    fn prepare(&self, changes: &[Change<'_>]) -> Result<()> {
         let bases = self.missing_bases(changes);
         let are_few = changes.len() + bases.len() <= FEW;
-        let texts: Vec<(&Change, &str)> = changes.iter().filter_map(|change| Some((change, change.to.as_deref()?))).collect();
+        let texts: Vec<(&Change<'_>, &str)> = changes.iter().filter_map(|change| Some((change, change.to.as_deref()?))).collect();
         // Two halves that do not wait for one another: the bases are all in one folder, which takes one new file at a time.
         let mut folders = std::thread::scope(|scope| {
             let bases = scope.spawn(|| -> Result<()> {
                 bases.iter().try_for_each(|(base, text)| {
-                    write_base(&self.root.join(BASES).join(base), text, are_few)?;
+                    self.bases.put(base, text, are_few)?;
                     self.point();
                     Ok(())
                 })
@@ -207,16 +241,17 @@ impl Writer {
             bases.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
             folders.map(|folders| folders.into_iter().collect::<BTreeSet<_>>())
         })?;
-        folders.insert(self.root.join(BASES));
         if are_few {
-            folders.iter().try_for_each(|folder| sync_folder(folder))?
+            folders.iter().try_for_each(|folder| sync_folder(folder))?;
+            self.bases.sync()?;
         } else {
-            sync_file_systems(&folders)?
+            folders.insert(self.bases.path().to_path_buf());
+            sync_file_systems(&folders)?;
         }
         on_all_cores(changes, &self.root, |places, change| {
             let path = places.resolve(&change.file)?;
-            let now = fs::read(&path).map_err(|error| Trouble::from_io(format!("read {} again", path.display()), &error))?;
-            if hash(&now) != change.from {
+            let now = fs::read(&path).map_err(|error| from_io(format!("read {} again", path.display()), &error))?;
+            if now != change.from {
                 let attempted = format!("write {}", change.file.display());
                 return Err(Trouble::new(attempted, "it was changed meanwhile; no file was written")
                     .kind(Kind::Busy)
@@ -227,21 +262,28 @@ impl Writer {
         Ok(())
     }
 
-    /// Removes what was prepared and not decided.
-    fn take_back(&self, note: &Note) -> Result<()> {
-        for noted in note.files.iter().filter(|noted| noted.to.is_some()) {
+    /// Removes the new texts that lie beside their files, and then the note of them.
+    fn take_back<'f>(&self, files: impl Iterator<Item = &'f Path>, note: &str) -> Result<()> {
+        for file in files {
             // A folder that is gone has nothing in it to take away, and what is no file was not put there by Seed.
-            let temporary = place::resolve(&self.root, &noted.file).map(|path| temporary_of(&path));
+            let temporary = place::resolve(&self.root, file).map(|path| temporary_of(&path));
             if let Some(temporary) = temporary.ok().filter(|path| fs::symlink_metadata(path).is_ok_and(|there| there.is_file())) {
                 remove(&temporary)?;
             }
         }
-        self.remove_own(PREPARE)
+        self.remove_note(note)?;
+        self.sweep_bases(&Store::open(&self.root)?.lock)
     }
 
     /// Does what was decided, from wherever it was left. Gives the files that somebody else has changed since.
     fn finish(&self, note: Note, trust: Trust) -> Result<Vec<PathBuf>> {
-        let folders = on_all_cores(&note.files, &self.root, |places, noted| {
+        let written = self.replace(&note.files, trust)?;
+        self.conclude(note, written)
+    }
+
+    /// Puts the new texts in place, and brings that to the disk. Tells of each whether it is.
+    fn replace(&self, files: &[Noted], trust: Trust) -> Result<Vec<Put>> {
+        let all = on_all_cores(files, &self.root, |places, noted| {
             let Some(to) = &noted.to else { return Ok(Put::NoText) };
             let path = places.resolve(&noted.file)?;
             let put = if put_in_place(&path, &noted.from, to, trust)? {
@@ -252,34 +294,35 @@ impl Writer {
             self.point();
             Ok(put)
         })?;
-        let mut left_alone = Vec::new();
-        let mut changed = BTreeSet::new();
-        let mut records = Vec::new();
-        for (noted, put) in note.files.into_iter().zip(folders) {
-            match put {
-                Put::LeftAlone => {
-                    left_alone.push(noted.file);
-                    continue;
-                }
-                Put::In(folder) => drop(changed.insert(folder)),
-                Put::NoText => {}
-            }
-            records.extend(noted.records);
-        }
+        let changed = all.iter().filter_map(|put| if let Put::In(folder) = put { Some(folder.clone()) } else { None });
+        let changed: BTreeSet<PathBuf> = changed.collect();
         if changed.len() <= FEW {
-            changed.iter().try_for_each(|folder| sync_folder(folder))?
+            changed.iter().try_for_each(|folder| sync_folder(folder))?;
         } else {
-            sync_file_systems(&changed)?
+            sync_file_systems(&changed)?;
+        }
+        Ok(all)
+    }
+
+    /// Notes in the lock what is in place, and that it is done.
+    fn conclude(&self, note: Note, written: Vec<Put>) -> Result<Vec<PathBuf>> {
+        let mut left_alone = Vec::new();
+        let mut records = Vec::new();
+        for (noted, put) in note.files.into_iter().zip(written) {
+            match put {
+                Put::LeftAlone => left_alone.push(noted.file),
+                Put::In(_) | Put::NoText => records.extend(noted.records),
+            }
         }
         self.write_lock(records, &note.forget)?;
         self.point();
-        self.remove_own(COMMIT)?;
+        self.remove_note(COMMIT)?;
         self.point();
         Ok(left_alone)
     }
 
     /// The bases that entries will name and that are not there yet.
-    fn missing_bases<'c>(&self, changes: &'c [Change]) -> Vec<(&'c str, &'c [u8])> {
+    fn missing_bases<'c>(&self, changes: &'c [Change<'_>]) -> Vec<(&'c str, &'c [u8])> {
         let mut bases: Vec<(&str, &[u8])> = changes
             .iter()
             .flat_map(|change| &change.records)
@@ -287,7 +330,7 @@ impl Writer {
             .collect();
         bases.sort_unstable();
         bases.dedup();
-        bases.retain(|(base, _)| !fs::read(self.root.join(BASES).join(base)).is_ok_and(|text| hash(&text) == *base));
+        bases.retain(|(base, _)| !self.bases.read(base).is_ok_and(|text| text.is_some_and(|text| hash(&text) == *base)));
         bases
     }
 
@@ -303,41 +346,21 @@ impl Writer {
         if lock == before {
             return Ok(());
         }
-        self.write_own(LOCK, write_lock(&lock)?.as_bytes())?;
+        self.own.write(LOCK, write_lock(&lock)?.as_bytes(), true)?;
         self.sweep_bases(&lock)
     }
 
     /// Removes bases that no entry names any more: one that is needed for another branch is in its history.
     fn sweep_bases(&self, lock: &Lock) -> Result<()> {
         let used: BTreeSet<&str> = lock.values().map(|entry| entry.base.as_str()).collect();
-        let entries = fs::read_dir(self.root.join(BASES)).into_iter().flatten().flatten();
-        let unused = entries.filter(|entry| !entry.file_name().to_str().is_some_and(|name| used.contains(name)));
-        let unused: Vec<PathBuf> = unused.map(|entry| entry.path()).collect();
-        on_all_cores(&unused, &self.root, |_, path| remove(path)).map(drop)
+        let mut unused = self.bases.names()?;
+        unused.retain(|name| !name.to_str().is_ok_and(|name| used.contains(name)));
+        on_all_cores(&unused, &self.root, |_, name| self.bases.remove(OsStr::from_bytes(name.to_bytes()))).map(drop)
     }
 
-    /// Writes a file of Seed's own beside its place and renames it, durable.
-    fn write_own(&self, name: &str, content: &[u8]) -> Result<()> {
-        let path = self.root.join(name);
-        let io = |error: std::io::Error| Trouble::from_io(format!("write {}", path.display()), &error);
-        let temporary = temporary_of(&path);
-        remove(&temporary)?;
-        let mut file = OpenOptions::new().write(true).create_new(true).open(&temporary).map_err(io)?;
-        file.write_all(content).map_err(io)?;
-        file.sync_all().map_err(io)?;
-        fs::rename(&temporary, &path).map_err(io)?;
-        sync_folder(path.parent().unwrap_or(&self.root))
-    }
-
-    fn rename(&self, from: &str, to: &str) -> Result<()> {
-        let io = |error: std::io::Error| Trouble::from_io(format!("write {to}"), &error);
-        fs::rename(self.root.join(from), self.root.join(to)).map_err(io)?;
-        sync_folder(&self.root.join(FOLDER))
-    }
-
-    fn remove_own(&self, name: &str) -> Result<()> {
-        remove(&self.root.join(name))?;
-        sync_folder(&self.root.join(FOLDER))
+    fn remove_note(&self, name: &str) -> Result<()> {
+        self.own.remove(name)?;
+        self.own.sync()
     }
 }
 
@@ -355,7 +378,7 @@ enum Put {
 fn put_in_place(path: &Path, from: &str, to: &str, trust: Trust) -> Result<bool> {
     let temporary = temporary_of(path);
     let hash_of = |path: &Path| fs::read(path).ok().map(|text| hash(&text));
-    let io = |error: std::io::Error| Trouble::from_io(format!("write {}", path.display()), &error);
+    let io = |error: std::io::Error| from_io(format!("write {}", path.display()), &error);
     if trust == Trust::JustWritten {
         fs::rename(&temporary, path).map_err(io)?;
         return Ok(true);
@@ -370,117 +393,4 @@ fn put_in_place(path: &Path, from: &str, to: &str, trust: Trust) -> Result<bool>
             Ok(now.as_deref() == Some(to))
         }
     }
-}
-
-/// Paths of a project. Whether a folder leads out of it is asked once for all files in it that follow one another.
-struct Places<'a> {
-    root: &'a Path,
-    last: Option<(PathBuf, PathBuf)>,
-}
-
-impl Places<'_> {
-    /// As [`place::resolve`].
-    fn resolve(&mut self, file: &Path) -> Result<PathBuf> {
-        let folder = file.parent().map(Path::to_path_buf).unwrap_or_default();
-        let last = self.last.as_ref().filter(|(last, _)| *last == folder);
-        if let (Some((_, path)), Some(Component::Normal(name))) = (last, file.components().next_back()) {
-            return Ok(path.join(name));
-        }
-        let path = place::resolve(self.root, file)?;
-        self.last = path.parent().map(|parent| (folder, parent.to_path_buf()));
-        Ok(path)
-    }
-}
-
-/// Does the same with all of them, a piece of them on each core. Gives what came of each, in their order, or the first trouble.
-fn on_all_cores<I: Sync, T: Send>(
-    items: &[I],
-    root: &Path,
-    work: impl Fn(&mut Places<'_>, &I) -> Result<T> + Sync,
-) -> Result<Vec<T>> {
-    let cores = std::thread::available_parallelism().map_or(2, usize::from);
-    let work_on = |some: &[I]| -> Result<Vec<T>> {
-        let mut places = Places { root, last: None };
-        some.iter().map(|item| work(&mut places, item)).collect()
-    };
-    if items.len() <= FEW {
-        return work_on(items);
-    }
-    let pieces: Vec<Result<Vec<T>>> = std::thread::scope(|scope| {
-        let workers: Vec<_> = items.chunks(items.len().div_ceil(cores)).map(|some| scope.spawn(|| work_on(some))).collect();
-        workers.into_iter().map(|worker| worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))).collect()
-    });
-    let mut all = Vec::with_capacity(items.len());
-    for piece in pieces {
-        all.extend(piece?);
-    }
-    Ok(all)
-}
-
-/// Writes a base under its own name: one that is not whole is known by its hash.
-fn write_base(path: &Path, content: &[u8], durable: bool) -> Result<()> {
-    let io = |error: std::io::Error| Trouble::from_io(format!("write {}", path.display()), &error);
-    let create = || OpenOptions::new().write(true).create_new(true).open(path);
-    let mut file = match create() {
-        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
-            remove(path)?;
-            create()
-        }
-        other => other,
-    }
-    .map_err(io)?;
-    file.write_all(content).map_err(io)?;
-    if durable { file.sync_all().map_err(io) } else { Ok(()) }
-}
-
-/// Writes a text beside its file, with the file's mode and owner.
-fn write_beside(path: &Path, content: &[u8], durable: bool) -> Result<()> {
-    let io = |error: std::io::Error| Trouble::from_io(format!("write {}", path.display()), &error);
-    let there = fs::symlink_metadata(path).map_err(io)?;
-    if !there.is_file() {
-        return Err(Trouble::new(format!("write {}", path.display()), "it is no regular file").kind(Kind::Unsafe));
-    }
-    let temporary = temporary_of(path);
-    remove(&temporary)?;
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary).map_err(io)?;
-    file.write_all(content).map_err(io)?;
-    let ours = file.metadata().map_err(io)?;
-    if (ours.uid(), ours.gid()) != (there.uid(), there.gid()) {
-        std::os::unix::fs::fchown(&file, Some(there.uid()), Some(there.gid())).map_err(io)?;
-    }
-    file.set_permissions(fs::Permissions::from_mode(there.mode() & 0o7777)).map_err(io)?;
-    if durable { file.sync_all().map_err(io) } else { Ok(()) }
-}
-
-fn remove(path: &Path) -> Result<()> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            Err(Trouble::from_io(format!("remove {}", path.display()), &error))
-        }
-        _ => Ok(()),
-    }
-}
-
-/// Brings the file systems that these folders are on to the disk.
-fn sync_file_systems(folders: &BTreeSet<PathBuf>) -> Result<()> {
-    let io = |error: std::io::Error| Trouble::from_io("write folders to the disk", &error);
-    let mut devices = BTreeSet::new();
-    for folder in folders {
-        if devices.insert(fs::metadata(folder).map_err(io)?.dev()) {
-            sync_file_system(folder)?;
-        }
-    }
-    Ok(())
-}
-
-/// Brings all of a file system to the disk: faster than one file after the other where they are many.
-fn sync_file_system(folder: &Path) -> Result<()> {
-    let attempted = || format!("write the file system of {} to the disk", folder.display());
-    let file = File::open(folder).map_err(|error| Trouble::from_io(attempted(), &error))?;
-    nix::unistd::syncfs(&file).map_err(|errno| Trouble::from_errno(attempted(), errno))
-}
-
-fn sync_folder(folder: &Path) -> Result<()> {
-    let io = |error: std::io::Error| Trouble::from_io(format!("write the folder {} to the disk", folder.display()), &error);
-    File::open(folder).and_then(|file| file.sync_all()).map_err(io)
 }

@@ -67,6 +67,8 @@ pub fn parse(text: &str) -> Parsed {
     let mut top = Vec::new();
     let mut open: Vec<Block> = Vec::new();
     let mut problems = Vec::new();
+    // Begin lines that cannot be read: what they begin has an end somewhere, with which nothing is wrong.
+    let mut broken: Vec<&str> = Vec::new();
     let mut problem = |line, key: Option<&Key>, message: String| problems.push(Problem { line, key: key.cloned(), message });
     for (number, line) in (1..).zip(text.split_inclusive('\n')) {
         let mark = match marker::read(split_end(line).0) {
@@ -74,6 +76,7 @@ pub fn parse(text: &str) -> Parsed {
             Some(Ok(mark)) => Some(mark),
             Some(Err(message)) => {
                 problem(number, None, message);
+                broken.extend(line.contains("seed:begin").then_some(line));
                 None
             }
         };
@@ -86,6 +89,7 @@ pub fn parse(text: &str) -> Parsed {
                 open.push(Block { key, params, line: number, begin: line.into(), end: String::new(), inside: Vec::new() });
             }
             Some(Mark::End(key)) => match open.iter().rposition(|block| block.key == key) {
+                None if take_begin_of(&key, &mut broken) => {}
                 None => problem(
                     number,
                     Some(&key),
@@ -115,6 +119,13 @@ pub fn parse(text: &str) -> Parsed {
     }
     problems.sort_by_key(|problem| problem.line);
     (top, problems)
+}
+
+/// Takes the last of these lines that names the block, or its fragment without an instance. Tells whether there was one.
+fn take_begin_of(key: &Key, broken: &mut Vec<&str>) -> bool {
+    let name = key.to_string();
+    let names = |line: &&str| line.split_whitespace().any(|word| word == name || word == key.fragment);
+    broken.iter().rposition(names).map(|at| broken.remove(at)).is_some()
 }
 
 fn push(open: &mut [Block], top: &mut Vec<Part>, part: Part) {

@@ -2,6 +2,7 @@
 
 pub mod embedding;
 pub mod index;
+pub mod larger;
 pub mod links;
 pub mod note;
 pub mod recall;

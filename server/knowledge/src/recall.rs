@@ -2,8 +2,12 @@
 
 use std::collections::HashMap;
 
+use seed_role::Trouble;
+use seed_role::trouble::Result;
+
 use crate::embedding::{Model, normalise};
 use crate::index::{COMMITS, EXPLANATIONS, Index};
+use crate::larger::Larger;
 use crate::section::Kind;
 use crate::segment::{LINK, NAME, NEED, Segment};
 use crate::words::{Words, name_of};
@@ -21,6 +25,9 @@ const BY_LINK: f32 = 0.12;
 /// How many hits hand on to what they are linked with, and how many are looked at in the end.
 const SOURCES: usize = 8;
 const CANDIDATES: usize = 64;
+/// How many hits a larger model is asked about, and how much of each, in bytes.
+const REORDERED: usize = 32;
+const PASSAGE: usize = 1500;
 /// From which likeness on two sections are about the same.
 const ALIKE: f32 = 0.55;
 
@@ -61,6 +68,8 @@ enum By {
 struct Reasons {
     score: f32,
     meaning: f32,
+    /// Likeness by a larger model.
+    larger: Option<f32>,
     words: Vec<String>,
     is_named: bool,
     linked: Option<String>,
@@ -73,15 +82,21 @@ fn best_first((one_place, one): &(Place, Reasons), (place, other): &(Place, Reas
 impl Index {
     /// The sections that fit a question best, the best first.
     pub fn recall(&self, question: &str, limit: usize) -> Vec<Hit> {
-        self.recall_by(question, limit, By::All)
+        self.recall_by(question, limit, By::All, None).0
+    }
+
+    /// The same with a larger model, which orders the best of them anew by their meaning; what it cannot is told beside the hits that
+    /// there are without it.
+    pub fn recall_with(&self, question: &str, limit: usize, larger: &mut Larger<'_>) -> (Vec<Hit>, Option<Trouble>) {
+        self.recall_by(question, limit, By::All, Some(larger))
     }
 
     /// The same by words alone, for the figures beside which [`Index::recall`] is held.
     pub fn recall_by_words(&self, question: &str, limit: usize) -> Vec<Hit> {
-        self.recall_by(question, limit, By::Words)
+        self.recall_by(question, limit, By::Words, None).0
     }
 
-    fn recall_by(&self, question: &str, limit: usize, by: By) -> Vec<Hit> {
+    fn recall_by(&self, question: &str, limit: usize, by: By, larger: Option<&mut Larger<'_>>) -> (Vec<Hit>, Option<Trouble>) {
         let segments = self.store.segments();
         let asked = Asked::of(question);
         let mut found = HashMap::new();
@@ -101,6 +116,7 @@ impl Index {
         }
         let mut places: Vec<(Place, Reasons)> = found.into_iter().filter(|(_, reasons)| reasons.score > 0.0).collect();
         places.sort_by(best_first);
+        let trouble = larger.and_then(|larger| self.reorder(&segments, question, &asked, larger, &mut places).err());
         let mut before: HashMap<(usize, u32), i32> = HashMap::new();
         for ((nth, section), reasons) in &mut places {
             let Some(head) = segments[*nth].head(*section) else { continue };
@@ -112,11 +128,42 @@ impl Index {
         places.truncate(limit);
         for ((nth, section), reasons) in &mut places {
             let segment = &segments[*nth];
-            reasons.meaning = segment.vector(*section).map(|vector| likeness(vector, &asked.vector)).unwrap_or_default();
+            let small = || segment.vector(*section).map(|vector| likeness(vector, &asked.vector)).unwrap_or_default();
+            reasons.meaning = reasons.larger.unwrap_or_else(small);
             let holds = |term: &&(String, String)| segment.postings(&term.0).any(|(one, _)| one == *section);
             reasons.words = asked.terms.iter().filter(holds).map(|(_, word)| word.clone()).collect();
         }
-        places.iter().filter_map(|(place, reasons)| self.hit(&segments, *place, reasons)).collect()
+        (places.iter().filter_map(|(place, reasons)| self.hit(&segments, *place, reasons)).collect(), trouble)
+    }
+
+    /// Puts what a larger model says of likeness in the place of what the small one says, for the best.
+    fn reorder(
+        &self,
+        segments: &[Segment<'_>],
+        question: &str,
+        asked: &Asked,
+        larger: &mut Larger<'_>,
+        places: &mut [(Place, Reasons)],
+    ) -> Result<()> {
+        let (best, _) = places.split_at_mut(places.len().min(REORDERED));
+        let texts: Vec<String> = best
+            .iter()
+            .map(|(place, reasons)| {
+                self.hit(segments, *place, reasons).map_or_else(String::new, |hit| self.passage(&hit, PASSAGE))
+            })
+            .collect();
+        for (((nth, section), reasons), like) in best.iter_mut().zip(larger.likeness(question, &texts)?) {
+            let small = segments[*nth].vector(*section).map(|vector| asked.likeness(vector)).unwrap_or_default();
+            reasons.score += like - small;
+            reasons.larger = Some(like);
+        }
+        // Those that were not asked about stay behind.
+        let least = best.iter().map(|(_, reasons)| reasons.score).fold(f32::INFINITY, f32::min);
+        for (_, reasons) in places.iter_mut().skip(REORDERED) {
+            reasons.score = reasons.score.min(least);
+        }
+        places.sort_by(best_first);
+        Ok(())
     }
 
     /// What belongs to a section that is found by this name: what links to it, what it links to, and what is about the same. Itself is

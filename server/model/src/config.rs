@@ -2,6 +2,7 @@
 //!
 //! ```yaml
 //! use: local                        # which of them; SEED_MODEL=NAME takes another, SEED_MODEL=none takes none
+//! embeddings: near                  # which of them orders what `seed recall` has found; none where it is left out
 //! models:
 //!   local:
 //!     provider: openai              # openai (llama.cpp, vLLM, LM Studio, OpenRouter …), anthropic, ollama
@@ -49,6 +50,8 @@ pub struct Configuration {
     /// The model that is used.
     #[serde(rename = "use")]
     used: Option<String>,
+    /// The model that is asked for embeddings.
+    embeddings: Option<String>,
     /// Certificates (PEM) that are trusted besides the system's.
     ca: Option<PathBuf>,
     /// The proxy for endpoints elsewhere; else `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY` of the environment.
@@ -130,6 +133,21 @@ pub fn folder() -> PathBuf {
 /// When the file has mistakes, with the place and what to do.
 pub fn configured() -> Result<Option<Provider>> {
     configured_in(&folder(), std::env::var(CHOICE).ok().as_deref())
+}
+
+/// The model that the user has configured for embeddings; none if there is none.
+///
+/// # Errors
+///
+/// When the file has mistakes, with the place and what to do.
+pub fn embeddings() -> Result<Option<Provider>> {
+    match load(&folder().join(FILE))? {
+        Some(configuration) => match &configuration.embeddings {
+            Some(name) => configuration.provider(Some(name)),
+            None => Ok(None),
+        },
+        None => Ok(None),
+    }
 }
 
 /// The same, of a folder and with a choice.

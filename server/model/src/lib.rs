@@ -1,8 +1,8 @@
 //! Language models: who is asked ([`config`]), what leaves the machine ([`mask`], [`consent`]), and how the answer comes back
 //! ([`Provider::stream`]).
 //!
-//! Nothing here knows what a spec or a role is. Nothing is sent but by [`Provider::stream`], and that masks secrets itself, whatever
-//! its caller did. Dropping the stream closes the connection at once.
+//! Nothing here knows what a spec or a role is. Nothing is sent but by [`Provider::stream`] and [`Provider::embed`], and those mask secrets
+//! themselves, whatever their caller did. Dropping the stream closes the connection at once.
 
 pub mod config;
 pub mod consent;
@@ -17,7 +17,7 @@ mod provider;
 mod reader;
 pub mod tokens;
 
-pub use config::{configured, configured_in};
+pub use config::{configured, configured_in, embeddings};
 pub use consent::Consent;
 pub use dialect::Dialect;
 pub use endpoint::Endpoint;

@@ -4,5 +4,6 @@
 
 mod edge_cases;
 mod more_cases;
+mod own_folder;
 mod properties;
 mod world;

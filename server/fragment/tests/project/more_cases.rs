@@ -5,7 +5,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::PathBuf;
 
 use seed_fragment::embed::{Comment, fragment_of, insert, remove};
-use seed_fragment::{Embedding, Key, Resolution, State, Take, Target, Wishes, add, record, resolve, root_of, update};
+use seed_fragment::{Embedding, Key, Resolution, State, Take, Target, Wishes, add, project_of, record, resolve, root_of, update};
 
 use crate::world::{BEGIN, END, World, block};
 
@@ -114,6 +114,42 @@ fn parameters_are_typed_and_strict() {
 }
 
 #[test]
+fn mistakes_above_the_body_are_told_with_their_lines() {
+    let world = World::new();
+    world.write("file", format!("{BEGIN}{END}"));
+    for (fragment, words) in [
+        ("---\nabout: x\nparameters: {a: {type: int, defualt: 1}}\n---\n", "line 3, between its `---` lines: "),
+        ("---\nparameters:\n  a: 1\n---\n", "expected a parameter: a mapping of `type`"),
+        ("---\nparameters:\n  a: {type: bool, default: no}\n---\n", "in YAML 1.2 only `true` and `false` are truth values"),
+        ("---\nabout: x\nPort 22\n", "write `---` on a line of its own before the text"),
+        ("---\nparameters:\n  a: {}\n", "write `---` on a line of its own before the text"),
+    ] {
+        world.write("fragments/f", fragment);
+        let items = world.status();
+        assert!(items[0].state == State::Error && items[0].message.contains(words), "{fragment}: {items:?}");
+        assert!(!items[0].message.contains("struct"), "{items:?}");
+    }
+    world.write("fragments/f", "---\n---\n---\nabout: x\n");
+    world.update();
+    assert_eq!(world.read("file"), format!("{BEGIN}---\nabout: x\n{END}"));
+}
+
+#[test]
+fn a_mistake_on_a_begin_line_is_told_once() {
+    let world = World::new();
+    world.write("fragments/f", "a\n");
+    for begin in ["f#1 port 22", "f", "f#1 user=\"x"] {
+        world.write("file", format!("# seed:begin {begin}\n{END}# seed:begin f#2\n# seed:end f#2\n"));
+        let items = world.status();
+        let wrong: Vec<usize> = items.iter().filter(|item| item.state == State::Error).map(|item| item.line).collect();
+        assert_eq!(wrong, [1], "{begin}: {items:?}");
+        assert!(world.update().written.is_empty());
+    }
+    world.write("file", format!("# seed:begin f#7 port 22\n{END}"));
+    assert_eq!(world.status().len(), 2);
+}
+
+#[test]
 fn a_yaml_text_with_its_own_dashes_is_no_front_matter() {
     let world = World::with("---\nkey: 1\n---\nother: 2\n");
     assert_eq!(world.read("file"), block("---\nkey: 1\n---\nother: 2\n"));
@@ -166,6 +202,36 @@ fn links_out_of_the_project_are_refused() {
 }
 
 #[test]
+fn a_fragment_that_leads_out_of_the_project_is_not_read() {
+    let world = World::with("a\n");
+    let outside = world.outside().join("outside");
+    fs::create_dir(&outside).unwrap();
+    fs::write(outside.join("f"), "secret\n").unwrap();
+    let is_refused = |name: &str| {
+        world.write("file", format!("# seed:begin {name}#1\n# seed:end {name}#1\n"));
+        let report = world.update();
+        assert!(!world.read("file").contains("secret"), "{name}");
+        assert_eq!(report.items[0].state, State::Error, "{name}");
+        assert!(report.items[0].message.contains("outside of the project"), "{name}: {}", report.items[0].message);
+    };
+    symlink(outside.join("f"), world.at("fragments/leak")).unwrap();
+    symlink("../../outside/f", world.at("fragments/ending.conf")).unwrap();
+    fs::create_dir_all(world.at("roles/box")).unwrap();
+    symlink(&outside, world.at("roles/box/fragments")).unwrap();
+    ["leak", "ending", "box/f"].into_iter().for_each(is_refused);
+    fs::remove_dir_all(world.at("fragments")).unwrap();
+    symlink(&outside, world.at("fragments")).unwrap();
+    is_refused("f");
+    // A link within the project is one of its files.
+    fs::remove_file(world.at("fragments")).unwrap();
+    world.write("fragments/one", "1\n");
+    symlink("one", world.at("fragments/two")).unwrap();
+    world.write("file", "# seed:begin two#1\n# seed:end two#1\n");
+    world.update();
+    assert_eq!(world.read("file"), "# seed:begin two#1\n1\n# seed:end two#1\n");
+}
+
+#[test]
 fn the_mode_of_a_file_is_kept() {
     let world = World::with("a\n");
     fs::set_permissions(world.at("file"), fs::Permissions::from_mode(0o4750)).unwrap();
@@ -208,7 +274,45 @@ fn a_fragment_that_embeds_itself_is_an_error() {
     world.write("file", format!("{BEGIN}{END}"));
     let report = world.update();
     assert_eq!((world.read("file"), report.written.len()), (format!("{BEGIN}{END}"), 0));
-    assert!(report.items.iter().any(|item| item.message.contains("embedded in itself")), "{:?}", report.items);
+    let told: Vec<&str> = report.items.iter().map(|item| item.message.as_str()).collect();
+    assert_eq!(told, ["the fragment `f` is embedded in itself: that would have no end"]);
+}
+
+#[test]
+fn many_fragments_that_embed_themselves_are_told_at_once() {
+    let world = World::new();
+    let empty = |name: &str, instance: &str| format!("# seed:begin {name}#{instance}\n# seed:end {name}#{instance}\n");
+    let three = |name: &str| (1..4).map(|number| empty(name, &format!("{{{{ instance }}}}{number}"))).collect::<String>();
+    world.write("fragments/t", (1..4).map(|number| empty("t", &number.to_string())).collect::<String>());
+    world.write("fragments/a", three("b"));
+    world.write("fragments/b", three("a"));
+    let text = [empty("t", "9"), empty("a", "1"), empty("t", "8")].concat();
+    world.write("file", &text);
+    let told = |items: Vec<seed_fragment::Item>| -> Vec<(usize, State, String)> {
+        items.into_iter().map(|item| (item.line, item.state, item.message)).collect()
+    };
+    let words = |name: &str, by: &str| format!("the fragment `{name}` is embedded in itself{by}: that would have no end");
+    let expected =
+        [(1, State::Error, words("t", "")), (3, State::Error, words("a", ", by `b`")), (5, State::Error, words("t", ""))];
+    assert_eq!(told(world.status()), expected);
+    assert_eq!(told(world.update().items), expected);
+    assert_eq!(world.read("file"), text);
+    let open =
+        world.project().judge_text(&PathBuf::from("file"), &text, Wishes { only: Some(Default::default()), ..Wishes::default() });
+    assert_eq!(told(open.items), expected);
+    // Fragments that do end, but only after millions of blocks.
+    for number in 0..15 {
+        world.write(&format!("fragments/c{number}"), three(&format!("c{}", number + 1)));
+    }
+    world.write("fragments/c15", "end\n");
+    world.write("file", empty("c0", "1"));
+    assert_eq!(
+        told(world.status()),
+        [(1, State::Error, "it renders to more than 64 MiB, with all that is embedded in it".into())]
+    );
+    world.write("file", empty("c10", "1"));
+    world.update();
+    assert_eq!(world.read("file").matches("end\n").count(), 243);
 }
 
 #[test]
@@ -243,7 +347,7 @@ fn a_fragment_is_embedded_in_the_comments_of_the_language() {
     for (number, (file, open, close)) in (2..).zip(files) {
         world.write(file, "one\n  two\n");
         let report =
-            add(&world.root, &world.at(file), &Embedding { fragment: "f".into(), line: Some(2), ..Embedding::default() })
+            add(&world.root, &[world.at(file)], &Embedding { fragment: "f".into(), line: Some(2), ..Embedding::default() })
                 .unwrap();
         assert_eq!(report.items.len(), 1);
         let expected = format!("one\n  {open}seed:begin f#{number}{close}\n  x = 1\n  {open}seed:end f#{number}{close}\n  two\n");
@@ -251,9 +355,9 @@ fn a_fragment_is_embedded_in_the_comments_of_the_language() {
     }
     assert!(world.states().iter().all(|state| *state == State::Current));
     let known = Embedding { fragment: "f".into(), instance: Some("2".into()), ..Embedding::default() };
-    assert!(add(&world.root, &world.at("a.lua"), &known).unwrap_err().to_string().contains("in the project already"));
+    assert!(add(&world.root, &[world.at("a.lua")], &known).unwrap_err().to_string().contains("in the project already"));
     let unknown = Embedding { fragment: "g".into(), ..Embedding::default() };
-    assert!(add(&world.root, &world.at("a.lua"), &unknown).unwrap_err().to_string().contains("there is none of that name"));
+    assert!(add(&world.root, &[world.at("a.lua")], &unknown).unwrap_err().to_string().contains("there is none of that name"));
 }
 
 #[test]
@@ -323,9 +427,38 @@ fn a_note_of_a_hostile_project_leads_nowhere() {
 }
 
 #[test]
-fn a_project_begins_where_its_lock_is() {
+fn a_project_begins_at_the_nearest_sign_of_one() {
     let world = World::with("a\n");
     world.write("deep/er/file", "");
     assert_eq!(root_of(&world.at("deep/er/file")).unwrap(), world.root);
     assert_eq!(root_of(&world.at("deep")).unwrap(), world.root);
+    // The fragments of a role belong to the project that the role is in.
+    world.write("roles/box/fragments/f", "b\n");
+    world.write("roles/box/tasks/main.yml", "");
+    assert_eq!(project_of(&world.at("roles/box/tasks/main.yml")).unwrap(), world.root);
+    for sign in [".git/HEAD", ".seed/fragments.lock", "fragments/f"] {
+        let sub = world.at("sub");
+        let _ = fs::remove_dir_all(&sub);
+        world.write(&format!("sub/{sign}"), "");
+        world.write("sub/deep/file", "");
+        assert_eq!(project_of(&world.at("sub/deep/file")).unwrap(), sub, "{sign}");
+    }
+    let error = project_of(world.outside()).unwrap_err().to_string();
+    assert!(error.contains("nor a folder above it has .seed/fragments.lock, .git or fragments/"), "{error}");
+}
+
+#[test]
+fn a_project_within_the_project_is_left_alone() {
+    for sign in [".git", ".seed/fragments.lock"] {
+        let world = World::with("a\n");
+        world.write(&format!("sub/{sign}"), "");
+        world.write("sub/fragments/f", "of sub\n");
+        world.write("sub/file", "# seed:begin f#7\n# seed:end f#7\n");
+        world.write("fragments/f", "A\n");
+        assert_eq!(world.update().written, [PathBuf::from("file")]);
+        let error = update(&world.root, &[world.at("sub/file")]).unwrap_err().to_string();
+        assert!(error.contains("it belongs to the project in sub"), "{error}");
+        update(&world.at("sub"), &[]).unwrap();
+        assert_eq!(world.read("sub/file"), "# seed:begin f#7\nof sub\n# seed:end f#7\n");
+    }
 }

@@ -18,6 +18,8 @@ pub enum Work {
     Take(Key, Take),
     /// Give the copy on a line (from 1) an instance of its own.
     Renew(usize),
+    /// Show the three sides beside one another: for editors that can.
+    Compare(Key),
     /// Take the markers away.
     Detach(Key),
     /// Embed a fragment before a line (from 1).
@@ -52,7 +54,13 @@ pub fn actions(open: &Open<'_>, range: Range<usize>, taken: &HashMap<Key, Take>)
     let mut offers = Vec::new();
     if let Some((key, begins)) = &here {
         let item = items.iter().find(|item| item.line == *begins);
-        offers.extend(item.into_iter().flat_map(|item| item.actions.iter().filter_map(|action| offer(*action, key, item))));
+        offers.extend(item.into_iter().flat_map(|item| item.actions.iter().map(|action| offer(*action, key, item))));
+        if let Some(item) = item.filter(|item| item.state == State::Clash) {
+            let title = format!("Seed: compare the three sides of {key}");
+            // Before what takes the markers away.
+            let at = offers.len().saturating_sub(1);
+            offers.insert(at, Offer { title, work: Work::Compare(key.clone()), mends: Some(item.line) });
+        }
     }
     let outdated: Vec<&Item> = items.iter().filter(|item| item.state == State::Outdated).collect();
     let is_other = |item: &&&Item| here.as_ref().is_none_or(|(_, begins)| item.line != *begins);
@@ -67,17 +75,19 @@ pub fn actions(open: &Open<'_>, range: Range<usize>, taken: &HashMap<Key, Take>)
     offers
 }
 
-fn offer(action: Action, key: &Key, item: &Item) -> Option<Offer> {
+fn offer(action: Action, key: &Key, item: &Item) -> Offer {
     let (title, work) = match action {
         Action::Update => (format!("Seed: update {key}"), Work::Update(key.clone())),
         Action::Mine => (format!("Seed: take mine of {key}"), Work::Take(key.clone(), Take::Mine)),
         Action::Theirs => (format!("Seed: take the fragment's text of {key}"), Work::Take(key.clone(), Take::Theirs)),
-        Action::Markers => return None,
+        Action::Markers => {
+            (format!("Seed: write both into {key}, with conflict markers"), Work::Take(key.clone(), Take::Markers))
+        }
         Action::Detach => (format!("Seed: detach {key}"), Work::Detach(key.clone())),
         Action::NewInstance => (format!("Seed: give this copy of {key} an instance of its own"), Work::Renew(item.line)),
     };
     let is_fine = matches!(item.state, State::Current | State::Edited);
-    Some(Offer { title, work, mends: (!is_fine).then_some(item.line) })
+    Offer { title, work, mends: (!is_fine).then_some(item.line) }
 }
 
 /// Those that need no parameters; the others are written with completion.

@@ -4,7 +4,9 @@ use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
 use seed_fragment::embed::{self, Comment};
-use seed_fragment::{Embedding, Item, Judgement, Key, Project, Record, State, Take, Wishes, buffer, create, is_apart, tree};
+use seed_fragment::{
+    Embedding, Item, Judgement, Key, Project, Record, Resolution, State, Take, Wishes, buffer, create, is_apart, tree,
+};
 use seed_role::Trouble;
 use seed_role::trouble::Result;
 
@@ -75,8 +77,8 @@ pub fn change(open: &Open<'_>, wish: &Wish) -> Result<Change> {
         return Err(Trouble::new(format!("change the fragments of {}", open.file.display()), said));
     }
     let mut change = match wish {
-        Wish::Update(keys) => update(open, keys.as_deref()),
-        Wish::Take(keys, take) => settle(open, keys, *take),
+        Wish::Update(keys) => update(open, keys.as_deref())?,
+        Wish::Take(keys, take) => settle(open, keys, *take)?,
         Wish::Renew(lines) => renew(open, lines)?,
         Wish::Detach(keys) => detach(open, keys)?,
         Wish::Embed(embedding) => add(open, embedding)?,
@@ -93,7 +95,9 @@ fn of(judgement: Judgement, text: &str, is_meant: impl Fn(&Item) -> bool) -> Cha
     for item in &mut items {
         match item.then.filter(|_| !is_held && item.state == State::Outdated && new != text) {
             Some((state, words)) => (item.state, item.message) = (state, words.into()),
-            None if item.state == State::Outdated => item.message.push_str("; waits until the rest of the file is settled"),
+            None if is_held && item.state == State::Outdated => {
+                item.message.push_str("; waits until the rest of the file is settled")
+            }
             None => {}
         }
     }
@@ -105,18 +109,32 @@ fn has_key(keys: &[Key], item: &Item) -> bool {
     keys.iter().any(|key| key.fragment == item.fragment && key.instance == item.instance)
 }
 
-fn update(open: &Open<'_>, keys: Option<&[Key]>) -> Change {
-    let only = keys.map(|keys| keys.iter().cloned().collect());
-    let judgement = open.project.judge_text(open.file, open.text, Wishes { only, ..Wishes::default() });
-    of(judgement, open.text, |item| keys.is_none_or(|keys| has_key(keys, item)))
+/// What is to be told of blocks that are not there.
+///
+/// # Errors
+///
+/// As [`seed_fragment::missing`].
+fn missing(open: &Open<'_>, keys: &[Key], resolution: Resolution) -> Result<Vec<String>> {
+    let parts = tree::parse(open.text).0;
+    let there: Vec<&Key> = tree::all_blocks(&parts).into_iter().map(|block| &block.key).collect();
+    let gone = keys.iter().filter(|key| !there.contains(key));
+    gone.map(|key| seed_fragment::missing(key, there.iter().copied(), open.project, resolution, "the text")).collect()
 }
 
-fn settle(open: &Open<'_>, keys: &[Key], take: Take) -> Change {
+fn update(open: &Open<'_>, keys: Option<&[Key]>) -> Result<Change> {
+    missing(open, keys.unwrap_or_default(), Resolution::Take(Take::Theirs))?;
+    let only = keys.map(|keys| keys.iter().cloned().collect());
+    let judgement = open.project.judge_text(open.file, open.text, Wishes { only, ..Wishes::default() });
+    Ok(of(judgement, open.text, |item| keys.is_none_or(|keys| has_key(keys, item))))
+}
+
+fn settle(open: &Open<'_>, keys: &[Key], take: Take) -> Result<Change> {
+    missing(open, keys, Resolution::Take(take))?;
     let wishes =
         Wishes { take: keys.iter().map(|key| (key.clone(), take)).collect(), only: Some(HashSet::new()), ..Wishes::default() };
     let judgement = open.project.judge_text(open.file, open.text, wishes);
     let taken = if judgement.is_held { HashMap::new() } else { keys.iter().map(|key| (key.clone(), take)).collect() };
-    Change { taken, ..of(judgement, open.text, |item| has_key(keys, item)) }
+    Ok(Change { taken, ..of(judgement, open.text, |item| has_key(keys, item)) })
 }
 
 fn renew(open: &Open<'_>, lines: &[usize]) -> Result<Change> {
@@ -148,7 +166,11 @@ fn detach(open: &Open<'_>, keys: &[Key]) -> Result<Change> {
         let said = format!("line {}: {}", problem.line, problem.message);
         return Err(Trouble::new("take the markers away", said).hint("mend that first"));
     }
-    let notes = keys.iter().map(|key| format!("detached `{key}`: its text is yours now")).collect();
+    let mut notes = missing(open, keys, Resolution::Detach)?;
+    let parts = tree::parse(open.text).0;
+    let there: HashSet<&Key> = tree::all_blocks(&parts).into_iter().map(|block| &block.key).collect();
+    let detached = keys.iter().filter(|key| there.contains(key));
+    notes.extend(detached.map(|key| format!("detached `{key}`: its text is yours now")));
     Ok(Change { text: embed::detach(open.text, keys), notes, ..Change::default() })
 }
 
@@ -167,7 +189,8 @@ fn add(open: &Open<'_>, embedding: &Embedding) -> Result<Change> {
         .ok_or_else(|| Trouble::new(attempted(), format!("`{}` cannot be the name of a fragment", embedding.fragment)))?;
     // Mistakes in the name or the parameters are told before anything is changed.
     open.project.rendered(&key, &embedding.params)?;
-    let comment = embedding.comment.clone().unwrap_or_else(|| Comment::of(open.file));
+    let comment = Comment::fitting(open.file, embedding.comment.as_ref(), &embedding.params);
+    let comment = comment.map_err(|said| Trouble::new(attempted(), said))?;
     let inserted = embed::insert(open.text, embedding.line.unwrap_or(usize::MAX), &key, &embedding.params, &comment);
     embedded(open, &inserted, &key, &attempted())
 }
@@ -181,7 +204,7 @@ fn make(open: &Open<'_>, new: &NewFragment) -> Result<Change> {
     let name = new.file.split('.').next().unwrap_or_default();
     let instance = fresh(open)?.free_instance(name, open.text)?;
     let key = Key::parse(&format!("{name}#{instance}")).ok_or_else(|| wrong("that cannot be its name"))?;
-    let comment = new.comment.clone().unwrap_or_else(|| Comment::of(open.file));
+    let comment = Comment::fitting(open.file, new.comment.as_ref(), &[]).map_err(|said| wrong(&said))?;
     let (begin, end) = embed::markers(&key, &[], &comment);
     let line_end = embed::line_end_of(open.text);
     let indents = piece.lines().filter(|line| !line.trim().is_empty()).map(tree::indent_of);

@@ -149,7 +149,13 @@ fn what_can_be_done_fits_the_state_of_the_block() {
     let clash = "# seed:begin plain#1\nother\n# seed:end plain#1\n";
     assert_eq!(
         titles(clash, "other"),
-        ["Seed: take mine of plain#1", "Seed: take the fragment's text of plain#1", "Seed: detach plain#1"]
+        [
+            "Seed: take mine of plain#1",
+            "Seed: take the fragment's text of plain#1",
+            "Seed: write both into plain#1, with conflict markers",
+            "Seed: compare the three sides of plain#1",
+            "Seed: detach plain#1"
+        ]
     );
     let copy = "# seed:begin plain#1\n# seed:end plain#1\n# seed:begin plain#1\n# seed:end plain#1\n";
     let at = copy.rfind("begin").unwrap();

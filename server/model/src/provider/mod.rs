@@ -1,6 +1,7 @@
 //! A model that can be asked.
 
 mod answer;
+mod embed;
 mod retry;
 
 use std::future::Future;

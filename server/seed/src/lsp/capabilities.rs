@@ -24,6 +24,8 @@ pub struct Session {
     pub apply_edit: bool,
     /// Whether only fragments are served: for texts of other languages, beside servers of their own.
     pub only: Option<Part>,
+    /// Whether the editor shows the three sides of a clash when it gets the command for it.
+    pub compare: bool,
     /// Whether progress can be shown that the editor did not ask for.
     pub progress: bool,
     /// Whether the editor can be asked to watch files.
@@ -44,6 +46,7 @@ struct Options {
     nvim: Option<PathBuf>,
     diagnostics: Option<Delivery>,
     only: Option<Part>,
+    compare: bool,
 }
 
 /// What is served, where it is not everything.
@@ -97,6 +100,7 @@ impl Session {
                 .unwrap_or(false),
             apply_edit: workspace.and_then(|workspace| workspace.apply_edit).unwrap_or(false),
             only: options.only,
+            compare: options.compare,
             progress: all.window.as_ref().and_then(|window| window.work_done_progress).unwrap_or(false),
             watch_files: workspace
                 .and_then(|workspace| workspace.did_change_watched_files.as_ref())

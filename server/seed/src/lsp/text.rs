@@ -57,9 +57,22 @@ impl Text {
         let line = position.line as usize;
         let Some(start) = self.lines.get(line).copied() else { return self.text.len() };
         let end = self.lines.get(line + 1).copied().unwrap_or(self.text.len());
-        let text = self.text[start..end].trim_end_matches(['\n', '\r']);
-        start + encoding.byte(text, position.character)
+        start + in_line(&self.text[start..end], position.character, encoding)
     }
+}
+
+/// The byte in a line, given with its end, at which a character of an edit stands.
+///
+/// To Neovim the carriage returns of a file with both kinds of line ends are characters of their lines: there is a place right behind one.
+/// Whatever is farther behind is the end of the line, as the protocol has it.
+fn in_line(line: &str, character: u32, encoding: Encoding) -> usize {
+    let bare = line.trim_end_matches(['\n', '\r']);
+    let width = match encoding {
+        Encoding::Utf8 => bare.len(),
+        Encoding::Utf16 => bare.chars().map(char::len_utf16).sum(),
+    };
+    let is_behind_return = line[bare.len()..].starts_with("\r\n") && character as usize == width + 1;
+    if is_behind_return { bare.len() + 1 } else { encoding.byte(bare, character) }
 }
 
 /// Whether a line starts at an offset above 0.
@@ -93,6 +106,19 @@ mod tests {
         .prop_map(|parts| parts.concat())
     }
 
+    #[test]
+    fn an_edit_of_neovim_behind_a_carriage_return_is_put_there() {
+        for encoding in [Encoding::Utf8, Encoding::Utf16] {
+            let mut text = Text::new("a\r\nb\r\nc\n".into());
+            let range = Range::new(Position::new(0, 2), Position::new(1, 2));
+            text.change(
+                TextDocumentContentChangeEvent { range: Some(range), range_length: None, text: "\nx\r".into() },
+                encoding,
+            );
+            assert_eq!(text.text, "a\r\nx\r\nc\n");
+        }
+    }
+
     proptest! {
         #[test]
         fn edits_give_the_same_text_and_lines_as_reading_anew(
@@ -106,7 +132,15 @@ mod tests {
             for (line, character, last, behind, new) in edits {
                 let range = Range::new(Position::new(line, character), Position::new(last, behind));
                 let source = Source::new("x", plain.as_str());
-                let (one, other) = (encoding.offset(&source, range.start), encoding.offset(&source, range.end));
+                let offset = |at: Position| {
+                    let line = at.line as usize;
+                    if line >= source.line_count() {
+                        return plain.len();
+                    }
+                    let start = source.line_start(line);
+                    start + in_line(&plain[start..source.line_start(line + 1)], at.character, encoding)
+                };
+                let (one, other) = (offset(range.start), offset(range.end));
                 plain.replace_range(one.min(other)..one.max(other), &new);
                 text.change(
                     TextDocumentContentChangeEvent { range: Some(range), range_length: None, text: new },

@@ -34,6 +34,19 @@ fn all_mistakes_come_at_once() {
 }
 
 #[test]
+fn what_roles_read_is_looked_at() {
+    let mut client = Client::start();
+    client.write("bad.j2", "{% if %}");
+    let spec = |from: &str| format!("seed: 1\nname: a\nroles:\n  t: {{is: file.template, path: ./t, from: {from}}}\n");
+    let uri = client.open("a.seed.yaml", &spec("./bad.j2"));
+    let found = client.diagnostics(&uri, 1);
+    assert_eq!((&found[0]["code"], &found[0]["severity"]), (&json!("template"), &json!(1)), "{found:?}");
+    client.change_all(&uri, 2, &spec("./none.j2"));
+    let found = client.diagnostics(&uri, 2);
+    assert_eq!((&found[0]["code"], &found[0]["severity"]), (&json!("not-there"), &json!(2)), "{found:?}");
+}
+
+#[test]
 fn none_is_stale() {
     let mut client = Client::start();
     let uri = client.open("a.seed.yaml", RIGHT);

@@ -237,6 +237,16 @@ fn a_clash_is_told_with_its_sides_and_settled() {
     assert_eq!(status["sides"], json!({"base": "one\ntwo\n", "mine": "one\nmy two\n", "theirs": "one\nTWO\n"}));
     let held = execute(&mut client, "update", json!({"uri": uri})).unwrap();
     assert_eq!((&held["changed"], &held["items"][0]["state"]), (&json!(false), &json!("clash")));
+    let markers = json!({"uri": uri, "block": "plain#1", "take": "markers", "apply": false});
+    let markers = execute(&mut client, "resolve", markers).unwrap();
+    assert!(edited(&mine, &markers["edit"], 3).contains("<<<<<<< mine\nmy two\n=======\nTWO\n>>>>>>> fragment plain\n"));
+    // What only the editor can show is offered to one that says it can.
+    let here = json!({"textDocument": {"uri": uri}, "range": {"start": {"line": 1, "character": 0}, "end": {"line": 1, "character": 0}},
+        "context": {"diagnostics": []}});
+    let offers = client.request("textDocument/codeAction", here).unwrap();
+    let titles: Vec<&str> = offers.as_array().unwrap().iter().map(|offer| offer["title"].as_str().unwrap()).collect();
+    assert!(titles.contains(&"Seed: write both into plain#1, with conflict markers"), "{titles:?}");
+    assert!(!titles.iter().any(|title| title.contains("compare")), "{titles:?}");
     let theirs = json!({"uri": uri, "block": "plain#1", "take": "theirs", "apply": false});
     let theirs = execute(&mut client, "resolve", theirs).unwrap();
     assert_eq!(edited(&mine, &theirs["edit"], 3), mine.replace("my two", "TWO"));
@@ -377,4 +387,37 @@ fn what_was_saved_right_before_the_end_is_noted() {
     drop(client.input.take());
     client.exit_status();
     assert!(lock(&client).contains("plain#1"));
+}
+
+#[test]
+fn a_fragment_that_embeds_itself_is_an_error_before_it_is_rendered() {
+    let mut client = project();
+    client.write("fragments/t", "# seed:begin t#1\n# seed:end t#1\n# seed:begin t#2\n# seed:end t#2\n");
+    let uri = open(&mut client, "a.conf", "conf", "# seed:begin t#9\n# seed:end t#9\n");
+    let found = client.diagnostics(&uri, 1);
+    assert_eq!(codes(&found), [(0, "fragment-broken")], "{found:?}");
+    assert!(found[0]["message"].as_str().unwrap().contains("is embedded in itself"), "{found:?}");
+}
+
+#[test]
+fn a_mistyped_block_is_refused_and_a_copy_is_all_that_was_wrong() {
+    let mut client = project();
+    let block = "# seed:begin plain#1\none\ntwo\n# seed:end plain#1\n";
+    let text = format!("{block}{block}");
+    let uri = open(&mut client, "a.conf", "conf", &text);
+    for (command, argument) in [
+        ("update", json!({"block": "pain#1"})),
+        ("resolve", json!({"block": "pain#1", "take": "mine"})),
+        ("detach", json!({"block": "pain#1"})),
+    ] {
+        let mut argument = argument;
+        argument["uri"] = json!(uri);
+        let refused = execute(&mut client, command, argument).unwrap_err().to_string();
+        assert!(refused.contains("there is no block `pain#1` in the text; perhaps `plain#1` is meant"), "{command}: {refused}");
+    }
+    let answer =
+        execute(&mut client, "resolve", json!({"uri": uri, "lines": [5, 5], "take": "newInstance", "apply": false})).unwrap();
+    let states: Vec<&Json> = answer["items"].as_array().unwrap().iter().map(|item| &item["state"]).collect();
+    assert_eq!(states, ["current"], "{answer}");
+    assert_eq!(edited(&text, &answer["edit"], 1), format!("{block}{}", block.replace("#1", "#2")));
 }

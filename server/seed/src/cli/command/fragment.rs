@@ -1,9 +1,10 @@
 //! `seed fragment`.
 
+use std::collections::HashSet;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use seed_fragment::{Embedding, Key, Project, Report, Resolution, State, Summary, Take, Target, root_of};
+use seed_fragment::{Embedding, Item, Key, Project, Report, Resolution, State, Summary, Take, Target, project_of};
 use seed_role::Trouble;
 
 use crate::cli::exit::{Exit, Result};
@@ -19,8 +20,9 @@ use crate::cli::style;
 /// `seed fragment update` renders it there. What you then change between the markers stays: when the fragment changes, the two are
 /// merged, as git merges. Where both changed the same lines nothing is written; you are told, and decide with `resolve`.
 ///
-/// The project is the nearest folder above with `.seed/fragments.lock`, or with `.git`, or with `fragments/`. Keep
-/// `.seed/` in version control: it holds what was rendered last. What git ignores is not looked at.
+/// The project is the nearest folder above with `.seed/fragments.lock`, `.git` or `fragments/`. A folder in it with a lock or a `.git` of
+/// its own is a project of its own. Keep `.seed/` in version control: it holds what was rendered last. What git ignores, and what is
+/// mounted from another file system, is not looked at.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "A fragment, fragments/ssh-base:\n  ---\n  about: What every sshd here has.\n  parameters:\n    port: {type: int, default: 22}\n  ---\n  Port {{ port }}\n  PermitRootLogin no\n\nA file that embeds it, before the first update:\n  # seed:begin ssh-base#1 port=2222\n  # seed:end ssh-base#1\n\nExamples:\n  seed fragment add ssh-base etc/sshd_config --with port=2222\n  seed fragment status\n  seed fragment update\n  seed fragment resolve --theirs ssh-base#1\n\nA marker that is meant as text is escaped: \\seed:begin, or seed:ignore anywhere on its line.\n\nExit statuses: 0 clean, 2 to do (outdated, clash, orphan), 1 error."
@@ -145,7 +147,7 @@ impl ResolveArgs {
 
 /// The project of the first path, or of this folder.
 fn root(paths: &[PathBuf]) -> Result<PathBuf> {
-    Ok(root_of(paths.first().map_or(Path::new("."), PathBuf::as_path))?)
+    Ok(project_of(paths.first().map_or(Path::new("."), PathBuf::as_path))?)
 }
 
 fn resolve(Targets { targets }: &Targets, resolution: Resolution) -> Result<Report> {
@@ -180,14 +182,7 @@ fn add(args: &AddArgs) -> Result<Report> {
             .hint("leave --instance out")
             .into());
     }
-    let mut all = Report::default();
-    for path in &args.paths {
-        let report = seed_fragment::add(&root(&args.paths)?, path, &embedding)?;
-        all.items.extend(report.items);
-        all.written.extend(report.written);
-        all.notes.extend(report.notes);
-    }
-    Ok(all)
+    Ok(seed_fragment::add(&root(&args.paths)?, &args.paths, &embedding)?)
 }
 
 fn show(report: &Report, what: &What, global: &Global) -> Result<()> {
@@ -216,7 +211,7 @@ fn show(report: &Report, what: &What, global: &Global) -> Result<()> {
         let key = if item.fragment.is_empty() { String::new() } else { format!(" {}#{}", item.fragment, item.instance) };
         writeln!(out, "{place}{key}  {color}{}{color:#}  {}", word(item.state), item.message)?;
     }
-    write_hint(&mut out, report)?;
+    write_hint(&mut out, report, what)?;
     let out = out.into_inner().map_err(std::io::IntoInnerError::into_error)?;
     Ok(stdout.write_all(&out.into_inner())?)
 }
@@ -237,20 +232,23 @@ impl Told<'_> {
 }
 
 /// What to do next.
-fn write_hint(out: &mut impl Write, report: &Report) -> Result<()> {
-    let count = |state: State| report.items.iter().filter(|item| item.state == state).count();
-    let [clashes, outdated] = [State::Clash, State::Outdated].map(count);
+fn write_hint(out: &mut impl Write, report: &Report, what: &What) -> Result<()> {
+    let of = |item: &&Item, state: State| item.state == state;
+    // A file with one of these in it is not written, whatever else is outdated in it.
+    let holds = |item: &&Item| matches!(item.state, State::Clash | State::Error);
+    let held: HashSet<&Path> = report.items.iter().filter(holds).map(|item| item.file.as_path()).collect();
+    let has_clash = report.items.iter().any(|item| of(&item, State::Clash));
+    let has_outdated = report.items.iter().any(|item| of(&item, State::Outdated) && !held.contains(item.file.as_path()));
     if report.items.is_empty() && report.notes.is_empty() {
         writeln!(out, "No file here embeds a fragment. seed fragment add NAME FILE embeds one.")?;
     } else if Summary::of(&report.items) == Summary::Clean && report.written.is_empty() && report.notes.is_empty() {
         writeln!(out, "{}Nothing to do.{:#}", style::GOOD, style::GOOD)?;
     }
-    if clashes > 0 {
-        writeln!(
-            out,
-            "To settle a clash: seed fragment resolve --mine | --theirs | --markers NAME#INSTANCE; its three sides are in .seed/pending/."
-        )?;
-    } else if outdated > 0 {
+    if has_clash {
+        // Looking keeps nothing.
+        let kept = if matches!(what, What::Status(_)) { "" } else { "; its three sides are in .seed/pending/" };
+        writeln!(out, "To settle a clash: seed fragment resolve --mine | --theirs | --markers NAME#INSTANCE{kept}.")?;
+    } else if has_outdated {
         writeln!(out, "Next: seed fragment update")?;
     }
     Ok(())

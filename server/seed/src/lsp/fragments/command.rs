@@ -49,6 +49,9 @@ impl Command {
     }
 }
 
+/// What an editor does that says it can: it asks for the sides of a block, by its status, and shows them beside one another.
+const COMPARE: &str = "seed.fragment.diff";
+
 /// What a command is given. Lines are counted from 0.
 #[derive(Debug, serde::Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -96,6 +99,7 @@ fn yes() -> bool {
 enum How {
     Mine,
     Theirs,
+    Markers,
     NewInstance,
 }
 
@@ -225,9 +229,10 @@ impl Argument {
             Command::Update if self.block.is_none() && self.lines.is_none() => Wish::Update(None),
             Command::Update => Wish::Update(Some(self.keys(open)?)),
             Command::Detach => Wish::Detach(self.keys(open)?),
-            Command::Resolve => match self.take.ok_or("how is it settled: take is mine, theirs or newInstance")? {
+            Command::Resolve => match self.take.ok_or("how is it settled: take is mine, theirs, markers or newInstance")? {
                 How::Mine => Wish::Take(self.keys(open)?, Take::Mine),
                 How::Theirs => Wish::Take(self.keys(open)?, Take::Theirs),
+                How::Markers => Wish::Take(self.keys(open)?, Take::Markers),
                 How::NewInstance => Wish::Renew(self.blocks(open)?.into_iter().map(|(_, line)| line).collect()),
             },
             Command::Add => match (&self.fragment, &self.new) {
@@ -269,7 +274,7 @@ fn edit(state: &Arc<State>, command: Command, argument: &Argument) -> Answer {
     let is_same = changed.edits.is_empty();
     if is_same {
         // Nothing will be saved for it: what is on the disk has it already.
-        let is_saved = std::fs::read(path_of(uri)).is_ok_and(|bytes| bytes == text.as_bytes());
+        let is_saved = std::fs::read(path_of(uri)).is_ok_and(|bytes| seed_fragment::holds(&bytes, &text));
         if is_saved {
             pending::note(state, uri);
             state.fragments.settle();
@@ -313,18 +318,23 @@ impl State {
 /// The command behind an offer, for the version of the text that it was made for.
 pub fn to_command(uri: &Uri, version: i32, offer: &Offer) -> LspCommand {
     let (command, what) = match &offer.work {
-        Work::Update(key) => (Command::Update, json!({ "block": key.to_string() })),
-        Work::UpdateAll => (Command::Update, json!({})),
+        Work::Update(key) => (Command::Update.name(), json!({ "block": key.to_string() })),
+        Work::UpdateAll => (Command::Update.name(), json!({})),
         Work::Take(key, take) => {
-            let take = if *take == Take::Mine { "mine" } else { "theirs" };
-            (Command::Resolve, json!({ "block": key.to_string(), "take": take }))
+            let take = match take {
+                Take::Mine => "mine",
+                Take::Theirs => "theirs",
+                Take::Markers => "markers",
+            };
+            (Command::Resolve.name(), json!({ "block": key.to_string(), "take": take }))
         }
-        Work::Renew(line) => (Command::Resolve, json!({ "lines": [line - 1, line - 1], "take": "newInstance" })),
-        Work::Detach(key) => (Command::Detach, json!({ "block": key.to_string() })),
-        Work::Embed(name, line) => (Command::Add, json!({ "fragment": name, "lines": [line - 1, line - 1] })),
+        Work::Renew(line) => (Command::Resolve.name(), json!({ "lines": [line - 1, line - 1], "take": "newInstance" })),
+        Work::Compare(key) => (COMPARE, json!({ "block": key.to_string() })),
+        Work::Detach(key) => (Command::Detach.name(), json!({ "block": key.to_string() })),
+        Work::Embed(name, line) => (Command::Add.name(), json!({ "fragment": name, "lines": [line - 1, line - 1] })),
     };
     let mut argument = what;
     argument["uri"] = json!(uri);
     argument["version"] = json!(version);
-    LspCommand { title: offer.title.clone(), command: command.name().into(), arguments: Some(vec![argument]) }
+    LspCommand { title: offer.title.clone(), command: command.into(), arguments: Some(vec![argument]) }
 }

@@ -11,7 +11,7 @@ use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use seed_fragment::store::hash;
-use seed_fragment::{Judgement, Key, Record, Take};
+use seed_fragment::{Judgement, Key, Record, Take, holds};
 use seed_ide::fragments::{Change, Open, noted};
 use seed_role::trouble::{Kind, Result};
 use seed_spec::Source;
@@ -31,7 +31,7 @@ const PAUSE: Duration = Duration::from_millis(10);
 
 /// An edit that the editor was given.
 pub struct Pending {
-    /// The text that it was made for, and the one that it leads to, by their hashes.
+    /// The text that it was made for, and the one that it leads to, by their [`shape`].
     from: String,
     to: String,
     /// Whether the editor's text has it.
@@ -48,7 +48,7 @@ impl Fragments {
         if change.records.is_empty() {
             return;
         }
-        let (from, to) = (hash(from.as_bytes()), hash(change.text.as_bytes()));
+        let (from, to) = (shape(from), shape(&change.text));
         let is_in_text = from == to;
         let (records, taken) = (change.records.clone(), change.taken.clone());
         let mut all = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
@@ -68,7 +68,7 @@ impl Fragments {
     pub fn see(&self, uri: &Uri, text: &str) {
         let mut all = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(pending) = all.get_mut(uri) else { return };
-        let now = hash(text.as_bytes());
+        let now = shape(text);
         for one in pending.iter_mut().filter(|one| one.from != one.to) {
             match &now {
                 now if *now == one.to => one.is_in_text = true,
@@ -82,6 +82,13 @@ impl Fragments {
     pub fn forget(&self, uri: &Uri) {
         self.pending.lock().unwrap_or_else(PoisonError::into_inner).remove(uri);
     }
+}
+
+/// Tells texts apart, but for their line ends: an editor gives all of a buffer the same ones, or takes those of an edit for its own, and
+/// may give the last line one. Blocks are compared without them too.
+fn shape(text: &str) -> String {
+    let text = text.replace("\r\n", "\n");
+    hash(text.strip_suffix('\n').unwrap_or(&text).as_bytes())
 }
 
 /// What is to be noted of a text.
@@ -158,7 +165,7 @@ fn attempt(state: &Arc<State>, runtime: &Handle, uri: &Uri, source: &Arc<Source>
     match newest {
         Some(newest) if !Arc::ptr_eq(&newest, source) => {
             state.fragments.put_back(uri, all);
-            let is_saved = std::fs::read(path_of(uri)).is_ok_and(|bytes| bytes == newest.text().as_bytes());
+            let is_saved = std::fs::read(path_of(uri)).is_ok_and(|bytes| holds(&bytes, newest.text()));
             return is_saved.then(|| (newest, state.fragments.take_due(uri)));
         }
         // It can be saved again.
@@ -180,18 +187,15 @@ fn write(state: &State, path: &Path, text: &str, records: Vec<Record>) -> Result
     if records.is_empty() {
         return Ok(());
     }
-    // An editor may keep the byte order mark to itself.
-    let marked = std::fs::read(path).ok().filter(|bytes| bytes.strip_prefix("\u{feff}".as_bytes()) == Some(text.as_bytes()));
-    let on_disk = if marked.is_some() { format!("\u{feff}{text}") } else { text.to_string() };
     // The newest of each block counts.
     let newest: BTreeMap<String, Record> = records.into_iter().map(|record| (record.instance.clone(), record)).collect();
     let judgement = Judgement { records: newest.into_values().collect(), ..Judgement::default() };
     let until = Instant::now() + PATIENCE;
     loop {
-        let written = seed_fragment::record(&root, &file, &on_disk, &judgement);
+        let written = seed_fragment::record(&root, &file, text, &judgement);
         // Another editor, or the command line, is at it this moment.
         let is_busy = matches!(&written, Err(trouble) if trouble.kind == Kind::Busy);
-        let is_same = || std::fs::read(path).is_ok_and(|bytes| bytes == on_disk.as_bytes());
+        let is_same = || std::fs::read(path).is_ok_and(|bytes| holds(&bytes, text));
         if !is_busy || Instant::now() > until || !is_same() {
             return written;
         }

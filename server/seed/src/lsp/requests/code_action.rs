@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use seed_ide::actions::{Does, actions};
-use seed_ide::fragments::actions::Offer;
+use seed_ide::fragments::actions::{Offer, Work};
 use tower_lsp::jsonrpc::Result;
 use tower_lsp::ls_types::{CodeAction, CodeActionKind, CodeActionOrCommand, CodeActionParams, CodeActionResponse, Range, Uri};
 
@@ -19,10 +19,11 @@ pub async fn handle(state: &Arc<State>, params: CodeActionParams) -> Result<Opti
     let only = wanted.clone();
     let range = params.range;
     let uri = params.text_document.uri.clone();
+    let can_compare = state.session().compare;
     let of_fragments = state.ask_of_fragments(
         &params.text_document.uri,
         |_, _| true,
-        move |asked| Some(of_fragments(asked, &uri, range, only.as_deref())),
+        move |asked| Some(of_fragments(asked, &uri, range, only.as_deref(), can_compare)),
     );
     let of_fragments = of_fragments.await?.unwrap_or_default();
     let found = state.ask(&params.text_document.uri, move |ask| {
@@ -58,7 +59,13 @@ fn is_wanted(only: Option<&[CodeActionKind]>, kind: &CodeActionKind) -> bool {
 }
 
 /// What can be done about the fragments at a range. Each is a command, which refuses a text that has changed since.
-fn of_fragments(asked: &Asked<'_>, uri: &Uri, range: Range, only: Option<&[CodeActionKind]>) -> Vec<CodeActionOrCommand> {
+fn of_fragments(
+    asked: &Asked<'_>,
+    uri: &Uri,
+    range: Range,
+    only: Option<&[CodeActionKind]>,
+    can_compare: bool,
+) -> Vec<CodeActionOrCommand> {
     let bytes = asked.offset(range.start)..asked.offset(range.end);
     let offers = seed_ide::fragments::actions::actions(&asked.open, bytes, &asked.taken);
     let findings = asked.findings();
@@ -75,5 +82,5 @@ fn of_fragments(asked: &Asked<'_>, uri: &Uri, range: Range, only: Option<&[CodeA
             })
         })
     };
-    offers.iter().filter_map(one).collect()
+    offers.iter().filter(|offer| can_compare || !matches!(offer.work, Work::Compare(_))).filter_map(one).collect()
 }

@@ -1,0 +1,114 @@
+//! Embedding a fragment in files, all of them or none.
+
+use std::collections::{BTreeSet, HashSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use seed_role::Trouble;
+use seed_role::trouble::Result;
+
+use crate::change::Work;
+use crate::embed::{self, Comment};
+use crate::item::{Item, State};
+use crate::judge::{Judgement, Wishes};
+use crate::marker::Key;
+use crate::place;
+use crate::project::{Project, Report, Text, keys_of};
+use crate::words::from_io;
+
+/// What is embedded, and where in a file.
+#[derive(Clone, Debug, Default)]
+pub struct Embedding {
+    /// The fragment.
+    pub fragment: String,
+    /// The instance; none for the lowest number that is free.
+    pub instance: Option<String>,
+    /// The parameters.
+    pub params: Vec<(String, String)>,
+    /// The line, counted from 1, that it comes before; none for the end.
+    pub line: Option<usize>,
+    /// How its markers become comments; none for what the file's name tells.
+    pub comment: Option<Comment>,
+}
+
+/// Embeds a fragment in files, before a line counted from 1 (at the end where none is given), and renders it. Who names a file twice
+/// means it once.
+///
+/// # Errors
+///
+/// When there is no such fragment, its parameters are wrong, or the instance is taken; and as [`crate::update`]. Then no file was
+/// written.
+pub fn add(root: &Path, paths: &[PathBuf], place: &Embedding) -> Result<Report> {
+    let work = Work::begin(root)?;
+    let project = &work.project;
+    let mut files = Vec::new();
+    for path in paths {
+        let file = place::named(&project.root, path)?;
+        if !files.contains(&file) {
+            files.push(file);
+        }
+    }
+    let texts = files.into_iter().map(|file| read(project, file, place)).collect::<Result<Vec<Text>>>()?;
+    let scan = project.scan(&[])?;
+    let mut taken: BTreeSet<Key> = project.store.lock.keys().cloned().collect();
+    taken.extend(scan.texts.iter().chain(&texts).flat_map(|text| keys_of(&text.text)));
+    let mut judged = Vec::new();
+    for text in &texts {
+        judged.push((text, embedded(project, text, place, &mut taken)?));
+    }
+    work.finish(judged, &[])
+}
+
+fn attempted(file: &Path, place: &Embedding) -> String {
+    format!("embed `{}` in {}", place.fragment, file.display())
+}
+
+fn read(project: &Project, file: PathBuf, place: &Embedding) -> Result<Text> {
+    let trouble = |said: &str| Trouble::new(attempted(&file, place), said);
+    if place::is_apart(&file) {
+        return Err(trouble("this file is a fragment itself, or Seed's own"));
+    }
+    let path = project.root.join(&file);
+    let io = |error: std::io::Error| from_io(attempted(&file, place), &error);
+    if !fs::metadata(&path).map_err(io)?.is_file() {
+        return Err(trouble("it is no regular file"));
+    }
+    let text = String::from_utf8(fs::read(&path).map_err(io)?).ok().filter(|text| !text.contains('\0'));
+    let text = text.ok_or_else(|| trouble("it is not UTF-8 text"))?;
+    Ok(Text::new(file, text))
+}
+
+/// A text with a new block in it, rendered.
+fn embedded(project: &Project, text: &Text, place: &Embedding, taken: &mut BTreeSet<Key>) -> Result<Judgement> {
+    let attempted = || attempted(&text.file, place);
+    let instance = place.instance.clone().unwrap_or_else(|| embed::free_instance(&place.fragment, taken.iter()));
+    let key = Key::parse(&format!("{}#{instance}", place.fragment)).ok_or_else(|| {
+        Trouble::new(attempted(), format!("`{}#{instance}` is not NAME#INSTANCE", place.fragment))
+            .hint("names are made of letters, digits, `.`, `_` and `-`")
+    })?;
+    if !taken.insert(key.clone()) {
+        return Err(Trouble::new(attempted(), format!("`{key}` is in the project already"))
+            .hint("leave the instance out, and a free one is chosen"));
+    }
+    // Mistakes in the name or the parameters are told before anything is written.
+    project.rendered(&key, &place.params)?;
+    let comment = Comment::fitting(&text.file, place.comment.as_ref(), &place.params);
+    let comment = comment.map_err(|said| Trouble::new(attempted(), said))?;
+    let inserted = embed::insert(&text.text, place.line.unwrap_or(usize::MAX), &key, &place.params, &comment);
+    let only = Some(HashSet::from([key.clone()]));
+    let mut judgement = project.judge_text(&text.file, &inserted, Wishes { only, ..Wishes::default() });
+    if judgement.is_held {
+        let told = judgement
+            .items
+            .iter()
+            .find(|item| item.state == State::Error)
+            .map(|item| format!("line {}: {}", item.line, item.message));
+        return Err(Trouble::new(attempted(), told.unwrap_or_default()));
+    }
+    let mine = |item: &Item| item.fragment == key.fragment && item.instance == key.instance;
+    if let Some(item) = judgement.items.iter().find(|item| mine(item) && item.state == State::Error) {
+        return Err(Trouble::new(attempted(), item.message.clone()));
+    }
+    judgement.items.retain(mine);
+    Ok(judgement)
+}
