@@ -63,6 +63,11 @@ impl Role for Template {
         findings
     }
 
+    fn sources(&self) -> Vec<(&'static str, PathBuf)> {
+        let template = self.template.as_ref().map(|folder| ("template", folder.to_path_buf()));
+        template.into_iter().chain([("roles", self.roles.to_path_buf())]).collect()
+    }
+
     fn observe(&self, host: &dyn Host) -> Result<Observation> {
         Ok(World::of(self, host)?.seen()?.map_or(Observation::Absent, Observation::Present))
     }

@@ -83,7 +83,7 @@ impl Row {
             self.work.clone(),
             self.floor.map_or_else(none, Amount::words),
             self.seed.words(),
-            self.ratio().map_or_else(none, |ratio| format!("{ratio:.1}")),
+            self.ratio().map_or_else(none, |ratio| if ratio < 0.1 { format!("{ratio:.3}") } else { format!("{ratio:.1}") }),
             budget + missed,
         ]
     }

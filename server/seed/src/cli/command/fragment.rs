@@ -9,7 +9,7 @@ use seed_role::Trouble;
 
 use crate::cli::exit::{Exit, Result};
 use crate::cli::options::Global;
-use crate::cli::style;
+use crate::cli::{output, style};
 
 /// Keep a snippet alike in many files, with the edits of people preserved.
 ///
@@ -187,13 +187,13 @@ fn add(args: &AddArgs) -> Result<Report> {
 
 fn show(report: &Report, what: &What, global: &Global) -> Result<()> {
     // All of it is written at once: a line at a time would be a system call for each of many blocks.
-    let mut stdout = std::io::stdout().lock();
+    let mut stdout = output::stdout();
     if global.json {
         let mut text = serde_json::to_vec(&Told::of(report)).map_err(std::io::Error::from)?;
         text.push(b'\n');
         return Ok(stdout.write_all(&text)?);
     }
-    let choice = anstream::AutoStream::choice(&stdout);
+    let choice = anstream::AutoStream::choice(&std::io::stdout());
     let text = Vec::with_capacity(report.items.len() * 80);
     let mut out = std::io::BufWriter::with_capacity(1 << 16, anstream::AutoStream::new(text, choice));
     for note in &report.notes {
