@@ -71,6 +71,26 @@ fn an_explanation_is_compared_sentence_by_sentence() {
 }
 
 #[test]
+fn what_the_next_apply_would_destroy_is_a_fact_too() {
+    let spec = |size: &str| {
+        format!("seed: 1\nname: lab\nroles:\n  image:\n    is: storage.file_block_image\n    path: ./lab.img\n    size: {size}\n")
+    };
+    let sandbox = Sandbox::new();
+    sandbox.write("lab.seed.yaml", &spec("8 MiB"));
+    sandbox.seed(&["apply", "--yes", "lab.seed.yaml"]).exits(0);
+    let image = std::fs::File::options().write(true).open(sandbox.at("lab.img")).unwrap();
+    std::os::unix::fs::FileExt::write_at(&image, b"dear", 0).unwrap();
+    assert!(!ids_of_facts(&duck(&sandbox, &[])).contains(&"image:destroys:plan".to_owned()));
+    sandbox.write("lab.seed.yaml", &spec("4 MiB"));
+    let answer = duck(&sandbox, &[]);
+    let fact = answer["facts"].as_array().unwrap().iter().find(|fact| fact["id"] == "image:destroys:plan").unwrap();
+    assert!(fact["text"].as_str().unwrap().starts_with("the next apply makes `image` anew, and destroys the image"), "{fact}");
+    assert_eq!(answer["question_about"], "image:destroys:plan", "that data dies now matters most");
+    sandbox.write("said.txt", "The next apply makes the image anew, and all that is on it is lost.");
+    assert!(ids(&duck(&sandbox, &["--explain", "said.txt"]), "covered").contains(&"image:destroys:plan".to_owned()));
+}
+
+#[test]
 fn a_person_is_led_and_not_told() {
     let sandbox = lab();
     let ran = sandbox.seed(&["duck", "lab.seed.yaml", "--explain", "said.txt"]).exits(0);

@@ -16,7 +16,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         for diagnostic in &analysis.diagnostics {
             writeln!(out, "# {}", diagnostic.message)?;
         }
-        for fact in seed_duck::derive(&analysis, &graph, None).facts {
+        for fact in seed_duck::derive(&analysis, &graph, None, None).facts {
             writeln!(out, "{:4.2} {:44} {}", fact.weight, fact.id, fact.text)?;
         }
         writeln!(out)?;

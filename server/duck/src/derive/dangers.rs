@@ -1,5 +1,6 @@
 //! Facts about what is lost, who can reach what, and what can fail.
 
+use seed_engine::plan::{Action, Plan};
 use seed_spec::{Data, RoleInstance, Value};
 
 use super::{Deriver, Draft, Subject};
@@ -28,7 +29,30 @@ fn holds(name: &str, about: &str) -> Option<(&'static str, f64)> {
     })
 }
 
+/// That something is made anew.
+const MADE_ANEW: [&str; 8] = ["replace", "anew", "again", "recreate", "rebuild", "remake", "reformat", "next apply"];
+
 impl Deriver<'_> {
+    /// What the next apply would destroy, as the machine is now.
+    pub(super) fn plan(&mut self, plan: &Plan) {
+        for planned in plan.roles.iter().filter(|planned| planned.action == Action::Replace) {
+            let Some(loses) = &planned.loses else { continue };
+            let Some(role) = self.analysis.roles.iter().find(|role| role.name == planned.role) else { continue };
+            let (Some(info), Some(thing)) = (role.types.first(), self.named.get(&role.name).copied()) else { continue };
+            let name = self.things[thing].name.clone();
+            let subject = Subject { thing, name: name.clone(), file: role.entry.0, span: role.name_span, info, share: 1.0 };
+            let ideas = Ideas {
+                all: vec![Idea::of(lexicon::LOST.iter().copied()), Idea::of(MADE_ANEW)],
+                against: Idea::of(lexicon::STAYS.iter().copied()),
+                general: false,
+            };
+            let text = format!("the next apply makes `{name}` anew, and destroys {loses}");
+            let mut fact = Draft::new(text, 1.0, Claim::Ideas(ideas));
+            fact.question = format!("As the machine is now: what would the next apply do to `{name}`, and to what it holds?");
+            self.push(&subject, Kind::Destroys, "plan", fact);
+        }
+    }
+
     /// What is lost, exposed and at risk with a role that is to be there.
     pub(super) fn dangers(&mut self, subject: &Subject<'_>, role: &RoleInstance) {
         self.destroys(subject, role);

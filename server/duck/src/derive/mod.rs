@@ -10,6 +10,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use seed_engine::Graph;
+use seed_engine::plan::Plan;
 use seed_role::host::Host;
 use seed_spec::analysis::{CompositeInstance, Document};
 use seed_spec::shape::{Field, Shape, TypeInfo};
@@ -18,8 +19,9 @@ use seed_spec::{Analysis, Data, FileId, RoleInstance, Severity, Span, State, Val
 use crate::fact::{Claim, Fact, Facts, Idea, Ideas, Kind, Sort, Thing};
 use crate::lexicon;
 
-/// The facts of a spec. With a host, programs that it lacks are among the risks; nothing is run and nothing is read of it besides.
-pub fn derive(analysis: &Analysis, graph: &Graph, host: Option<&dyn Host>) -> Facts {
+/// The facts of a spec. With a host, programs that it lacks are among the risks; nothing is run and nothing is read of it besides. With a
+/// plan, what it would destroy is told, too.
+pub fn derive(analysis: &Analysis, graph: &Graph, host: Option<&dyn Host>, plan: Option<&Plan>) -> Facts {
     let mut deriver = Deriver::new(analysis, graph);
     deriver.spec();
     for composite in &analysis.composites {
@@ -29,6 +31,9 @@ pub fn derive(analysis: &Analysis, graph: &Graph, host: Option<&dyn Host>) -> Fa
         deriver.role(&group);
     }
     deriver.order();
+    if let Some(plan) = plan {
+        deriver.plan(plan);
+    }
     deriver.trouble(host);
     deriver.done()
 }

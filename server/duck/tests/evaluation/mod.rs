@@ -41,7 +41,7 @@ pub fn facts_of(path: &Path) -> Facts {
     let text = read_text(path).unwrap();
     let (analysis, graph) = analyse_with_graph(&Request { path, text: &text, edited_line: None }, &DiskLoader, None);
     assert!(!analysis.has_errors(), "{}: {:?}", path.display(), analysis.diagnostics);
-    seed_duck::derive(&analysis, &graph, None)
+    seed_duck::derive(&analysis, &graph, None, None)
 }
 
 /// One half of the set: `tuned` or `held-out`.

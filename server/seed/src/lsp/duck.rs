@@ -60,7 +60,7 @@ fn facts_of(ask: &Ask) -> Facts {
     let analysis = &ask.snapshot.analysis;
     let drafts = if analysis.is_role { Vec::new() } else { expand(analysis, &REGISTRY, None, Wanted::Present) };
     let graph = Graph { wholes: wholes(analysis), ..Graph::new(drafts) };
-    seed_duck::derive(analysis, &graph, None)
+    seed_duck::derive(analysis, &graph, None, None)
 }
 
 fn place(ask: &Ask, span: Span) -> (Json, Json) {

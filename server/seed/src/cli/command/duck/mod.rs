@@ -9,9 +9,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use seed_duck::{Facts, Reflection, history, json, reflect};
-use seed_engine::check::analyse_with_graph;
+use seed_engine::check::{analyse_with_graph, runs_commands};
 use seed_engine::journal;
-use seed_engine::project::{DiskLoader, LONGEST, read_bytes, text_of};
+use seed_engine::plan::{Options, Plan};
+use seed_engine::project::{DiskLoader, LONGEST, Project, read_bytes, text_of};
 use seed_role::Trouble;
 use seed_role::host::real::RealHost;
 use seed_spec::analysis::Request;
@@ -179,7 +180,8 @@ fn of_spec(args: &Args, global: &Global) -> Result<Option<Subject>> {
         report::diagnostics::show(&analysis, global)?;
         return Ok(None);
     }
-    let mut facts = seed_duck::derive(&analysis, &graph, Some(&host));
+    let plan = plan(&spec.path, &spec.text, &host);
+    let mut facts = seed_duck::derive(&analysis, &graph, Some(&host), plan.as_ref());
     if let Some(role) = &args.role {
         let known: Vec<&str> = facts.facts.iter().map(|fact| &*fact.role).filter(|role| !role.is_empty()).collect();
         let nearest = seed_spec::nearest::nearest(role, known.iter().copied()).map(str::to_owned);
@@ -196,6 +198,16 @@ fn of_spec(args: &Args, global: &Global) -> Result<Option<Subject>> {
     let name = named.spec.file_name().map_or_else(|| "the spec".into(), |name| name.to_string_lossy().into_owned());
     let name = if named.spec == Path::new("-") { "the spec".into() } else { name };
     Ok(Some(Subject { path: spec.path, name, facts, sources: Sources::Spec(Box::new(analysis)) }))
+}
+
+/// What an apply would do now; none where that cannot be told without running commands.
+fn plan(path: &Path, text: &str, host: &RealHost) -> Option<Plan> {
+    let project = Project::new(path, text, &DiskLoader, host, &journal::state_folder()).ok()?;
+    if project.graph.nodes.iter().any(runs_commands) {
+        return None;
+    }
+    let ledger = journal::read(&project.folder).ok()?;
+    project.with_orphans(&ledger, host).plan(host, &ledger, &Options::default()).ok()
 }
 
 /// The explanation: from a file, or typed. None where there is none.
