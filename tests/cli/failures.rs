@@ -312,5 +312,6 @@ fn roles_that_are_refused_hold_nobody_up() {
         (0..6).for_each(|number| sandbox.write(&format!("f{number}"), "x"));
         sandbox.seed(&["apply", "--yes", "--jobs", jobs, spec]).exits(1).says("6 failed");
         assert!(sandbox.at("good").exists());
+        sandbox.seed(&["log", spec]).exits(0).says("r5  file.directory  could not look at the folder");
     }
 }

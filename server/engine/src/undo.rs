@@ -46,6 +46,9 @@ pub struct RunRole {
     /// Why it failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
+    /// Whether anything was begun with it.
+    #[serde(skip)]
+    pub begun: bool,
 }
 
 /// The runs that the journal tells of, oldest first.
@@ -60,7 +63,24 @@ pub fn runs(records: &[Record]) -> Vec<Run> {
         match record {
             Record::Begin { role, is, action, .. } if !run.roles.iter().any(|known| known.role == *role) => {
                 let status = "interrupted".to_string();
-                run.roles.push(RunRole { role: role.clone(), is: is.clone(), action: action.clone(), status, message: None });
+                run.roles.push(RunRole {
+                    role: role.clone(),
+                    is: is.clone(),
+                    action: action.clone(),
+                    status,
+                    message: None,
+                    begun: true,
+                });
+            }
+            Record::Refused { role, is, action, message } if !run.roles.iter().any(|known| known.role == *role) => {
+                run.roles.push(RunRole {
+                    role: role.clone(),
+                    is: is.clone(),
+                    action: action.clone(),
+                    status: "failed".into(),
+                    message: Some(message.clone()),
+                    begun: false,
+                });
             }
             Record::End { role, outcome } => {
                 for known in run.roles.iter_mut().filter(|known| known.role == *role) {
@@ -81,7 +101,8 @@ pub fn last_run(runs: &[Run]) -> Option<&Run> {
     // An undo that did not reach its end is begun again.
     let undone = runs.iter().filter(|run| run.status == "done");
     let undone: Vec<u64> = undone.filter_map(|run| run.command.strip_prefix("undo ")?.parse().ok()).collect();
-    runs.iter().rev().find(|run| !run.roles.is_empty() && !run.command.starts_with("undo ") && !undone.contains(&run.id))
+    let did_something = |run: &Run| run.roles.iter().any(|role| role.begun);
+    runs.iter().rev().find(|run| did_something(run) && !run.command.starts_with("undo ") && !undone.contains(&run.id))
 }
 
 /// What is known of a role from the record that began its change.

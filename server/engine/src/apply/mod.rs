@@ -182,7 +182,7 @@ impl Apply<'_> {
             broken: None,
         });
         let workers = self.jobs.min(lock(&shared).tasks.width());
-        self.refuse(&shared);
+        self.refuse(&shared)?;
         let woken = Condvar::new();
         std::thread::scope(|scope| {
             // This thread is one of them.
@@ -238,10 +238,11 @@ impl Apply<'_> {
     }
 
     /// Fails the roles that the plan already says cannot be done.
-    fn refuse(&self, shared: &Mutex<Shared>) {
+    fn refuse(&self, shared: &Mutex<Shared>) -> Result<()> {
         let mut shared = lock(shared);
         for planned in self.plan.roles.iter().filter(|planned| planned.refused) {
             let message = planned.reason.clone().unwrap_or_default();
+            self.journal.write(&[refused(planned, &message)], false)?;
             (self.report)(&Event::Failed {
                 role: planned.role.to_string(),
                 action: planned.action,
@@ -253,6 +254,7 @@ impl Apply<'_> {
                 self.skip(&mut shared, skipped.node, &format!("needs {}, which failed", planned.role));
             }
         }
+        Ok(())
     }
 
     fn planned(&self, node: usize) -> Option<&PlannedRole> {
@@ -328,7 +330,11 @@ impl Apply<'_> {
             (self.report)(&Event::Started { role: planned.role.to_string(), action: planned.action });
             match role.and_then(|role| self.prepare(planned, task.half, role)) {
                 Ok(ready) => prepared.push((id, ready)),
-                Err(trouble) => ended.push((id, role::End::failed(&trouble))),
+                Err(trouble) => {
+                    let mut end = role::End::failed(&trouble);
+                    end.records.push(refused(planned, &trouble.to_string()));
+                    ended.push((id, end));
+                }
             }
         }
         let ahead = prepared.iter().any(|(_, ready)| ready.ahead);
@@ -385,6 +391,16 @@ impl Apply<'_> {
         let changed = shared.changed.get(&task.node).copied().unwrap_or_default();
         let action = if changed { planned.action } else { Action::None };
         (self.report)(&Event::Done { role, action, seconds });
+    }
+}
+
+/// That a role was not begun with.
+fn refused(planned: &PlannedRole, message: &str) -> Record {
+    Record::Refused {
+        role: planned.role.to_string(),
+        is: planned.is.clone(),
+        action: planned.action.word().to_string(),
+        message: message.to_string(),
     }
 }
 

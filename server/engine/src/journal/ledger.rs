@@ -218,6 +218,7 @@ impl Ledger {
                 // What a failure left is looked after like what an interruption left.
                 Outcome::Failed(_) => {}
             },
+            Record::Refused { .. } => {}
             Record::Renamed { from, to } => {
                 if let Some(entry) = self.entries.remove(from) {
                     self.entries.insert(to.clone(), entry);

@@ -90,6 +90,17 @@ pub enum Record {
         /// How.
         outcome: Outcome,
     },
+    /// A role was not begun with: it may not be changed, or not as the plan said.
+    Refused {
+        /// The role.
+        role: String,
+        /// Its type.
+        is: String,
+        /// What was to be done, as the plan calls it.
+        action: String,
+        /// Why not.
+        message: String,
+    },
     /// A role has another name in the spec now.
     Renamed {
         /// What it was called.
