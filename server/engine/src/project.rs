@@ -12,13 +12,12 @@ use seed_role::{Role, Trouble};
 use seed_spec::analysis::{Analysis, FoundCollection, Loader, MissingCollection, ROLE_FILE, Request, State};
 use seed_spec::{Catalog, Code, SPEC_ENDINGS};
 
-use crate::check::{analyse_with_graph, commands, runs_commands};
+use crate::check::{analyse_with_graph, runs_commands};
 use crate::journal::ledger::Owned;
 use crate::journal::{self, Ledger};
 use crate::node::{Draft, Graph, Node};
 use crate::plan::{self, Plan, World};
 use crate::stored::{self, Stored};
-use crate::trust::{Trust, Writer};
 
 /// Files longer than this, in bytes, are not read as specs.
 pub const LONGEST: u64 = 64 << 20;
@@ -263,30 +262,6 @@ impl Project {
             self.graph.moved = moved;
         }
         self
-    }
-
-    /// Refuses a spec that runs commands of its own in a folder that is not trusted.
-    ///
-    /// # Errors
-    ///
-    /// [`Kind::Unsafe`], with the command that trusts the folder.
-    pub fn require_trust(&self, trust: &Trust) -> Result<()> {
-        // What only the journal knows came from the spec, too.
-        let orphan = self.graph.nodes.iter().find(|node| node.instance.is_none() && runs_commands(node));
-        let orphan = orphan.map(|node| (node.name.clone(), Writer::Folder(crate::node::folder_of(&self.path))));
-        let named = commands(&self.analysis, &self.path).into_iter().map(|(instance, writer)| (instance.name.clone(), writer));
-        let Some((name, writer)) = named.chain(orphan).find(|(_, writer)| !trust.allows(writer)) else { return Ok(()) };
-        let reason = match &writer {
-            Writer::Folder(folder) if *folder == crate::node::folder_of(&self.path) => {
-                "it runs a command that the spec names, and the spec's folder is not trusted".to_owned()
-            }
-            Writer::Folder(_) => "it runs a command that a composite role names, and the role's folder is not trusted".to_owned(),
-            Writer::Collection { name, .. } => {
-                format!("it runs a command that the collection `{name}` names, and the collection is not trusted at this commit")
-            }
-        };
-        let hint = writer.how_to_trust(&self.path);
-        Err(Trouble::new(format!("look at `{name}`"), reason).kind(Kind::Unsafe).hint(hint))
     }
 
     /// Plans.

@@ -92,13 +92,21 @@ pub(crate) fn warning(analysis: &Analysis, spec: &Path, trust: &Trust) -> Option
 ///
 /// [`Kind::Unsafe`], with the commands that trust them.
 pub fn require(project: &Project, trust: &Trust) -> Result<()> {
-    match untrusted(&project.analysis, &project.path, trust).first() {
-        Some(first) => {
-            let trouble = Trouble::new(format!("look at `{}`", first.role), format!("it {}", first.reason(&project.path)));
-            Err(trouble.kind(Kind::Unsafe).hint(first.hint(&project.path)))
+    let refuse = |role: &str, reason: String, hint: String| {
+        Err(Trouble::new(format!("look at `{role}`"), format!("it {reason}")).kind(Kind::Unsafe).hint(hint))
+    };
+    if let Some(first) = untrusted(&project.analysis, &project.path, trust).first() {
+        return refuse(&first.role, first.reason(&project.path), first.hint(&project.path));
+    }
+    // What only the journal knows came from the spec, too.
+    let here = Writer::Folder(folder_of(&project.path));
+    let orphan = project.graph.nodes.iter().find(|node| node.instance.is_none() && runs_commands(node));
+    match orphan.filter(|_| !trust.allows(&here)) {
+        Some(orphan) => {
+            let reason = "runs a command that the spec names, and the spec's folder is not trusted";
+            refuse(&orphan.name, reason.to_owned(), here.how_to_trust(&project.path))
         }
-        // What only the journal knows.
-        None => project.require_trust(trust),
+        None => Ok(()),
     }
 }
 

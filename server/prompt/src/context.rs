@@ -8,6 +8,7 @@ use seed_engine::node::Graph;
 use seed_engine::plan::{Options, Plan};
 use seed_engine::project::{DiskLoader, Project};
 use seed_engine::trust::Trust;
+use seed_engine::untrusted;
 use seed_engine::{Action, info, journal};
 use seed_role::Trouble;
 use seed_role::host::Host;
@@ -180,7 +181,7 @@ impl World<'_> {
                 .hint("#diagnostics and #buffer can be had")
         })?;
         // Looking may run what a spec names, too.
-        project.require_trust(&Trust::new(self.state_folder))?;
+        untrusted::require(&project, &Trust::new(self.state_folder))?;
         Ok(project)
     }
 

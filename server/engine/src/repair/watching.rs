@@ -330,7 +330,7 @@ impl<'a> Watching<'a> {
             return Ok(());
         }
         let folder = self.project.folder.clone();
-        project.require_trust(&crate::trust::Trust::new(&state_folder))?;
+        crate::untrusted::require(&project, &crate::trust::Trust::new(&state_folder))?;
         self.project = Project { folder, ..project }.with_orphans(&self.ledger, self.settings.host);
         let plan = self.plan(&Scope::All)?;
         if !plan.is_empty() {
