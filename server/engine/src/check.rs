@@ -7,7 +7,7 @@ use seed_collections::{REGISTRY, catalog};
 use seed_role::claim::Claim;
 use seed_role::host::Host;
 use seed_role::{Finding, Role};
-use seed_spec::analysis::{Analysis, Loader, Request, RoleInstance, State};
+use seed_spec::analysis::{Analysis, Loader, Request, RoleInstance, State, outermost};
 use seed_spec::value::Secret;
 use seed_spec::{Code, Data, Diagnostic, Span, Value};
 
@@ -74,13 +74,7 @@ fn note_uses(analysis: &Analysis, findings: &mut [Diagnostic]) {
     // Where several uses share a place, the first is as good as any.
     let mut uses: HashMap<(seed_spec::FileId, u32), usize> = HashMap::new();
     for role in analysis.roles.iter().chain(&analysis.instead) {
-        let part_of = role.part_of.map(|mut whole| {
-            while let Some(outer) = analysis.composites[whole].part_of {
-                whole = outer;
-            }
-            whole
-        });
-        if let Some(whole) = part_of {
+        if let Some(whole) = outermost(&analysis.composites, role.part_of) {
             let spans = role.params.iter().map(|(_, value)| value.span).chain([role.name_span]);
             for span in spans {
                 uses.entry((span.file, span.start)).or_insert(whole);
@@ -166,11 +160,8 @@ impl<'a> Checker<'a> {
 
     /// The name of the outermost composite role that an instance is a part of.
     fn use_of(&self, instance: &RoleInstance) -> Option<Span> {
-        let mut whole = &self.analysis.composites[instance.part_of?];
-        while let Some(outer) = whole.part_of {
-            whole = &self.analysis.composites[outer];
-        }
-        Some(whole.name_span)
+        let composites = &self.analysis.composites;
+        Some(composites[outermost(composites, instance.part_of)?].name_span)
     }
 
     /// A role that is to be there cannot rest on one that is not.

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::{CompositeInstance, Document, RoleInstance};
+use super::{CompositeInstance, Document, RoleInstance, outermost};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::text::{FileId, Span};
 
@@ -127,11 +127,7 @@ impl Written<'_> {
     }
 
     fn outermost(&self, role: &RoleInstance) -> Option<&CompositeInstance> {
-        let mut whole = self.composites.get(role.part_of?)?;
-        while let Some(outer) = whole.part_of.and_then(|outer| self.composites.get(outer)) {
-            whole = outer;
-        }
-        Some(whole)
+        self.composites.get(outermost(self.composites, role.part_of)?)
     }
 }
 

@@ -255,6 +255,15 @@ pub struct CompositeInstance {
     pub params: Vec<(Arc<str>, Value)>,
 }
 
+/// The outermost of the composite roles that something is a part of, given the innermost, as an index into them.
+pub fn outermost(composites: &[CompositeInstance], part_of: Option<usize>) -> Option<usize> {
+    let mut whole = part_of?;
+    while let Some(outer) = composites.get(whole)?.part_of {
+        whole = outer;
+    }
+    Some(whole)
+}
+
 /// Some of the states that can be asked for: `present` for what `plan` and `apply` do, `absent`, and `info` for looking.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Phases(u8);
