@@ -9,13 +9,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use seed_duck::{Facts, Reflection, history, json, reflect};
-use seed_engine::check::{analyse_with_graph, runs_commands};
+use seed_engine::check::runs_commands;
 use seed_engine::journal;
 use seed_engine::plan::{Options, Plan};
 use seed_engine::project::{DiskLoader, LONGEST, Project, read_bytes, text_of};
 use seed_role::Trouble;
 use seed_role::host::real::RealHost;
-use seed_spec::analysis::Request;
 use seed_spec::{Analysis, Source, Span};
 use serde_json::{Value as Json, json};
 
@@ -174,14 +173,15 @@ fn of_spec(args: &Args, global: &Global) -> Result<Option<Subject>> {
     let host = RealHost::new();
     let named = SpecArg { spec: args.spec.clone().unwrap_or_default(), path: args.path.clone() };
     let spec = spec_file::read(&named)?;
-    let request = Request { path: &spec.path, text: &spec.text, edited_line: None };
-    let (analysis, graph) = analyse_with_graph(&request, &DiskLoader, Some(&host));
-    if analysis.has_errors() {
-        report::diagnostics::show(&analysis, global)?;
-        return Ok(None);
-    }
-    let plan = plan(&spec.path, &spec.text, &host);
-    let mut facts = seed_duck::derive(&analysis, &graph, Some(&host), plan.as_ref());
+    let project = match Project::new(&spec.path, &spec.text, &DiskLoader, &host, &journal::state_folder()) {
+        Ok(project) => project,
+        Err(analysis) => {
+            report::diagnostics::show(&analysis, global)?;
+            return Ok(None);
+        }
+    };
+    let plan = plan(&project, &host);
+    let mut facts = seed_duck::derive(&project.analysis, &project.graph, Some(&host), plan.as_ref());
     if let Some(role) = &args.role {
         let known: Vec<&str> = facts.facts.iter().map(|fact| &*fact.role).filter(|role| !role.is_empty()).collect();
         let nearest = seed_spec::nearest::nearest(role, known.iter().copied()).map(str::to_owned);
@@ -197,17 +197,16 @@ fn of_spec(args: &Args, global: &Global) -> Result<Option<Subject>> {
     }
     let name = named.spec.file_name().map_or_else(|| "the spec".into(), |name| name.to_string_lossy().into_owned());
     let name = if named.spec == Path::new("-") { "the spec".into() } else { name };
-    Ok(Some(Subject { path: spec.path, name, facts, sources: Sources::Spec(Box::new(analysis)) }))
+    Ok(Some(Subject { path: spec.path, name, facts, sources: Sources::Spec(Box::new(project.analysis)) }))
 }
 
-/// What an apply would do now; none where that cannot be told without running commands.
-fn plan(path: &Path, text: &str, host: &RealHost) -> Option<Plan> {
-    let project = Project::new(path, text, &DiskLoader, host, &journal::state_folder()).ok()?;
+/// What an apply would do now with the roles of the spec; none where that cannot be told without running commands.
+fn plan(project: &Project, host: &RealHost) -> Option<Plan> {
     if project.graph.nodes.iter().any(runs_commands) {
         return None;
     }
     let ledger = journal::read(&project.folder).ok()?;
-    project.with_orphans(&ledger, host).plan(host, &ledger, &Options::default()).ok()
+    project.plan(host, &ledger, &Options::default()).ok()
 }
 
 /// The explanation: from a file, or typed. None where there is none.
