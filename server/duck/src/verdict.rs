@@ -1,6 +1,8 @@
 //! With a language model: it gets the facts as ground, its verdict comes as JSON, and is merged with what was found without it. The rules
 //! have the last word: what the model says against them is marked and changes nothing.
 
+use std::collections::HashSet;
+
 use seed_model::{Message, Request};
 use serde::Deserialize;
 use serde_json::{Value as Json, json};
@@ -253,8 +255,10 @@ impl<'a> Open<'a> {
             _ => &[],
         });
         // The name of a role says nothing, also where a file is called the same.
+        let names: HashSet<Vec<String>> =
+            facts.facts.iter().map(|fact| &*fact.role).collect::<HashSet<_>>().into_iter().map(stems).collect();
         let is_name = |value: &&Expected| match value {
-            Expected::Text(text) | Expected::Path(text) => facts.facts.iter().any(|fact| stems(&fact.role) == stems(text)),
+            Expected::Text(text) | Expected::Path(text) => names.contains(&stems(text)),
             _ => false,
         };
         Open(values.filter(|value| !is_name(value)).collect())

@@ -12,7 +12,7 @@ use serde_json::{Value as Json, json};
 
 use crate::journal::ledger::Owned;
 use crate::journal::{self, Ledger, Outcome, Record};
-use crate::node::{Draft, Graph, expand};
+use crate::node::{Draft, Graph, Node, expand};
 use crate::plan::{self, Action, Options, Plan, Wish, World};
 use crate::project::Project;
 use crate::stored::{self, Stored};
@@ -224,7 +224,7 @@ impl Past<'_> {
     /// Whether signatures that were kept of a role still fit: what they were on has either not been touched since, or comes back as a
     /// whole. Put upon anything else they would make a file system of something that is none.
     fn fits(&self, role: &str, begun: &Begun) -> bool {
-        let Some(node) = self.graph.nodes.iter().find(|node| *node.name == *role) else { return false };
+        let Some(node) = self.node(role) else { return false };
         let mut below = node.rests_on.iter().map(|index| &*self.graph.nodes[*index].name).peekable();
         if below.peek().is_none() {
             return begun.action == Action::Remove.word();
@@ -232,14 +232,14 @@ impl Past<'_> {
         below.all(|below| match self.begun.get(below) {
             Some(begun) if begun.is_back || self.kept(below).is_some_and(|kept| kept.path.is_some()) => true,
             // An image that was not kept is made anew, and is empty.
-            Some(_) if !self.rests_on_something(below) => false,
+            Some(_) if self.node(below).is_none_or(|node| node.rests_on.is_empty()) => false,
             Some(_) => self.fits(below, begun),
             None => begun.action == Action::Remove.word(),
         })
     }
 
-    fn rests_on_something(&self, role: &str) -> bool {
-        self.graph.nodes.iter().any(|node| *node.name == *role && !node.rests_on.is_empty())
+    fn node(&self, role: &str) -> Option<&Node> {
+        self.graph.nodes.get(*self.graph.by_name.get(role)?)
     }
 }
 

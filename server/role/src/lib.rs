@@ -61,6 +61,11 @@ pub struct Finding {
 /// The length up to which a file that a role reads is looked into for mistakes, before anything is planned.
 pub const INSPECTED: u64 = 1 << 20;
 
+/// The bytes of a file that is inspected. None where it cannot be read, or holds more than [`INSPECTED`].
+pub fn inspected(host: &dyn Host, path: &std::path::Path) -> Option<Vec<u8>> {
+    host.read(path, INSPECTED + 1).ok().flatten().filter(|bytes| bytes.len() as u64 <= INSPECTED)
+}
+
 /// A thing that a watcher waits on, for repair as it drifts.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Watch {

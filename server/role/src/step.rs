@@ -30,6 +30,9 @@ pub struct Transition<'a> {
     pub kept: Option<&'a Kept>,
 }
 
+/// What the names of what is put aside begin with; the number of the run follows.
+pub const KEPT: &str = "seed-kept-";
+
 /// Something put aside before it would have been destroyed.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Kept {

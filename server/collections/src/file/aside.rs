@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use seed_role::host::{FileKind, Host};
-use seed_role::step::{Kept, Step};
+use seed_role::step::{KEPT, Kept, Step};
 use seed_role::trouble::Result;
 
 use super::folder_of;
@@ -22,7 +22,7 @@ fn place(path: &Path, keep: &str) -> PathBuf {
 
 /// Whether a name is that of something put aside.
 fn is_place(name: &str) -> bool {
-    let run = name.strip_prefix('.').and_then(|name| name.rsplit_once(".seed-kept-"));
+    let run = name.strip_prefix('.').and_then(|name| name.rsplit_once(&format!(".{KEPT}")));
     run.is_some_and(|(_, run)| !run.is_empty() && run.bytes().all(|digit| digit.is_ascii_digit()))
 }
 

@@ -13,7 +13,7 @@ use seed_role::host::{FileKind, Host, Metadata, Owner, temporary_of};
 use seed_role::param::{AbsPath, Output, Outputs, Size, UNKNOWN_OUTPUT};
 use seed_role::step::{Goal, Step, Transition};
 use seed_role::trouble::{Kind, Result, Trouble};
-use seed_role::{Declared, Finding, INSPECTED, Mend, Role, Watch};
+use seed_role::{Declared, Finding, Mend, Role, Watch, inspected};
 use seed_spec::Code;
 use seed_spec::shape::{OutputInfo, RefKind};
 use serde::Deserialize;
@@ -201,8 +201,7 @@ impl Role for Fragment {
     }
 
     fn inspect(&self, host: &dyn Host) -> Vec<Finding> {
-        let text = host.read(&self.fragment, INSPECTED + 1).ok().flatten();
-        let Some(text) = text.filter(|text| text.len() as u64 <= INSPECTED) else { return Vec::new() };
+        let Some(text) = inspected(host, &self.fragment) else { return Vec::new() };
         let finding = |param: &str, code, message| vec![Finding { param: param.into(), code, message, help: None }];
         let fragment = match template::Fragment::read(&self.name(), &self.fragment, &text) {
             Ok(fragment) => fragment,

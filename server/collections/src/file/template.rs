@@ -10,7 +10,7 @@ use schemars::JsonSchema;
 use seed_role::host::Host;
 use seed_role::param::{AbsPath, Anything, Content, Mode, Size};
 use seed_role::trouble::{Kind, Result, Trouble};
-use seed_role::{Declared, Finding, INSPECTED};
+use seed_role::{Declared, Finding, inspected};
 use seed_spec::Code;
 use seed_spec::shape::OutputInfo;
 use serde::Deserialize;
@@ -102,8 +102,7 @@ impl Contents for Template {
     }
 
     fn inspect(&self, host: &dyn Host) -> Vec<Finding> {
-        let text = host.read(&self.from, INSPECTED + 1).ok().flatten().filter(|text| text.len() as u64 <= INSPECTED);
-        let Some(text) = text.and_then(|text| String::from_utf8(text).ok()) else { return Vec::new() };
+        let Some(text) = inspected(host, &self.from).and_then(|text| String::from_utf8(text).ok()) else { return Vec::new() };
         let name = name_of(&self.from);
         let read = environment(&BTreeMap::from([(name.clone(), text)]), Arc::default())
             .and_then(|environment| environment.get_template(&name).map(drop));

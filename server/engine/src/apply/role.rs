@@ -7,7 +7,7 @@ use seed_role::Role;
 use seed_role::attrs::{Attrs, Observation};
 use seed_role::host::{FileKind, Host};
 use seed_role::param::Outputs;
-use seed_role::step::{Goal, Step, Transition};
+use seed_role::step::{Goal, KEPT, Step, Transition};
 use seed_role::trouble::{Kind, Result, Trouble};
 
 use super::tasks::Half;
@@ -92,7 +92,7 @@ impl Apply<'_> {
         }
         let known = Known { owned: &ownership, host: self.host };
         let seen = role.observe(self.host)?;
-        let keep_name = format!("seed-kept-{}", self.journal.run);
+        let keep_name = format!("{KEPT}{}", self.journal.run);
         let may_keep = !planned.disposable && (planned.loses.is_some() || role.keeps_all());
         let keep = may_keep.then_some(keep_name.as_str());
         let (goal_attrs, kept) = match &planned.wish {
