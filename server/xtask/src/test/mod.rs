@@ -1,9 +1,12 @@
 //! `cargo xtask test`: everything that must hold before a change is taken.
 
+mod install;
 mod leaks;
 mod llm;
 mod stages;
 mod tally;
+mod terminal;
+mod trial;
 
 use std::time::Instant;
 
@@ -38,6 +41,8 @@ const STAGES: &[Stage] = &[
     ("generated", stages::generated),
     ("lua-format", stages::lua_format),
     ("neovim", stages::neovim),
+    ("try", trial::run),
+    ("install", install::run),
     ("leaks", stages::leaks),
 ];
 
