@@ -140,9 +140,9 @@ fn remove(role: &Btrfs, host: &dyn Host, from: &Attrs, keep: Option<&str>) -> Re
     // Once it is unmounted, all of it has been written.
     if keep.is_some() {
         let devices = role.devices.clone();
-        let save = move |host: &dyn Host| {
-            Ok(Some(Kept { what: "the file system".into(), path: None, data: Some(save(host, &devices)?) }))
-        };
+        let keys: Vec<String> = devices.iter().map(BlockRef::key).collect();
+        let what = format!("the file system on {}", keys.join(", "));
+        let save = move |host: &dyn Host| Ok(Some(Kept { what, path: None, data: Some(save(host, &devices)?) }));
         steps.push(Step::keeping("keep its signatures", save));
     }
     let role = role.clone();
