@@ -16,7 +16,7 @@ use super::{Apply, Event};
 use crate::journal::below::Below;
 use crate::journal::{Outcome, Record, fingerprint, now};
 use crate::plan::decide::{Known, Past};
-use crate::plan::losses::Effect;
+use crate::plan::losses::{Effect, backup_is_gone, gone};
 use crate::plan::{Action, Ownership, PlannedRole, Wish};
 
 /// Folders made on the way have this mode.
@@ -118,6 +118,9 @@ impl Apply<'_> {
             return Ok(Prepared { planned, half, role, steps: Vec::new(), made: Vec::new(), records, ahead, from_nothing });
         }
         self.confirm_unchanged(planned, half, &known, &*role, &seen, interrupted.is_some())?;
+        if let Some(path) = kept.and_then(|kept| gone(self.host, kept)) {
+            return Err(Trouble::new(attempt(), backup_is_gone(path)));
+        }
         self.confirm_no_backup_is_lost(planned, half, &*role, from_nothing)?;
         let goal = goal_attrs.as_ref().map_or(Goal::Absent, Goal::Attrs);
         let steps = role.steps(self.host, &Transition { from: &seen, to: goal, keep, kept })?;

@@ -1,6 +1,5 @@
 //! What is done with one role.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use seed_role::attrs::{Attrs, Change, Observation};
@@ -8,7 +7,7 @@ use seed_role::step::Kept;
 use seed_role::trouble::Trouble;
 use seed_role::{Contents, Mend, Role, Way};
 
-use super::losses::Effect;
+use super::losses::{Effect, backup_is_gone, gone, lies_in_backup};
 use super::{Action, Found, Ownership, PlannedRole, Planner, Wish, predicted};
 use crate::journal::{recall, unpack};
 use crate::stored;
@@ -99,17 +98,8 @@ impl Known<'_> {
         Verdict { changes, loses, ..Verdict::because(Action::Replace, reason) }
     }
 
-    /// Where a backup was that is not there any more. What has data beside its path lies where only its role type can look.
-    fn is_gone<'k>(&self, kept: &'k Kept) -> Option<&'k Path> {
-        let path = kept.path.as_deref().filter(|_| kept.data.is_none())?;
-        matches!(self.host.metadata(path), Ok(None)).then_some(path)
-    }
-
     /// The way back to what was there.
     pub fn towards_past(&self, role: &dyn Role, seen: &Observation, past: &Past<'_>) -> Verdict {
-        if let Some(path) = past.kept.and_then(|kept| self.is_gone(kept)).filter(|_| !is_as(seen, past.to)) {
-            return Verdict::refused(format!("the backup {} of what was there before is gone", path.display()));
-        }
         match (seen, past.to) {
             (_, Observation::Unknown(reason)) => Verdict::refused(unreadable(reason)),
             (Observation::Unknown(reason), _) => Verdict::because(Action::Unknown, reason),
@@ -161,14 +151,6 @@ impl Known<'_> {
                 Verdict { changes, loses, ..Verdict::because(Action::Change, reason) }
             }
         }
-    }
-}
-
-/// Whether what is seen is as it was.
-fn is_as(seen: &Observation, past: &Observation) -> bool {
-    match (seen, past) {
-        (Observation::Present(seen), Observation::Present(past)) => seen.changes(past).is_empty(),
-        (seen, past) => seen == past,
     }
 }
 
@@ -248,7 +230,7 @@ impl Planner<'_> {
                 let verdict = match &seen {
                     Ok(seen) => {
                         let past = Past { to, kept: kept.as_ref(), returned: *returned, made_anew: *made_anew };
-                        let verdict = known.towards_past(role, seen, &past);
+                        let verdict = self.with_backup(kept.as_ref(), known.towards_past(role, seen, &past));
                         let verdict = self.with_what_is_below(index, &known, role, seen, to, found, verdict);
                         let comes_back = matches!(verdict.action, Action::Create | Action::Replace);
                         let lost = lost
@@ -295,6 +277,16 @@ impl Planner<'_> {
         };
         let planned = PlannedRole { commands, ..self.planned(index, owned, wish, seen, verdict) };
         Found { planned, now, then, contents }
+    }
+
+    /// The verdict where a backup is to be brought back: it must be there, or in a folder that comes back before.
+    fn with_backup(&self, kept: Option<&Kept>, verdict: Verdict) -> Verdict {
+        let needed = kept.filter(|_| matches!(verdict.action, Action::Create | Action::Change | Action::Replace));
+        let gone = needed.and_then(|kept| gone(self.world.host, kept));
+        match gone.filter(|path| !lies_in_backup(self.world.host, self.world.ledger, path)) {
+            Some(path) => Verdict { changes: verdict.changes, ..Verdict::refused(backup_is_gone(path)) },
+            None => verdict,
+        }
     }
 
     /// Why a role that is led back cannot be looked at: what it rests on cannot. It must not be taken for absent then.

@@ -1,8 +1,11 @@
 //! What an action takes with it beside what the role itself tells.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use seed_role::claim::Claim;
+use seed_role::host::Host;
+use seed_role::step::Kept;
 
 use super::{Action, PlannedRole, Wish};
 use crate::journal::Ledger;
@@ -50,6 +53,22 @@ impl Effect {
             .collect();
         (!lost.is_empty()).then(|| lost.into_iter().collect::<Vec<_>>().join(" and "))
     }
+}
+
+/// Where a backup was that is not there any more. What has data beside its path lies where only its role type can look.
+pub(crate) fn gone<'k>(host: &dyn Host, kept: &'k Kept) -> Option<&'k Path> {
+    let path = kept.path.as_deref().filter(|_| kept.data.is_none())?;
+    matches!(host.metadata(path), Ok(None)).then_some(path)
+}
+
+pub(crate) fn backup_is_gone(path: &Path) -> String {
+    format!("the backup {} of what was there before is gone", path.display())
+}
+
+/// Whether a path lies in a folder that was moved to a backup with all that is in it.
+pub(super) fn lies_in_backup(host: &dyn Host, ledger: &Ledger, path: &Path) -> bool {
+    let moved = |aside: &PutAside| Some(aside.kept.path.as_ref()?.join(path.strip_prefix(aside.from.as_ref()?).ok()?));
+    ledger.put_aside.iter().filter_map(moved).any(|moved| matches!(host.metadata(&moved), Ok(Some(_))))
 }
 
 fn brings_back(wish: &Wish, role: &str, aside: &PutAside) -> bool {
