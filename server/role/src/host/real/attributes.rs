@@ -85,6 +85,11 @@ impl Attributes {
         read().map_err(|errno| nix::errno::Errno::from_raw(errno.raw_os_error()))
     }
 
+    /// Whether file capabilities are among them.
+    pub fn has_capabilities(&self) -> bool {
+        self.extended.contains_key(CAPABILITIES)
+    }
+
     /// What keeps a file that has these from being replaced or removed, in words; none if nothing does.
     pub fn locked(&self) -> Option<&'static str> {
         LOCKED.iter().find(|(flag, _)| self.flags & flag != 0).map(|(_, words)| *words)
