@@ -10,6 +10,7 @@ mod composite;
 mod consent;
 mod documents;
 mod duck;
+mod edits;
 mod failures;
 mod fragments;
 mod interruption;

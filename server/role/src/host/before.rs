@@ -85,11 +85,18 @@ impl Before {
         }
     }
 
-    /// What the new file in its place is to have beside content, owner and mode: none if that is left to its folder.
-    pub fn attributes(&self) -> Option<&Attributes> {
+    /// A file of which this was read.
+    pub fn of_file(there: &Metadata, content: &[u8], attributes: Attributes) -> Before {
+        Before::File { content: Digest::of(content), mode: there.mode, owner: owner_of(there), attributes }
+    }
+
+    /// The file to put in its place for another content: all else stays as it is. A new one has mode 0644, and is `owner`'s.
+    pub fn with_content<'a>(&'a self, content: &'a [u8], owner: Option<Owner>) -> NewFile<'a> {
         match self {
-            Before::File { attributes, .. } => Some(attributes),
-            Before::Nothing | Before::Link { .. } => None,
+            Before::File { mode, owner, attributes, .. } => {
+                NewFile { content, mode: *mode, owner: Some(*owner), attributes: Some(attributes) }
+            }
+            Before::Nothing | Before::Link { .. } => NewFile { content, mode: 0o644, owner, attributes: None },
         }
     }
 }

@@ -136,6 +136,8 @@ pub trait Host: Send + Sync {
     fn read_whole(&self, path: &Path, limit: u64) -> Result<Option<(Vec<u8>, attributes::Attributes)>>;
     /// What a file or folder has beside content, owner and mode.
     fn attributes(&self, path: &Path) -> Result<attributes::Attributes>;
+    /// Gives a file or folder exactly these. Its mode may have to be set again after it.
+    fn set_attributes(&self, path: &Path, attributes: &attributes::Attributes) -> Result<()>;
     /// Writes a file as a whole in place of what was confirmed. What somebody else put there since stays
     /// ([`crate::trouble::Kind::Changed`]), and so does all where the new file cannot have what it is to have. An interruption
     /// leaves what [`Host::settle`] sorts out. Durable only after [`Host::sync`].

@@ -20,6 +20,7 @@ use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::fcntl::{AtFlags, OFlag, RenameFlags, openat, readlinkat, renameat, renameat2};
+use nix::sys::signal::Signal;
 use nix::sys::stat::{FileStat, Mode, fstat, fstatat};
 use nix::unistd::{UnlinkatFlags, symlinkat, unlinkat};
 
@@ -62,7 +63,7 @@ pub(super) fn put(place: &Place<'_>, temporary: &Path, before: &Before) -> Resul
             return Err(stop);
         }
     };
-    failpoint();
+    AFTER.pass();
     match compare_at_rest(place, temporary, before) {
         Ok(()) => {
             remove(place, temporary)?;
@@ -83,6 +84,7 @@ fn swap<'a>(place: &'a Place<'a>, temporary: &Path, before: &Before) -> Result<O
     let there = compare(place, place.name(), before)?;
     let ours = identity(&stat(place, temporary)?);
     let mark = Mark::set(place, temporary, &ours, &identity(&there))?;
+    BEFORE.pass();
     match renameat2(place.folder(), temporary, place.folder(), place.name(), RenameFlags::RENAME_EXCHANGE) {
         Ok(()) => Ok(Some((ours, mark))),
         Err(errno) => {
@@ -106,11 +108,12 @@ pub(super) fn take(place: &Place<'_>, temporary: &Path, before: &Before) -> Resu
         settle(place, temporary)?;
     }
     let mark = Mark::set(place, temporary, NO_FILE, &identity(&there))?;
+    BEFORE.pass();
     if let Err(errno) = rename_new(place, place.name(), place, temporary) {
         mark.clear()?;
         return Err(if errno == Errno::ENOENT { Stop::Changed("it is gone") } else { errno.into() });
     }
-    failpoint();
+    AFTER.pass();
     match compare_at_rest(place, temporary, before) {
         Ok(()) => {
             remove(place, temporary)?;
@@ -357,15 +360,35 @@ fn is_open_for_writing(file: &File) -> bool {
 /// `F_SETSIG` of fcntl.h.
 const F_SETSIG: libc::c_int = 10;
 
-/// Kills the program when `SEED_FAILPOINT=exchange:N` says so, between an exchange and the comparison of what came out.
-fn failpoint() {
-    static LEFT: OnceLock<Option<AtomicU32>> = OnceLock::new();
-    let left =
-        LEFT.get_or_init(|| std::env::var("SEED_FAILPOINT").ok()?.strip_prefix("exchange:")?.parse().ok().map(AtomicU32::new));
-    if left.as_ref().is_some_and(|left| left.fetch_sub(1, Ordering::SeqCst) == 1) {
-        let _ = nix::sys::signal::raise(nix::sys::signal::Signal::SIGKILL);
+/// Where `SEED_FAILPOINT` has an exchange stopped.
+struct Failpoint {
+    name: &'static str,
+    signal: Signal,
+    left: OnceLock<Option<AtomicU32>>,
+}
+
+impl Failpoint {
+    const fn new(name: &'static str, signal: Signal) -> Self {
+        Failpoint { name, signal, left: OnceLock::new() }
+    }
+
+    /// A moment that is counted; at the one that was asked for the signal comes.
+    fn pass(&self) {
+        let asked = || {
+            let all = std::env::var("SEED_FAILPOINT").ok()?;
+            let number = all.split(',').find_map(|one| one.strip_prefix(self.name)?.strip_prefix(':'))?;
+            number.parse().ok().map(AtomicU32::new)
+        };
+        if self.left.get_or_init(asked).as_ref().is_some_and(|left| left.fetch_sub(1, Ordering::SeqCst) == 1) {
+            let _ = nix::sys::signal::raise(self.signal);
+        }
     }
 }
+
+/// Between the comparison and the exchange the program waits to be continued.
+static BEFORE: Failpoint = Failpoint::new("before-exchange", Signal::SIGSTOP);
+/// Between the exchange and the comparison of what came out the program is killed.
+static AFTER: Failpoint = Failpoint::new("exchange", Signal::SIGKILL);
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]

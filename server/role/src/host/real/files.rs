@@ -369,8 +369,23 @@ impl RealHost {
 
     pub(super) fn attributes_of(&self, path: &Path) -> Result<Attributes> {
         let attempted = || format!("read the extended attributes of {}", path.display());
-        let flags = OFlag::O_RDONLY | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_NOCTTY;
-        Attributes::of(self.safety.open(path, flags).told(attempted)?.as_fd()).told(attempted)
+        Attributes::of(self.open_itself(path).told(attempted)?.as_fd()).told(attempted)
+    }
+
+    pub(super) fn change_attributes(&self, path: &Path, attributes: &Attributes) -> Result<()> {
+        let attempted = || format!("set the extended attributes of {}", path.display());
+        let file = self.open_itself(path).told(attempted)?;
+        let given = attributes.give(file.as_fd());
+        // An access list may let others into a folder.
+        self.safety.changed(path, false);
+        given.map_err(|lost| Trouble::new(attempted(), lost.to_string()))
+    }
+
+    /// Opens a file or folder, and not what a link there leads to.
+    fn open_itself(&self, path: &Path) -> Result<OwnedFd, Refusal> {
+        let place = self.safety.place(path)?;
+        let flags = OFlag::O_RDONLY | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
+        Ok(openat(place.folder(), place.name(), flags, Mode::empty())?)
     }
 
     pub(super) fn new_image(&self, path: &Path, len: u64, full: bool, mode: u32) -> Result<()> {

@@ -111,6 +111,9 @@ impl Host for RealHost {
     fn attributes(&self, path: &Path) -> Result<attributes::Attributes> {
         self.attributes_of(path)
     }
+    fn set_attributes(&self, path: &Path, attributes: &attributes::Attributes) -> Result<()> {
+        self.change_attributes(path, attributes)
+    }
     fn replace_file(&self, path: &Path, new: &NewFile<'_>, before: &Before) -> Result<()> {
         self.replace_confirmed(path, new, before)
     }

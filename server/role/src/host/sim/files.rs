@@ -136,7 +136,7 @@ impl Machine {
 
     pub fn replace_file(&mut self, path: &Path, new: &NewFile<'_>, before: &Before) -> Result<(), Denied> {
         if let Some(locked) = new.attributes.and_then(Attributes::locked) {
-            return Err(Denied::Words(Lost(vec![locked.to_string()]).to_string()));
+            return Err(Denied::Words(Lost(vec![format!("the flag `{locked}`")]).to_string()));
         }
         self.confirm(path, before)?;
         let walked = self.walk(path, false)?;
@@ -154,6 +154,13 @@ impl Machine {
     pub fn take_confirmed(&mut self, path: &Path, before: &Before) -> Result<(), Denied> {
         self.confirm(path, before)?;
         Ok(self.remove_file(path)?)
+    }
+
+    pub fn set_attributes(&mut self, path: &Path, attributes: &Attributes) -> Result<()> {
+        let spot = self.spot(path, true)?;
+        self.writable(spot)?;
+        self.node_mut(spot.file)?.attributes = attributes.clone();
+        Ok(())
     }
 
     pub fn attributes(&self, path: &Path) -> Result<Attributes> {

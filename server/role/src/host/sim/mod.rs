@@ -265,6 +265,10 @@ impl Host for SimHost {
     fn attributes(&self, path: &Path) -> Result<Attributes> {
         self.look("attributes", &[path], on("read the extended attributes of", path), |machine| machine.attributes(path))
     }
+    fn set_attributes(&self, path: &Path, attributes: &Attributes) -> Result<()> {
+        let attempted = on("set the extended attributes of", path);
+        self.change("set_attributes", &[path], attempted, |machine| machine.set_attributes(path, attributes))
+    }
     fn replace_file(&self, path: &Path, new: &NewFile<'_>, before: &Before) -> Result<()> {
         let midst = |machine: &mut Machine| drop(machine.write_file(&temporary_of(path), new.content, 0o600, None));
         self.change_with_midst("write_file", &[path], on("write", path), midst, |machine| {

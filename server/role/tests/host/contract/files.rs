@@ -173,7 +173,12 @@ fn beside_the_content(host: &dyn Host, folder: &Path) {
     assert!(refused.unwrap_err().to_string().contains("immutable"));
     assert_eq!(host.attributes(&file).unwrap(), attributes);
     assert_eq!(host.list(folder).unwrap(), ["file"]);
+    host.set_attributes(&file, &Attributes::default()).unwrap();
+    assert!(host.attributes(&file).unwrap().is_empty());
+    // A folder has some as well.
     assert!(host.attributes(folder).unwrap().is_empty());
+    host.set_attributes(folder, &attributes).unwrap();
+    assert_eq!(host.attributes(folder).unwrap(), attributes);
 }
 
 /// Flags of linux/fs.h.
