@@ -154,14 +154,6 @@ pub(crate) fn difference(confirmed: &Before, there: &Before) -> Option<&'static 
     }
 }
 
-/// Names of what is at work beside a path while it is changed, all in the same folder: what an interruption leaves there is sorted
-/// out by [`Host::settle`].
-pub fn marker_of(temporary: &Path) -> PathBuf {
-    let mut name = temporary.file_name().unwrap_or_default().to_os_string();
-    name.push(".mark");
-    temporary.with_file_name(name)
-}
-
 /// The path that a name of [`super::temporary_of`] stands beside; none if it is none.
 pub fn path_of_temporary(temporary: &Path) -> Option<PathBuf> {
     use std::os::unix::ffi::{OsStrExt, OsStringExt};

@@ -3,39 +3,41 @@
 //! What is there is compared with what was confirmed; then it changes names with the new file in one step
 //! (`RENAME_EXCHANGE`), and what came out is compared once more. If it differs it goes back.
 //!
-//! While that lasts, a *mark* beside the temporary file tells the two apart: a link that leads nowhere and whose text says by
-//! what inode, length and time of change the new file and the one that was compared are known. So an interruption at any moment
-//! can be sorted out: what came out and is not what was compared is somebody's, and goes back to its name.
+//! For that moment the new file gets a name that says by what inode, length and time of change it and the one that was compared are
+//! known. So what has this name after an interruption can be told: the new file, what was compared, or what somebody saved. That goes
+//! back to its own name.
 //!
 //! Limits. Who holds the old file open for writing longer than [`PATIENCE`] can write into what is removed. On a file system without
-//! `RENAME_EXCHANGE` (FAT before Linux 6.0, some network file systems) a moment is left between the comparison and the rename.
+//! `RENAME_EXCHANGE` (FAT before Linux 6.0, some network file systems), and for names of more than some 225 bytes, a moment is left between
+//! the comparison and the rename.
 
+use std::ffi::OsStr;
 use std::fs::File;
 use std::os::fd::{AsFd, AsRawFd};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
+use nix::dir::Dir;
 use nix::errno::Errno;
 use nix::fcntl::{AtFlags, OFlag, RenameFlags, openat, readlinkat, renameat, renameat2};
 use nix::sys::signal::Signal;
 use nix::sys::stat::{FileStat, Mode, fstat, fstatat};
-use nix::unistd::{UnlinkatFlags, symlinkat, unlinkat};
+use nix::unistd::{UnlinkatFlags, unlinkat};
 
 use super::attributes::Attributes;
 use super::files::{kind_of, rename_new};
 use super::safety::Place;
-use crate::host::before::{Before, Digest, difference, marker_of, spare_of};
+use crate::host::before::{Before, Digest, difference, spare_of};
 use crate::host::{FileKind, Owner};
 
 /// How long someone is waited for who is in the midst of writing into a file.
 const PATIENCE: Duration = Duration::from_millis(200);
-/// What the text of a mark begins with.
-const MARK: &str = "seed:";
-/// What stands in a mark for the new file where something is only taken away.
-const NO_FILE: &str = "-";
+/// What stands for the new file where something is only taken away.
+const NO_FILE: &str = "removal";
 
 /// Why it was not done.
 pub(super) enum Stop {
@@ -55,82 +57,75 @@ impl From<Errno> for Stop {
 
 /// Puts what is under the temporary name in place of what was confirmed. Whatever comes of it, nothing stays under that name.
 pub(super) fn put(place: &Place<'_>, temporary: &Path, before: &Before) -> Result<(), Stop> {
-    let (ours, mark) = match swap(place, temporary, before) {
+    let swapped = match swap(place, temporary, before) {
         Ok(None) => return Ok(()),
         Ok(Some(swapped)) => swapped,
-        Err(stop) => {
-            let _ = remove(place, temporary);
+        Err((left, stop)) => {
+            let _ = remove(place, &left);
             return Err(stop);
         }
     };
     AFTER.pass();
-    match compare_at_rest(place, temporary, before) {
-        Ok(()) => {
-            remove(place, temporary)?;
-            Ok(mark.clear()?)
-        }
-        Err(stop) => Err(put_back(place, temporary, &ours, mark, stop)),
+    match compare_at_rest(place, &swapped.name(temporary), before) {
+        Ok(()) => Ok(remove(place, &swapped.name(temporary))?),
+        Err(stop) => Err(put_back(place, temporary, &swapped, stop)),
     }
 }
 
-/// Lets it change names with what was confirmed: then by what the new file is known, and the mark. None where it took its place for good.
-fn swap<'a>(place: &'a Place<'a>, temporary: &Path, before: &Before) -> Result<Option<(String, Mark<'a>)>, Stop> {
+/// Lets it change names with what was confirmed. None where it took its place for good; where it did not, the name that it has.
+fn swap(place: &Place<'_>, temporary: &Path, before: &Before) -> Result<Option<Swapped>, (PathBuf, Stop)> {
+    let at = |name: &Path| {
+        let name = name.to_path_buf();
+        move |errno: Errno| (name, Stop::Errno(errno))
+    };
     if *before == Before::Nothing {
         return match rename_new(place, temporary, place, place.name()) {
-            Err(Errno::EEXIST) => Err(Stop::Changed("something has come to be there")),
-            other => Ok(other.map(|()| None)?),
+            Err(Errno::EEXIST) => Err((temporary.to_path_buf(), Stop::Changed("something has come to be there"))),
+            other => other.map(|()| None).map_err(at(temporary)),
         };
     }
-    let there = compare(place, place.name(), before)?;
-    let ours = identity(&stat(place, temporary)?);
-    let mark = Mark::set(place, temporary, &ours, &identity(&there))?;
+    let there = compare(place, place.name(), before).map_err(|stop| (temporary.to_path_buf(), stop))?;
+    let ours = identity(&stat(place, temporary).map_err(at(temporary))?);
+    let swapped = Swapped { ours, before: identity(&there) };
+    let name = swapped.name(temporary);
+    let replace = |name: &Path| {
+        // It was compared right before.
+        renameat(place.folder(), name, place.folder(), place.name()).map(|()| None).map_err(at(name))
+    };
+    match renameat(place.folder(), temporary, place.folder(), &name) {
+        Err(Errno::ENAMETOOLONG) => return replace(temporary),
+        other => other.map_err(at(temporary))?,
+    }
     BEFORE.pass();
-    match renameat2(place.folder(), temporary, place.folder(), place.name(), RenameFlags::RENAME_EXCHANGE) {
-        Ok(()) => Ok(Some((ours, mark))),
-        Err(errno) => {
-            mark.clear()?;
-            match errno {
-                // A file system that cannot: it was compared right before.
-                Errno::EINVAL | Errno::ENOSYS => {
-                    Ok(renameat(place.folder(), temporary, place.folder(), place.name()).map(|()| None)?)
-                }
-                Errno::ENOENT => Err(Stop::Changed("it is gone")),
-                errno => Err(errno.into()),
-            }
-        }
+    match renameat2(place.folder(), &name, place.folder(), place.name(), RenameFlags::RENAME_EXCHANGE) {
+        Ok(()) => Ok(Some(swapped)),
+        Err(Errno::EINVAL | Errno::ENOSYS) => replace(&name),
+        Err(Errno::ENOENT) => Err((name, Stop::Changed("it is gone"))),
+        Err(errno) => Err(at(&name)(errno)),
     }
 }
 
 /// Takes away what was confirmed.
 pub(super) fn take(place: &Place<'_>, temporary: &Path, before: &Before) -> Result<(), Stop> {
     let there = compare(place, place.name(), before)?;
-    if stat(place, temporary).is_ok() {
-        settle(place, temporary)?;
-    }
-    let mark = Mark::set(place, temporary, NO_FILE, &identity(&there))?;
+    let swapped = Swapped { ours: NO_FILE.into(), before: identity(&there) };
+    let name = swapped.name(temporary);
     BEFORE.pass();
-    if let Err(errno) = rename_new(place, place.name(), place, temporary) {
-        mark.clear()?;
-        return Err(if errno == Errno::ENOENT { Stop::Changed("it is gone") } else { errno.into() });
+    match rename_new(place, place.name(), place, &name) {
+        Err(Errno::ENOENT) => return Err(Stop::Changed("it is gone")),
+        Err(Errno::ENAMETOOLONG) => return Ok(remove(place, place.name())?),
+        other => other?,
     }
     AFTER.pass();
-    match compare_at_rest(place, temporary, before) {
-        Ok(()) => {
-            remove(place, temporary)?;
-            Ok(mark.clear()?)
-        }
-        Err(stop) => Err(put_back(place, temporary, NO_FILE, mark, stop)),
+    match compare_at_rest(place, &name, before) {
+        Ok(()) => Ok(remove(place, &name)?),
+        Err(stop) => Err(put_back(place, temporary, &swapped, stop)),
     }
 }
 
 /// Gives what came out and is not what was confirmed its name back.
-fn put_back(place: &Place<'_>, temporary: &Path, ours: &str, mark: Mark<'_>, stop: Stop) -> Stop {
-    let back = || -> nix::Result<Option<PathBuf>> {
-        let kept = give_back(place, temporary, ours)?;
-        mark.clear()?;
-        Ok(kept)
-    };
-    match (back(), stop) {
+fn put_back(place: &Place<'_>, temporary: &Path, swapped: &Swapped, stop: Stop) -> Stop {
+    match (give_back(place, &swapped.name(temporary), &swapped.ours), stop) {
         (Ok(Some(kept)), Stop::Changed(how)) => Stop::Kept(how, kept),
         (Ok(_), stop) => stop,
         (Err(errno), _) => Stop::Errno(errno),
@@ -139,29 +134,28 @@ fn put_back(place: &Place<'_>, temporary: &Path, ours: &str, mark: Mark<'_>, sto
 
 /// The same: where the new file has its name, both change names; where nothing has, it is renamed; where something else has, it stays
 /// beside it under a name that is given back.
-fn give_back(place: &Place<'_>, temporary: &Path, ours: &str) -> nix::Result<Option<PathBuf>> {
+fn give_back(place: &Place<'_>, out: &Path, ours: &str) -> nix::Result<Option<PathBuf>> {
     let has_ours = |name: &Path| stat(place, name).is_ok_and(|there| identity(&there) == ours);
     if has_ours(place.name()) {
-        renameat2(place.folder(), temporary, place.folder(), place.name(), RenameFlags::RENAME_EXCHANGE)?;
-        quiet(place, temporary);
-        if has_ours(temporary) {
-            unlinkat(place.folder(), temporary, UnlinkatFlags::NoRemoveDir)?;
-            return Ok(None);
+        renameat2(place.folder(), out, place.folder(), place.name(), RenameFlags::RENAME_EXCHANGE)?;
+        quiet(place, out);
+        if has_ours(out) {
+            return remove(place, out).map(|()| None);
         }
         // Somebody saved once more, between the two exchanges.
-        return keep(place, temporary).map(Some);
+        return keep(place, out).map(Some);
     }
-    match rename_new(place, temporary, place, place.name()) {
-        Err(Errno::EEXIST) => keep(place, temporary).map(Some),
+    match rename_new(place, out, place, place.name()) {
+        Err(Errno::EEXIST) => keep(place, out).map(Some),
         other => other.map(|()| None),
     }
 }
 
 /// Keeps a version that has lost its name.
-fn keep(place: &Place<'_>, temporary: &Path) -> nix::Result<PathBuf> {
+fn keep(place: &Place<'_>, out: &Path) -> nix::Result<PathBuf> {
     for number in 1.. {
         let spare = spare_of(place.name(), number);
-        match rename_new(place, temporary, place, &spare) {
+        match rename_new(place, out, place, &spare) {
             Err(Errno::EEXIST) => {}
             other => return other.map(|()| spare),
         }
@@ -172,28 +166,48 @@ fn keep(place: &Place<'_>, temporary: &Path) -> nix::Result<PathBuf> {
 /// Sorts out what an interruption left of [`put`] and [`take`], or of a file that was being written. What came out and is what was
 /// compared is removed, as it would have been; what somebody saved meanwhile goes back to its name, or stays under the one given back.
 pub(super) fn settle(place: &Place<'_>, temporary: &Path) -> nix::Result<Option<PathBuf>> {
-    let Some((ours, before)) = Mark::read(place, temporary)? else {
-        // Not yet exchanged.
-        remove(place, temporary)?;
-        return Ok(None);
-    };
-    let kept = match stat(place, temporary) {
-        Err(Errno::ENOENT) => None,
-        Err(errno) => return Err(errno),
-        Ok(left) => {
-            let has_confirmed = stat(place, place.name()).is_ok_and(|there| identity(&there) == before);
-            // A power failure can leave of a new file nothing but its name.
-            let is_torn = has_confirmed && left.st_size == 0;
-            if [&ours, &before].contains(&&identity(&left)) || is_torn {
-                remove(place, temporary)?;
-                None
-            } else {
-                give_back(place, temporary, &ours)?
-            }
+    let mut kept = None;
+    for (name, swapped) in left_over(place, temporary)? {
+        let left = match stat(place, &name) {
+            Err(Errno::ENOENT) => continue,
+            left => left?,
+        };
+        let Some(Swapped { ours, before }) = swapped else {
+            // Not yet ready to be exchanged.
+            remove(place, &name)?;
+            continue;
+        };
+        // A power failure can leave of a new file nothing but its name.
+        let is_torn = left.st_size == 0 && stat(place, place.name()).is_ok_and(|there| identity(&there) == before);
+        if [&ours, &before].contains(&&identity(&left)) || is_torn {
+            remove(place, &name)?;
+        } else {
+            kept = give_back(place, &name, &ours)?.or(kept);
         }
-    };
-    remove(place, &marker_of(temporary))?;
+    }
     Ok(kept)
+}
+
+/// What is beside a path under its temporary name and those that begin with it.
+fn left_over(place: &Place<'_>, temporary: &Path) -> nix::Result<Vec<(PathBuf, Option<Swapped>)>> {
+    let folder = temporary.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+    let mut folder = match Dir::openat(place.folder(), folder, flags, Mode::empty()) {
+        Err(Errno::ENOENT | Errno::ENOTDIR) => return Ok(Vec::new()),
+        folder => folder?,
+    };
+    let base = temporary.file_name().unwrap_or_default().as_bytes();
+    let mut found = Vec::new();
+    for entry in folder.iter() {
+        let entry = entry?;
+        let name = entry.file_name().to_bytes();
+        let Some(rest) = name.strip_prefix(base) else { continue };
+        let swapped = std::str::from_utf8(rest).ok().and_then(Swapped::read);
+        if rest.is_empty() || swapped.is_some() {
+            found.push((temporary.with_file_name(OsStr::from_bytes(name)), swapped));
+        }
+    }
+    Ok(found)
 }
 
 fn remove(place: &Place<'_>, name: &Path) -> nix::Result<()> {
@@ -203,40 +217,31 @@ fn remove(place: &Place<'_>, name: &Path) -> nix::Result<()> {
     }
 }
 
-/// The mark while two files change names.
-struct Mark<'a> {
-    place: &'a Place<'a>,
-    name: PathBuf,
+/// By what the new file and the one that was compared are known, while they change names.
+struct Swapped {
+    ours: String,
+    before: String,
 }
 
-impl<'a> Mark<'a> {
-    fn set(place: &'a Place<'a>, temporary: &Path, ours: &str, before: &str) -> nix::Result<Self> {
-        let name = marker_of(temporary);
-        let text = format!("{MARK}{ours}:{before}");
-        match symlinkat(text.as_str(), place.folder(), &name) {
-            Err(Errno::EEXIST) => {
-                remove(place, &name)?;
-                symlinkat(text.as_str(), place.folder(), &name)?;
-            }
-            other => other?,
-        }
-        Ok(Mark { place, name })
+impl Swapped {
+    /// The name that what changes places has for that moment.
+    fn name(&self, temporary: &Path) -> PathBuf {
+        let mut name = temporary.file_name().unwrap_or_default().to_os_string();
+        name.push(format!(".{}.{}", self.ours, self.before));
+        temporary.with_file_name(name)
     }
 
-    fn clear(self) -> nix::Result<()> {
-        remove(self.place, &self.name)
-    }
-
-    /// By what the new file and the one that was compared are known; none if there is no mark.
-    fn read(place: &Place<'_>, temporary: &Path) -> nix::Result<Option<(String, String)>> {
-        let text = match readlinkat(place.folder(), &marker_of(temporary)) {
-            Err(Errno::ENOENT | Errno::ENOTDIR | Errno::EINVAL) => return Ok(None),
-            other => other?,
-        };
-        let parts = text.to_str().and_then(|text| text.strip_prefix(MARK)?.split_once(':'));
-        Ok(parts.map(|(ours, before)| (ours.to_string(), before.to_string())))
+    /// What the end of such a name says; none if it is none.
+    fn read(end: &str) -> Option<Self> {
+        let (ours, before) = end.strip_prefix('.')?.split_once('.')?;
+        let is_identity = |text: &str| text.len() == IDENTITY && text.bytes().all(|digit| digit.is_ascii_hexdigit());
+        ((is_identity(ours) || ours == NO_FILE) && is_identity(before))
+            .then(|| Swapped { ours: ours.into(), before: before.into() })
     }
 }
+
+/// How many digits an identity has: as few as will do, because they take room in a name.
+const IDENTITY: usize = 8;
 
 /// By what a file is known as long as nobody changes it: renaming it does not change this.
 fn identity(stat: &FileStat) -> String {
@@ -249,7 +254,7 @@ fn identity(stat: &FileStat) -> String {
     for number in [stat.st_mode, stat.st_uid, stat.st_gid] {
         hasher.update(&number.to_le_bytes());
     }
-    hasher.finalize().to_hex()[..16].to_string()
+    hasher.finalize().to_hex()[..IDENTITY].to_string()
 }
 
 fn stat(place: &Place<'_>, name: &Path) -> nix::Result<FileStat> {
@@ -421,7 +426,7 @@ mod tests {
                 std::fs::write(&path, "new").unwrap();
                 ours = identity(&nix::sys::stat::lstat(&path).unwrap());
             }
-            std::os::unix::fs::symlink(format!("{MARK}{ours}:{before}"), marker_of(&temporary)).unwrap();
+            std::fs::rename(&temporary, Swapped { ours, before }.name(&temporary)).unwrap();
             Interrupted { folder, path }
         }
 
@@ -469,14 +474,33 @@ mod tests {
     }
 
     #[test]
-    fn the_next_change_sorts_it_out_as_well() {
-        let left = Interrupted::at("a", "old", "edited", false);
-        let host = RealHost::new();
-        // It sees the new file, as the plan did, and not what somebody saved.
-        let seen = Before::look(&host, &left.path).unwrap();
-        let trouble = host.replace_file(&left.path, &NewFile { content: b"newer", ..NEW }, &seen).unwrap_err();
-        assert_eq!(trouble.kind, crate::trouble::Kind::Changed);
-        assert_eq!(left.settled(), (None, vec![file("a", "edited")]));
+    fn an_interruption_before_the_exchange_leaves_all_as_it_was() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a");
+        let temporary = temporary_of(&path);
+        std::fs::write(&path, "old").unwrap();
+        std::fs::write(&temporary, "new").unwrap();
+        let [before, ours] = [&path, &temporary].map(|path| identity(&nix::sys::stat::lstat(path).unwrap()));
+        std::fs::rename(&temporary, Swapped { ours, before }.name(&temporary)).unwrap();
+        // Of files with names that only begin alike nothing is removed.
+        std::fs::write(folder.path().join(".a.seed-new.theirs"), "x").unwrap();
+        let left = Interrupted { folder, path };
+        assert_eq!(left.settled(), (None, vec![file(".a.seed-new.theirs", "x"), file("a", "old")]));
+    }
+
+    #[test]
+    fn a_long_name_is_replaced_as_well() {
+        for len in [200, 226, 227, 228, 229, 230, 240, 245] {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("a".repeat(len));
+            let host = RealHost::new();
+            host.replace_file(&path, &NEW, &Before::Nothing).unwrap();
+            let seen = Before::look(&host, &path).unwrap();
+            host.replace_file(&path, &NewFile { content: b"newer", ..NEW }, &seen).unwrap();
+            assert_eq!(std::fs::read(&path).unwrap(), b"newer");
+            host.take_away(&path, &Before::look(&host, &path).unwrap()).unwrap();
+            assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+        }
     }
 
     #[test]
