@@ -4,6 +4,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod attributes;
 mod collections;
 mod commands;
 mod composite;
@@ -11,6 +12,7 @@ mod consent;
 mod data_below;
 mod documents;
 mod duck;
+mod edits;
 mod failures;
 mod fragments;
 mod interruption;
