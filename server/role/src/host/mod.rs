@@ -12,6 +12,7 @@ use crate::trouble::Result;
 pub mod block;
 pub mod btrfs;
 pub mod btrfs_format;
+pub mod folder;
 pub mod gpt;
 pub mod mount;
 pub(crate) mod options;
