@@ -1,6 +1,7 @@
 //! A spec read from the disk, with all that planning needs.
 
 use std::collections::BTreeSet;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -132,6 +133,15 @@ pub fn text_of(bytes: &[u8], attempted: &str) -> Result<Arc<str>> {
 ///
 /// When it cannot be read, is too long, or not safe.
 pub fn read_bytes(path: &Path) -> Result<Vec<u8>> {
+    folder::content(&open_spec(path)?, LONGEST, || format!("read {}", path.display()))
+}
+
+/// Opens what [`read_bytes`] reads.
+///
+/// # Errors
+///
+/// As [`read_bytes`].
+pub fn open_spec(path: &Path) -> Result<File> {
     let attempt = || format!("read {}", path.display());
     let file = folder::open_file(path)?.ok_or_else(|| Trouble::from_errno(attempt(), nix::errno::Errno::ENOENT))?;
     let metadata = file.metadata().map_err(|error| Trouble::from_io(attempt(), &error))?;
@@ -141,7 +151,7 @@ pub fn read_bytes(path: &Path) -> Result<Vec<u8>> {
     if nix::unistd::geteuid().is_root() {
         refuse_others_files(path, &metadata)?;
     }
-    folder::content(&file, LONGEST, attempt)
+    Ok(file)
 }
 
 fn refuse_others_files(path: &Path, metadata: &std::fs::Metadata) -> Result<()> {

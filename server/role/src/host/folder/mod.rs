@@ -123,6 +123,19 @@ impl Folder {
         Ok(made)
     }
 
+    /// A folder below it, made with those above it where there is none.
+    ///
+    /// # Errors
+    ///
+    /// As [`Folder::find`].
+    pub fn make_all(&self, below: &Path) -> Result<Folder> {
+        let mut made = self.find("")?.ok_or_else(|| from_errno(format!("open {}", self.path.display()), Errno::ENOENT))?;
+        for name in below {
+            made = made.make(name)?;
+        }
+        Ok(made)
+    }
+
     /// Opens a regular file below it; none if there is none. No link is followed.
     ///
     /// # Errors

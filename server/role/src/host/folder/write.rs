@@ -2,17 +2,17 @@
 
 use std::fs::File;
 use std::io::Write as _;
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
-use nix::fcntl::{OFlag, RenameFlags, openat, renameat, renameat2};
+use nix::fcntl::{AtFlags, OFlag, RenameFlags, openat, renameat, renameat2};
 use nix::sys::stat::{Mode, fstat};
-use nix::unistd::{UnlinkatFlags, unlinkat};
+use nix::unistd::{Gid, Uid, UnlinkatFlags, fchownat, symlinkat, unlinkat};
 
 use super::{Folder, absolute, from_errno, from_io, real};
 use crate::host::real::trees;
-use crate::host::{FileKind, temporary_of};
+use crate::host::{FileKind, attributes, temporary_of};
 use crate::trouble::{Kind, Result, Trouble};
 
 /// The longest file that is compared before it is replaced, in bytes.
@@ -81,42 +81,48 @@ impl Folder {
         self.fill(&file, name, bytes, is_durable)
     }
 
-    /// Writes a file as a whole, in place of whatever has its name: temporary file, rename. A regular file that is there leaves
-    /// its mode and owner to the new one.
+    /// Writes a file as a whole, in place of the file or link that has its name: temporary file, rename. A regular file that is
+    /// there leaves its attributes to the new one.
     ///
     /// # Errors
     ///
-    /// What the system says; the file that was there is then untouched.
+    /// [`Kind::Unsafe`] when there is a folder or device, and what the system says; the file that was there is then untouched.
     pub fn put(&self, name: impl AsRef<Path>, bytes: &[u8], mode: u32, is_durable: bool) -> Result<()> {
         let name = self.plain(name.as_ref())?;
-        if self.kind(name) == Some(FileKind::File) {
-            self.write_beside(name, bytes, is_durable)?;
-        } else {
-            let temporary = temporary_of(name);
-            self.remove(&temporary)?;
-            let file = self.create(&temporary, mode)?;
-            self.fill(&file, name, bytes, is_durable)?;
+        match self.kind(name) {
+            Some(FileKind::File) => self.write_beside(name, bytes, is_durable)?,
+            None | Some(FileKind::Link) => {
+                let temporary = temporary_of(name);
+                self.remove(&temporary)?;
+                let file = self.create(&temporary, mode)?;
+                self.fill(&file, name, bytes, is_durable)?;
+            }
+            Some(_) => return Err(Trouble::new(self.writing(name), "it is no regular file").kind(Kind::Unsafe)),
         }
         self.rename(temporary_of(name), name)?;
         if is_durable { self.sync() } else { Ok(()) }
     }
 
-    /// Writes a new file as a whole, and over nothing.
+    /// Writes a new file as a whole, and over nothing. Tells whether it did: where something has that name, it stays as it is.
     ///
     /// # Errors
     ///
-    /// [`Errno::EEXIST`] in words when there is something of that name, and what the system says.
-    pub fn write_new(&self, name: impl AsRef<Path>, bytes: &[u8], mode: u32) -> Result<()> {
+    /// What the system says.
+    pub fn write_new(&self, name: impl AsRef<Path>, bytes: &[u8], mode: u32) -> Result<bool> {
         let name = self.plain(name.as_ref())?;
+        if self.kind(name).is_some() {
+            return Ok(false);
+        }
         let temporary = temporary_of(name);
         self.remove(&temporary)?;
         let file = self.create(&temporary, mode)?;
         let written = self.fill(&file, name, bytes, true).and_then(|()| self.rename_new(&temporary, name));
-        if written.is_err() {
+        if !matches!(written, Ok(true)) {
             // That this fails as well tells no more than the first error.
             let _ = self.remove(&temporary);
         }
-        written.and_then(|()| self.sync())
+        self.sync()?;
+        written
     }
 
     /// Writes a text beside the regular file that it will replace, under the temporary name, with that file's attributes.
@@ -130,22 +136,18 @@ impl Folder {
         let temporary = temporary_of(name);
         self.remove(&temporary)?;
         let file = self.new_file(&temporary, 0o600)?;
-        let written = self.fill(&file, name, bytes, false).and_then(|()| self.take_attributes(&there, &file, name));
+        let written = self.fill(&file, name, bytes, false).and_then(|()| {
+            attributes::preserve(there.as_fd(), file.as_fd()).map_err(|lost| {
+                Trouble::new(self.writing(name), lost.to_string())
+                    .kind(Kind::Unsafe)
+                    .hint("see with lsattr, getfattr -d -m - and getfacl what it has")
+            })
+        });
         if let Err(trouble) = written {
             let _ = self.remove(&temporary);
             return Err(trouble);
         }
         if is_durable { file.sync_all().map_err(|error| from_io(self.writing(name), &error)) } else { Ok(()) }
-    }
-
-    fn take_attributes(&self, from: &File, to: &File, name: &Path) -> Result<()> {
-        let io = |error: std::io::Error| from_io(self.writing(name), &error);
-        let (there, ours) = (from.metadata().map_err(io)?, to.metadata().map_err(io)?);
-        if (ours.uid(), ours.gid()) != (there.uid(), there.gid()) {
-            std::os::unix::fs::fchown(to, Some(there.uid()), Some(there.gid())).map_err(io)?;
-        }
-        // After the owner: chown(2) takes the set-user bits away.
-        to.set_permissions(std::fs::Permissions::from_mode(there.mode() & 0o7777)).map_err(io)
     }
 
     /// Exchanges a file for what was written beside it, unless it holds something else than is expected: what came out is
@@ -198,7 +200,7 @@ impl Folder {
         match self.swap(&temporary, name) {
             Ok(()) => {}
             // It was removed meanwhile: what came out is the newest that there is.
-            Err(Errno::ENOENT) => return self.rename_new(&temporary, name),
+            Err(Errno::ENOENT) => return self.rename_new(&temporary, name).map(drop),
             Err(errno) => return Err(from_errno(self.writing(name), errno)),
         }
         if ours.is_none() || self.identity(&temporary) == ours {
@@ -218,10 +220,8 @@ impl Folder {
         for number in 1.. {
             let mut free = name.as_os_str().to_os_string();
             free.push(format!(".saved-{number}"));
-            match renameat2(&self.fd, saved, &self.fd, free.as_os_str(), RenameFlags::RENAME_NOREPLACE) {
-                Ok(()) => return Ok(free.into()),
-                Err(Errno::EEXIST) => {}
-                Err(errno) => return Err(from_errno(self.writing(Path::new(&free)), errno)),
+            if self.rename_new(saved, &free)? {
+                return Ok(free.into());
             }
         }
         unreachable!("numbers do not end")
@@ -229,7 +229,7 @@ impl Folder {
 
     /// Device and inode of what has a name in it.
     pub fn identity(&self, name: &Path) -> Option<(u64, u64)> {
-        let about = nix::sys::stat::fstatat(&self.fd, name, nix::fcntl::AtFlags::AT_SYMLINK_NOFOLLOW).ok()?;
+        let about = nix::sys::stat::fstatat(&self.fd, name, AtFlags::AT_SYMLINK_NOFOLLOW).ok()?;
         // How wide these fields are is not the same everywhere.
         #[allow(clippy::unnecessary_cast)]
         Some((about.st_dev as u64, about.st_ino as u64))
@@ -249,12 +249,12 @@ impl Folder {
         renameat(&self.fd, from, &self.fd, to).map_err(|errno| from_errno(self.writing(to), errno))
     }
 
-    /// Renames a file or folder in it, and over nothing.
+    /// Renames a file or folder in it, and over nothing. Tells whether it did.
     ///
     /// # Errors
     ///
-    /// When there is something of that name, and what the system says.
-    pub fn rename_new(&self, from: impl AsRef<Path>, to: impl AsRef<Path>) -> Result<()> {
+    /// What the system says.
+    pub fn rename_new(&self, from: impl AsRef<Path>, to: impl AsRef<Path>) -> Result<bool> {
         let (from, to) = (self.plain(from.as_ref())?, self.plain(to.as_ref())?);
         let renamed = match renameat2(&self.fd, from, &self.fd, to, RenameFlags::RENAME_NOREPLACE) {
             // File systems that do not know the flag: look before.
@@ -262,7 +262,29 @@ impl Folder {
             Err(Errno::EINVAL) => renameat(&self.fd, from, &self.fd, to),
             renamed => renamed,
         };
-        renamed.map_err(|errno| from_errno(self.writing(to), errno))
+        match renamed {
+            Ok(()) => Ok(true),
+            Err(Errno::EEXIST) => Ok(false),
+            Err(errno) => Err(from_errno(self.writing(to), errno)),
+        }
+    }
+
+    /// Makes a symbolic link, and over nothing.
+    ///
+    /// # Errors
+    ///
+    /// When there is something of that name, and what the system says.
+    pub fn link(&self, name: impl AsRef<Path>, target: &Path) -> Result<()> {
+        let name = self.plain(name.as_ref())?;
+        let attempted = || format!("make the link {}", self.path.join(name).display());
+        symlinkat(target, &self.fd, name).map_err(|errno| from_errno(attempted(), errno))?;
+        let Some(owner) = self.owner else { return Ok(()) };
+        let (uid, gid) = (Some(Uid::from_raw(owner.uid)), Some(Gid::from_raw(owner.gid)));
+        if self.kind(name) != Some(FileKind::Link) {
+            return Err(Trouble::new(attempted(), "another file was put in its place").kind(Kind::Unsafe));
+        }
+        // Whom the folder belongs to may have another link there by now, and gets that: a link gives nobody rights.
+        fchownat(&self.fd, name, uid, gid, AtFlags::AT_SYMLINK_NOFOLLOW).map_err(|errno| from_errno(attempted(), errno))
     }
 
     /// Removes a file, or a link itself; one that is not there is removed already.
@@ -373,12 +395,12 @@ pub fn put(path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
     folder.put(name, bytes, mode, true)
 }
 
-/// Writes a file that must not be there, whole or not at all (see [`Folder::write_new`]).
+/// Writes a new file, by its path (see [`Folder::write_new`]).
 ///
 /// # Errors
 ///
 /// As [`Folder::open`] and [`Folder::write_new`].
-pub fn write_new(path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
+pub fn write_new(path: &Path, bytes: &[u8], mode: u32) -> Result<bool> {
     let (folder, name) = place_of(path)?;
     folder.write_new(name, bytes, mode)
 }
