@@ -12,7 +12,11 @@ const SPEC: &str = "seed: 1\nname: name\nwhy: A test.\n\nroles:\n  note: {is: fi
 /// A project whose fragment has changed since it was rendered.
 fn fragments(sandbox: &Sandbox) {
     sandbox.write("fragments/f", "one\n");
-    sandbox.write("conf/a", "# seed:begin f#1\n# seed:end f#1\n");
+    // So many that there is time between the first and the last.
+    for number in 0..60 {
+        let name = if number == 0 { "a".to_string() } else { format!("a{number}") };
+        sandbox.write(&format!("conf/{name}"), &format!("# seed:begin f#{number}\n# seed:end f#{number}\n"));
+    }
     sandbox.write("conf/b", "mine\n");
     sandbox.seed(&["fragment", "update"]).exits(0);
     sandbox.write("fragments/f", "two\n");
@@ -78,7 +82,7 @@ fn a_race_with_note_graph_fmt_and_man_is_lost() {
         ("graph", &["graph", "-o", "out/name.svg", spec], &["out", "out/name.svg", "out/.name.svg.seed-new"]),
         ("fmt", &["fmt", spec], &["specs", spec, "specs/.name.seed.yaml.seed-new"]),
         ("man", &["man", "man"], &["man", "man/seed.1"]),
-        ("recall", &["recall", SECRET, "out"], &["specs", spec]),
+        ("recall", &["recall", "alone for root"], &["specs", spec]),
     ] {
         Race { name, args, targets, of_root: &[spec] }.run(project);
     }

@@ -24,6 +24,8 @@ pub const SECRET: &str = "for-root-alone";
 pub enum Moment {
     /// Behind the event of that number, counted from 1.
     Event(usize),
+    /// Behind the first event of this kind: as soon as a file is made there, or has taken its place.
+    First(AddWatchFlags),
     /// All the time, there and back.
     Always,
 }
@@ -51,7 +53,8 @@ impl Race<'_> {
         let mut tries = 0;
         let mut swapped = 0;
         for target in self.targets {
-            for moment in (1..moments).map(Moment::Event).chain([Moment::Always]) {
+            let first = [AddWatchFlags::IN_CREATE, AddWatchFlags::IN_MOVED_TO].map(Moment::First);
+            for moment in (1..moments).map(Moment::Event).chain(first).chain([Moment::Always]) {
                 let sandbox = Sandbox::new();
                 set_up(&sandbox);
                 own(sandbox.path(), NOBODY);
@@ -130,16 +133,20 @@ pub fn race(at: &Path, link: &Path, moment: Moment, run: impl FnOnce() -> Ran) -
     }
     std::thread::scope(|scope| {
         let racer = scope.spawn(|| {
-            let (mut seen, mut swapped) = (0, false);
+            let (mut seen, mut has_come, mut swapped) = (0, false, false);
             while !done.load(Ordering::Relaxed) {
-                match moment {
-                    Moment::Always => swapped |= swap(at, link),
-                    Moment::Event(nth) => {
-                        seen += notify.read_events().map_or(0, |events| events.len());
-                        if seen >= nth && !swapped {
-                            swapped = swap(at, link);
-                        }
+                let events = notify.read_events().unwrap_or_default();
+                seen += events.len();
+                let is_time = match moment {
+                    Moment::Always => true,
+                    Moment::Event(nth) => !swapped && seen >= nth,
+                    Moment::First(kind) => {
+                        has_come |= events.iter().any(|event| event.mask.contains(kind));
+                        !swapped && has_come
                     }
+                };
+                if is_time {
+                    swapped |= swap(at, link);
                 }
                 std::thread::yield_now();
             }
