@@ -71,7 +71,7 @@ impl Race<'_> {
             }
         }
         assert!(swapped > 0, "{}: no race took place", self.name);
-        println!("trials: races, {}: {tries} of {tries} ({swapped} with an exchange)", self.name);
+        eprintln!("trials: races, {}: {tries} of {tries} ({swapped} with an exchange)", self.name);
     }
 }
 
