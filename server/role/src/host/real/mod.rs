@@ -20,8 +20,8 @@ mod mounts;
 mod partitions;
 mod people;
 mod programs;
-mod safety;
-mod trees;
+pub(in crate::host) mod safety;
+pub(in crate::host) mod trees;
 
 /// The machine that this process runs on, through its system calls.
 ///
