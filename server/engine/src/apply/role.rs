@@ -90,7 +90,8 @@ impl Apply<'_> {
             role.recover(self.host, step)?;
             records.push(Record::StepDone { role: node.name.to_string(), name: step.to_string() });
         }
-        let known = Known { owned: &ownership, host: self.host };
+        let stranger = self.journal.with_ledger(|ledger| ledger.stranger());
+        let known = Known { owned: &ownership, stranger, host: self.host };
         let seen = role.observe(self.host)?;
         let keep_name = format!("{KEPT}{}", self.journal.run);
         let may_keep = !planned.disposable && (planned.loses.is_some() || role.keeps_all());

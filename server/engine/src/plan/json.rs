@@ -5,6 +5,7 @@ use seed_spec::analysis::State;
 use serde_json::{Value as Json, json};
 
 use super::{Action, Plan, PlannedRole};
+use crate::journal::Damage;
 
 impl Plan {
     /// The plan as `seed plan --json` prints it.
@@ -22,6 +23,8 @@ impl Plan {
             "digest": self.digest,
             "needs_root": self.needs_root,
             "kept_by_root": self.kept_by_root,
+            "continues": self.continues,
+            "damage": self.damage.iter().map(damage_json).collect::<Vec<_>>(),
             "actions": actions,
             "composites": composites,
             "summary": {
@@ -30,6 +33,11 @@ impl Plan {
             },
         })
     }
+}
+
+/// A damage of the journal.
+pub fn damage_json(damage: &Damage) -> Json {
+    json!({"line": damage.line, "message": damage.what, "concerns": damage.concern(), "known": damage.known})
 }
 
 fn role_json(planned: &PlannedRole) -> Json {
