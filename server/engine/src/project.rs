@@ -355,8 +355,7 @@ impl Project {
 
 /// The user who has a journal of a spec of which root, who asks, has none.
 fn user_who_keeps(spec: &Path, located: &Located) -> Option<String> {
-    let is_kept_here = located.folder.join("journal").exists();
-    if is_kept_here { None } else { journal::user_who_keeps(spec) }
+    if located.is_begun() { None } else { journal::user_who_keeps(spec) }
 }
 
 /// Whether a role now stands for another thing than the one it made: it is of another type, or claims no path or device

@@ -272,7 +272,7 @@ impl Journal {
             inner.broken = false;
         } else if !inner.broken && rotate::is_due(inner.extent.bytes, inner.extent.begun, inner.ledger.runs) {
             let keep = Note::read(&self.folder)?.map_or(seed_spec::analysis::DEFAULT_KEEP, |note| note.keep);
-            let records = rotate::begin_anew(&history(&self.folder)?, now().saturating_sub(keep / 1000));
+            let records = rotate::begin_anew(&history(&self.folder)?.records, now().saturating_sub(keep / 1000));
             self.begin_anew(inner, &records)?;
         }
         let io = |error: std::io::Error| Trouble::from_io(format!("write the ledger in {}", self.folder.display()), &error);
@@ -280,7 +280,7 @@ impl Journal {
         // An older one covers less of the journal, and the rest is read line by line.
         file::replace_soon(&self.folder.join(LEDGER), snapshot.as_bytes()).map_err(io)?;
         if std::mem::take(&mut inner.has_new_blobs) && inner.ledger.damage.is_empty() {
-            blobs::remove_others(&self.folder, &rotate::needed_blobs(&inner.ledger, &history(&self.folder)?));
+            blobs::remove_others(&self.folder, &rotate::needed_blobs(&inner.ledger, &history(&self.folder)?.records));
             file::remove_temporary(&self.folder, &[JOURNAL, LEDGER, spec::NOTE]);
         }
         Ok(())

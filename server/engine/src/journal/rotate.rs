@@ -2,7 +2,6 @@
 
 use std::collections::HashSet;
 
-use super::read::History;
 use super::record::Record;
 use super::{Ledger, blobs};
 
@@ -23,8 +22,7 @@ pub(super) fn is_due(bytes: u64, begun: u64, runs: u64) -> bool {
 
 /// The records with which the journal begins anew: what it came to before the runs that it goes on to tell of, and these runs. Runs
 /// from before `oldest`, in seconds since 1970, are not needed for their age.
-pub(super) fn begin_anew(history: &History, oldest: u64) -> Vec<Record> {
-    let records = &history.records;
+pub(super) fn begin_anew(records: &[Record], oldest: u64) -> Vec<Record> {
     let first = first_kept(records, oldest);
     let mut before = Ledger::default();
     records[..first].iter().for_each(|record| before.take(record));
@@ -64,13 +62,13 @@ fn first_kept(records: &[Record], oldest: u64) -> usize {
 
 /// The blobs that are needed: those that the ledger refers to, and the runs of the journal. Of disposable roles nothing is kept but by
 /// the last run.
-pub(super) fn needed_blobs(ledger: &Ledger, history: &History) -> HashSet<String> {
+pub(super) fn needed_blobs(ledger: &Ledger, records: &[Record]) -> HashSet<String> {
     let mut needed: HashSet<String> = HashSet::new();
     for text in ledger.texts() {
         needed.extend(blobs::references(&text).map(str::to_string));
     }
     let mut run = 0;
-    for record in &history.records {
+    for record in records {
         if let Record::Run { id, .. } = record {
             run = *id;
         }
@@ -108,7 +106,7 @@ mod tests {
     }
 
     fn kept(records: Vec<Record>, oldest: u64) -> Vec<u64> {
-        let anew = begin_anew(&History { records, ..History::default() }, oldest);
+        let anew = begin_anew(&records, oldest);
         assert!(matches!(anew.first(), Some(Record::Base { .. })));
         anew.iter().filter_map(|record| if let Record::Run { id, .. } = record { Some(*id) } else { None }).collect()
     }
@@ -139,7 +137,7 @@ mod tests {
             ledger
         };
         let before = ledger_of(&records);
-        let after = ledger_of(&begin_anew(&History { records, ..History::default() }, 0));
+        let after = ledger_of(&begin_anew(&records, 0));
         assert_eq!(before.get("note").map(|owned| owned.params), after.get("note").map(|owned| owned.params));
         assert_eq!((before.last_run, before.time, before.closed), (after.last_run, after.time, after.closed));
     }

@@ -112,6 +112,13 @@ pub struct Located {
     pub unreadable: Vec<PathBuf>,
 }
 
+impl Located {
+    /// Whether a run was begun with it.
+    pub fn is_begun(&self) -> bool {
+        is_begun(&self.folder)
+    }
+}
+
 /// Finds the journal of a spec: by its path or, where that has none, the one whose spec is gone from its place and is this one, as
 /// owner, name, and inode or text tell. `note` gives what to look for, and none if the spec cannot have been moved.
 ///

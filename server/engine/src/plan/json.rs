@@ -17,13 +17,12 @@ impl Plan {
             .iter()
             .map(|whole| json!({"role": &*whole.name, "is": &*whole.is, "why": whole.why.as_deref(), "part_of": whole.part_of.as_deref()}))
             .collect();
-        json!({
+        let mut json = json!({
             "spec": self.spec,
             "state": self.state,
             "digest": self.digest,
             "needs_root": self.needs_root,
             "kept_by_root": self.kept_by_root,
-            "continues": self.continues,
             "damage": self.damage.iter().map(damage_json).collect::<Vec<_>>(),
             "actions": actions,
             "composites": composites,
@@ -31,7 +30,11 @@ impl Plan {
                 "create": count(Action::Create), "change": count(Action::Change), "replace": count(Action::Replace),
                 "remove": count(Action::Remove), "none": count(Action::None), "unknown": count(Action::Unknown),
             },
-        })
+        });
+        if let Some(path) = &self.continues {
+            json["continues"] = json!(path);
+        }
+        json
     }
 }
 
