@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use seed_role::attrs::{Attrs, Observation};
+use seed_role::claim::Claim;
 use seed_role::step::Kept;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
+use super::below::Below;
 use super::damage::Damage;
 use super::moved;
 use super::read::Extent;
@@ -49,6 +51,13 @@ pub struct Open {
     pub loses: Option<String>,
 }
 
+impl Owned {
+    /// Whether its entry could be read: otherwise only its name is known, and that Seed made it.
+    pub fn is_readable(&self) -> bool {
+        !self.is.is_empty()
+    }
+}
+
 /// What a snapshot begins with.
 const SNAPSHOT: &str = "seed-ledger 4 ";
 
@@ -66,6 +75,12 @@ pub struct PutAside {
     /// When a run found that its time is over, in seconds since 1970.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expired: Option<u64>,
+    /// The path that it was moved from, if it was moved as a whole.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<PathBuf>,
+    /// Where the rest of it lies, if this is only a part of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub below: Option<Below>,
 }
 
 /// An entry: read from a snapshot only when it is asked for.
@@ -83,6 +98,20 @@ fn fingerprint(is: &str, params: &Json) -> u64 {
     is.hash(&mut hasher);
     params.hash(&mut hasher);
     hasher.finish()
+}
+
+/// Reads an entry. What cannot be read is known all the same, and never taken for something that Seed did not make.
+fn read_entry(json: &str) -> Owned {
+    serde_json::from_str(json).unwrap_or_else(|error| Owned {
+        is: String::new(),
+        params: Json::Null,
+        before: Observation::Unknown(format!("its entry in the ledger is damaged: {error}")),
+        ours: None,
+        made: Vec::new(),
+        disposable: false,
+        after: Vec::new(),
+        open: None,
+    })
 }
 
 impl Entry {
@@ -111,6 +140,9 @@ pub struct Ledger {
     pub runs: u64,
     /// Whether the last run has ended.
     pub closed: bool,
+    /// Whether a snapshot says so: it is written once the journal does, so without it the end of the last run may never have been told.
+    #[serde(skip)]
+    pub settled: bool,
     /// The latest time that was recorded since the clock was last found to be behind, in seconds since 1970.
     pub time: u64,
     /// Where else it may be known what was made for the spec, in words.
@@ -122,9 +154,19 @@ impl Ledger {
     /// What is known of a role.
     pub fn get(&self, role: &str) -> Option<Owned> {
         match self.entries.get(role)? {
-            Entry::Raw { json, .. } => serde_json::from_str(json).ok(),
+            Entry::Raw { json, .. } => Some(read_entry(json)),
             Entry::Read(owned) => Some((**owned).clone()),
         }
+    }
+
+    /// The backups that making something new on what is claimed writes over.
+    pub fn overwritten_with<'a>(&'a self, claims: &'a [Claim]) -> impl Iterator<Item = &'a PutAside> {
+        self.backups().filter(|aside| aside.below.as_ref().is_some_and(|below| below.is_overwritten_with(claims)))
+    }
+
+    /// The backups that removing what is claimed takes away.
+    pub fn removed_with<'a>(&'a self, claims: &'a [Claim]) -> impl Iterator<Item = &'a PutAside> {
+        self.backups().filter(|aside| aside.below.as_ref().is_some_and(|below| below.is_removed_with(claims)))
     }
 
     /// Whether Seed made or changed a role.
@@ -170,6 +212,11 @@ impl Ledger {
         self.entries.get(role).is_some_and(Entry::is_open)
     }
 
+    /// Whether the last run has not ended.
+    pub fn is_interrupted(&self) -> bool {
+        self.last_run > 0 && !self.closed
+    }
+
     /// Whether it knows of no role.
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
@@ -188,7 +235,7 @@ impl Ledger {
     fn edit(&mut self, role: &str) -> Option<&mut Owned> {
         let entry = self.entries.get_mut(role)?;
         if let Entry::Raw { json, .. } = entry {
-            *entry = Entry::Read(serde_json::from_str(json).ok()?);
+            *entry = Entry::Read(Box::new(read_entry(json)));
         }
         match entry {
             Entry::Read(owned) => Some(owned),
@@ -204,6 +251,7 @@ impl Ledger {
                 self.runs += 1;
                 self.closed = false;
                 self.time = self.time.max(*time);
+                self.settled = false;
             }
             Record::Close { .. } => self.closed = true,
             Record::Base { last_run, time } => {
@@ -256,9 +304,23 @@ impl Ledger {
                     open.undo = None;
                 }
             }
-            Record::Kept { role, run, time, kept } => {
-                self.put_aside.push(PutAside { role: role.clone(), run: *run, time: *time, kept: kept.clone(), expired: None });
+            Record::Kept { role, run, time, kept, from, below } => {
+                if let Some(open) = self.edit(role).and_then(|owned| owned.open.as_mut()) {
+                    open.undo = None;
+                }
+                if let (Some(from), Some(to)) = (from, &kept.path) {
+                    self.each_below(|below| below.moved(from, to));
+                }
                 self.time = self.time.max(*time);
+                self.put_aside.push(PutAside {
+                    role: role.clone(),
+                    run: *run,
+                    time: *time,
+                    kept: kept.clone(),
+                    from: from.clone(),
+                    below: below.clone(),
+                    expired: None,
+                });
             }
             Record::Expired { role, run, time } => {
                 self.time = self.time.max(*time);
@@ -269,10 +331,19 @@ impl Ledger {
                 self.time = *time;
                 self.backups_mut().for_each(|aside| aside.expired = None);
             }
+            Record::Restored { role, run } => {
+                for aside in self.drop_backups(role, *run) {
+                    if let (Some(to), Some(from)) = (aside.from, aside.kept.path) {
+                        self.each_below(|below| below.moved(&from, &to));
+                    }
+                }
+            }
             Record::Forgotten { role, run } => {
-                let stays = |aside: &PutAside| !(aside.role == *role && aside.run == *run);
-                self.put_aside.retain(stays);
-                self.forgotten.retain(stays);
+                for path in self.drop_backups(role, *run).into_iter().filter_map(|aside| aside.kept.path) {
+                    let stays = |aside: &PutAside| !aside.below.as_ref().is_some_and(|below| below.lies_in(&path));
+                    self.put_aside.retain(stays);
+                    self.forgotten.retain(stays);
+                }
             }
             Record::Forgot { role } => self.forget(role),
             Record::Accepted => self.damage.clear(),
@@ -294,16 +365,31 @@ impl Ledger {
                     self.entries.insert(to.clone(), entry);
                 }
                 self.put_aside.iter_mut().filter(|aside| aside.role == *from).for_each(|aside| aside.role.clone_from(to));
+                self.each_below(|below| below.renamed(from, to));
             }
             Record::Owned { role, owned } => drop(self.entries.insert(role.clone(), Entry::Read(owned.clone()))),
         }
     }
 
+    fn each_below(&mut self, change: impl FnMut(&mut Below)) {
+        self.backups_mut().filter_map(|aside| aside.below.as_mut()).for_each(change);
+    }
+
+    /// Drops the backups of a role from a run, and gives them.
+    fn drop_backups(&mut self, role: &str, run: u64) -> Vec<PutAside> {
+        let of_it = |aside: &PutAside| aside.role == role && aside.run == run;
+        let (mut dropped, put_aside): (Vec<_>, _) = std::mem::take(&mut self.put_aside).into_iter().partition(of_it);
+        let (others, forgotten): (Vec<_>, _) = std::mem::take(&mut self.forgotten).into_iter().partition(of_it);
+        dropped.extend(others);
+        (self.put_aside, self.forgotten) = (put_aside, forgotten);
+        dropped
+    }
+
     fn forget(&mut self, role: &str) {
         self.entries.remove(role);
-        let (gone, stays) = std::mem::take(&mut self.put_aside).into_iter().partition(|aside| aside.role == role);
+        let (gone, stays): (Vec<_>, _) = std::mem::take(&mut self.put_aside).into_iter().partition(|aside| aside.role == role);
         self.put_aside = stays;
-        self.forgotten.extend::<Vec<PutAside>>(gone);
+        self.forgotten.extend(gone);
         self.damage.retain_mut(|damage| !damage.settle(role));
     }
 
@@ -313,9 +399,7 @@ impl Ledger {
                 way.translate_owned(owned);
             }
         }
-        for path in self.backups_mut().filter_map(|aside| aside.kept.path.as_mut()).filter(|path| kept.contains(path)) {
-            *path = way.path(path);
-        }
+        self.backups_mut().for_each(|aside| way.translate_backup(&mut aside.kept, &mut aside.from, &mut aside.below, kept));
     }
 
     /// All that is put aside, of roles that are known and of those that were forgotten.
@@ -327,23 +411,23 @@ impl Ledger {
         self.put_aside.iter_mut().chain(&mut self.forgotten)
     }
 
-    /// The ledger as records, with which a new journal begins.
+    /// The ledger as records, with which a new journal begins. Roles come last: each is then as its record says, whatever backups
+    /// there are of it.
     pub fn records(&self) -> Vec<Record> {
-        let kept = |aside: &PutAside| {
-            let (role, run) = (aside.role.clone(), aside.run);
-            let kept = Record::Kept { role: role.clone(), run, time: aside.time, kept: aside.kept.clone() };
-            let expired = aside.expired.map(|time| Record::Expired { role, run, time });
-            std::iter::once(kept).chain(expired)
-        };
         let mut records = vec![Record::Base { last_run: self.last_run, time: self.time }];
-        for aside in &self.forgotten {
-            records.extend(kept(aside));
-            records.push(Record::Forgot { role: aside.role.clone() });
+        let known = self.put_aside.iter().map(|aside| (aside, false));
+        let mut backups: Vec<(&PutAside, bool)> = known.chain(self.forgotten.iter().map(|aside| (aside, true))).collect();
+        // As they were made: what was moved to a backup took along what lay in it then.
+        backups.sort_by_key(|(aside, _)| aside.run);
+        for (aside, is_forgotten) in backups {
+            let PutAside { role, run, time, kept, from, below, expired } = aside.clone();
+            records.push(Record::Kept { role: role.clone(), run, time, kept, from, below });
+            records.extend(expired.map(|time| Record::Expired { role: role.clone(), run, time }));
+            records.extend(is_forgotten.then_some(Record::Forgot { role }));
         }
         let owned =
             self.entries.keys().filter_map(|role| Some(Record::Owned { role: role.clone(), owned: Box::new(self.get(role)?) }));
         records.extend(owned);
-        records.extend(self.put_aside.iter().flat_map(kept));
         records
     }
 
@@ -397,6 +481,7 @@ impl Ledger {
             let params = u64::from_str_radix(params, 16).ok()?;
             ledger.entries.insert(role.to_string(), Entry::Raw { open: open == "open", params, json: json.into() });
         }
+        ledger.settled = ledger.closed;
         Some((ledger, extent))
     }
 }

@@ -4,11 +4,13 @@
 //! announce), `ledger` (what the records come to, a cache that is made anew when it is missing or damaged), `blobs/` (old
 //! contents, by their hash), `spec` (whose journal it is) and `lock`.
 
+pub mod below;
 mod blobs;
 mod clock;
 pub mod damage;
 pub mod file;
 mod guard;
+pub mod key;
 pub mod ledger;
 mod line;
 mod lock;
@@ -41,6 +43,11 @@ pub use read::{History, history};
 pub use record::{Outcome, Record};
 pub use spec::{Located, Note, folder_of, locate};
 pub use state::{is_kept_by_root, state_folder, user_who_keeps};
+
+/// The state folder that the folder of a journal is in; see [`folder_of`].
+pub fn state_folder_of(folder: &Path) -> Option<&Path> {
+    folder.parent()?.parent()
+}
 
 /// Reads what the journal in a folder comes to, without locking it. Damage is no error: the ledger tells of it.
 ///
@@ -191,20 +198,18 @@ impl Journal {
         made.get_or_insert_with(known).contains(folder)
     }
 
-    /// Begins the run.
+    /// Begins the run; for a repair, with the roles that have drifted.
     ///
     /// # Errors
     ///
     /// As [`Journal::write`].
-    pub fn begin(&self, command: &str, digest: &str) -> Result<()> {
-        let run = Record::Run { id: self.run, time: now(), command: command.into(), digest: digest.into() };
+    pub fn begin(&self, command: &str, digest: &str, drifted: Vec<String>) -> Result<()> {
+        let run = Record::Run { id: self.run, time: now(), command: command.into(), digest: digest.into(), drifted };
         // Where there is a note, a run was begun: that must not be the first to reach the disk.
         self.write(&[run], self.note.is_some())?;
         let Some(note) = &self.note else { return Ok(()) };
         note.write(&self.folder)?;
-        if self.run == 1
-            && let Some(state_folder) = self.folder.parent().and_then(Path::parent)
-        {
+        if let Some(state_folder) = state_folder_of(&self.folder).filter(|_| self.run == 1) {
             spec::remove_empty(state_folder, now());
         }
         Ok(())
@@ -275,14 +280,30 @@ impl Journal {
             let records = rotate::begin_anew(&history(&self.folder)?.records, now().saturating_sub(keep / 1000));
             self.begin_anew(inner, &records)?;
         }
-        let io = |error: std::io::Error| Trouble::from_io(format!("write the ledger in {}", self.folder.display()), &error);
-        let snapshot = inner.ledger.snapshot(&inner.extent);
-        // An older one covers less of the journal, and the rest is read line by line.
-        file::replace_soon(&self.folder.join(LEDGER), snapshot.as_bytes()).map_err(io)?;
+        self.put_snapshot(inner)?;
         if std::mem::take(&mut inner.has_new_blobs) && inner.ledger.damage.is_empty() {
             blobs::remove_others(&self.folder, &rotate::needed_blobs(&inner.ledger, &history(&self.folder)?.records));
             file::remove_temporary(&self.folder, &[JOURNAL, LEDGER, spec::NOTE]);
         }
+        Ok(())
+    }
+
+    /// Writes a snapshot where the last run has ended and none says so. It changes nothing but what the next undo takes back.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be written.
+    pub fn settle(&self) -> Result<()> {
+        let inner = &mut *self.inner();
+        if inner.ledger.closed && !inner.ledger.settled { self.put_snapshot(inner) } else { Ok(()) }
+    }
+
+    fn put_snapshot(&self, inner: &mut Inner) -> Result<()> {
+        let snapshot = inner.ledger.snapshot(&inner.extent);
+        // An older one covers less of the journal, and the rest is read line by line.
+        file::replace_soon(&self.folder.join(LEDGER), snapshot.as_bytes())
+            .map_err(|error| Trouble::from_io(format!("write the ledger in {}", self.folder.display()), &error))?;
+        inner.ledger.settled = inner.ledger.closed;
         Ok(())
     }
 

@@ -8,9 +8,11 @@ use std::path::{Path, PathBuf};
 
 use seed_role::attrs::{Attrs, Observation};
 use seed_role::host::Host;
+use seed_role::step::Kept;
 use seed_spec::shape::{Record as Fields, Shape};
 use serde_json::Value as Json;
 
+use super::below::Below;
 use super::ledger::{Ledger, Owned};
 use super::record::Record;
 use super::{blobs, spec};
@@ -99,6 +101,18 @@ impl Way<'_> {
         }
     }
 
+    /// A backup, and where the rest of it lies, as far as these paths are among those that moved along.
+    pub fn translate_backup(&self, kept: &mut Kept, from: &mut Option<PathBuf>, below: &mut Option<Below>, along: &[PathBuf]) {
+        if let Some(path) = kept.path.as_mut().filter(|path| along.contains(path)) {
+            *path = self.path(path);
+            *from = from.take().map(|from| self.path(&from));
+        }
+        for file in below.iter_mut().flat_map(|below| &mut below.files).filter(|file| along.contains(&file.now)) {
+            file.was = self.path(&file.was);
+            file.now = self.path(&file.now);
+        }
+    }
+
     fn translate_record(&self, record: &mut Record, kept_there: &[PathBuf]) {
         match record {
             Record::Begin { is, params, was, .. } => {
@@ -109,11 +123,7 @@ impl Way<'_> {
                 self.paths(made);
                 self.paths(litter);
             }
-            Record::Kept { kept, .. } => {
-                if let Some(path) = kept.path.as_mut().filter(|path| kept_there.contains(path)) {
-                    *path = self.path(path);
-                }
-            }
+            Record::Kept { kept, from, below, .. } => self.translate_backup(kept, from, below, kept_there),
             Record::Owned { owned, .. } => self.translate_owned(owned),
             _ => {}
         }
@@ -161,8 +171,9 @@ pub(super) fn along(ledger: &Ledger, then: &spec::Note, now: &Path, host: &dyn H
                 || (paths.iter().any(|path| is_there(&way.path(path))) && looks_as_it_was_left(owned, &way, host)))
     };
     let roles = ledger.names().filter(|role| ledger.get(role).is_some_and(|owned| moved(&owned))).map(str::to_string).collect();
-    let kept_paths = ledger.backups().filter_map(|aside| aside.kept.path.clone());
-    let kept = kept_paths.filter(|path| path.starts_with(way.from) && is_gone(path) && is_there(&way.path(path))).collect();
+    let rests = ledger.backups().filter_map(|aside| aside.below.as_ref()).flat_map(|below| &below.files);
+    let paths = ledger.backups().filter_map(|aside| aside.kept.path.clone()).chain(rests.map(|file| file.now.clone()));
+    let kept = paths.filter(|path| path.starts_with(way.from) && is_gone(path) && is_there(&way.path(path))).collect();
     let record = Record::Moved { from: way.from.to_path_buf(), to: way.to.to_path_buf(), roles, kept };
     matches!(&record, Record::Moved { roles, kept, .. } if !roles.is_empty() || !kept.is_empty()).then_some(record)
 }

@@ -90,7 +90,7 @@ mod tests {
 
     fn run(id: u64, time: u64, size: usize) -> Vec<Record> {
         vec![
-            Record::Run { id, time, command: "apply present".into(), digest: String::new() },
+            Record::Run { id, time, command: "apply present".into(), digest: String::new(), drifted: Vec::new() },
             Record::Begin {
                 role: "note".into(),
                 is: "file.text".into(),
@@ -115,7 +115,7 @@ mod tests {
     fn the_last_run_that_changed_something_is_kept_however_long() {
         let mut records = run(1, 1, 10);
         records.extend(run(2, 2, 20 << 20));
-        records.push(Record::Run { id: 3, time: 3, command: "repair".into(), digest: String::new() });
+        records.push(Record::Run { id: 3, time: 3, command: "repair".into(), digest: String::new(), drifted: Vec::new() });
         assert_eq!(kept(records, 0), [2, 3]);
     }
 

@@ -9,6 +9,7 @@ use super::{BtrfsFileSystem, Command, Host, LoopConfig, LoopDevice, Metadata, Mo
 use crate::host::refusal::Told;
 use crate::trouble::Result;
 
+pub mod attributes;
 mod btrfs;
 mod btrfs_ioctl;
 mod btrfs_tree;

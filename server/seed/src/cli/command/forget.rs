@@ -139,7 +139,7 @@ fn forget(journal: &Journal, roles: &BTreeSet<String>, accepts: bool) -> Result<
     if accepts {
         what.push("the damage");
     }
-    journal.begin(&format!("forget {}", what.join(", ")), "")?;
+    journal.begin(&format!("forget {}", what.join(", ")), "", Vec::new())?;
     let mut records: Vec<Record> = roles.iter().map(|role| Record::Forgot { role: role.clone() }).collect();
     if accepts {
         records.push(Record::Accepted);
