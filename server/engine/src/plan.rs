@@ -8,7 +8,7 @@ mod select;
 mod spare;
 
 use std::collections::HashMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use seed_role::attrs::{Attrs, Change, Observation};
@@ -20,10 +20,11 @@ use seed_role::trouble::Result;
 use seed_role::{Contents, Role};
 use seed_spec::analysis::State;
 
+pub use self::json::damage_json;
 pub use self::select::belongs_to;
 use self::select::{levels, select};
-use crate::journal::Ledger;
 use crate::journal::ledger::{Open, Owned};
+use crate::journal::{Damage, Ledger};
 use crate::node::{Graph, Whole};
 
 /// What is done with a role.
@@ -154,6 +155,10 @@ pub struct Plan {
     pub needs_root: bool,
     /// Whether root has applied the spec, and this user has not: what was made for it is not known here.
     pub kept_by_root: bool,
+    /// Where the spec was when it was last applied, if it was moved since.
+    pub continues: Option<PathBuf>,
+    /// What is damaged of the journal.
+    pub damage: Vec<Damage>,
     /// The run that it takes back, if it does.
     pub undoes: Option<u64>,
     /// Entries of the ledger that go by another name now: from, to.
@@ -257,6 +262,8 @@ pub fn plan(graph: &Graph, world: &World<'_>, spec: &str, options: &Options) -> 
         renamed,
         needs_root,
         kept_by_root: false,
+        continues: None,
+        damage: world.ledger.damage.clone(),
         undoes: options.undoes,
         wholes: graph.wholes.clone(),
     };
@@ -408,8 +415,25 @@ impl Planner<'_> {
             false => Ownership::new(self.world.ledger, known_as),
         };
         let wish = self.wish(index, &owned);
+        match self.doubt(index, known_as, &wish) {
+            Some(doubt) => left_in_doubt(self.led(index, &owned, Wish::Look(Some(doubt)), found)),
+            None => self.led(index, &owned, wish, found),
+        }
+    }
+
+    /// Why a role is left as it is although the wish leads it somewhere: the journal is damaged.
+    fn doubt(&self, index: usize, known_as: &str, wish: &Wish) -> Option<String> {
+        let node = &self.graph.nodes[index];
+        let may_be_ours = *wish == Wish::Look(None) && self.options.wishes.is_none();
+        let counts = self.selected[index] && node.state != State::Info && (!matches!(wish, Wish::Look(_)) || may_be_ours);
+        if counts { self.world.ledger.doubt(known_as) } else { None }
+    }
+
+    /// What is found where it is led as a wish says.
+    fn led(&self, index: usize, owned: &Ownership<'_>, wish: Wish, found: &[Option<Found>]) -> Found {
+        let node = &self.graph.nodes[index];
         if let Some(role) = node.role.as_ref().filter(|_| !node.params.dynamic) {
-            return self.judge(index, &owned, wish, Ok(&**role), Ok(&**role), found);
+            return self.judge(index, owned, wish, Ok(&**role), Ok(&**role), found);
         }
         let now = |before: usize| found[before].as_ref()?.now.clone();
         let then = |before: usize| found[before].as_ref()?.then.clone();
@@ -421,10 +445,10 @@ impl Planner<'_> {
         });
         if unchanged {
             let role = now_role.as_deref();
-            return self.judge(index, &owned, wish, role, role, found);
+            return self.judge(index, owned, wish, role, role, found);
         }
         let then_role = self.graph.build(index, &then);
-        self.judge(index, &owned, wish, now_role.as_deref(), then_role.as_deref(), found)
+        self.judge(index, owned, wish, now_role.as_deref(), then_role.as_deref(), found)
     }
 
     /// The name under which the ledger knows a role: what it takes over may have had to give way to another thing of its name.
@@ -474,6 +498,14 @@ impl Planner<'_> {
             },
         }
     }
+}
+
+/// What is looked at, and refused to whoever would change it.
+fn left_in_doubt(mut found: Found) -> Found {
+    found.planned.action = Action::Unknown;
+    found.planned.refused = true;
+    found.contents = Contents::Unseen;
+    found
 }
 
 fn merged(seen: &Attrs, changes: &[Change]) -> Attrs {

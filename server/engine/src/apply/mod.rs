@@ -1,5 +1,6 @@
 //! Apply: what was planned is done, in parallel along the graph, journalled, and looked at again.
 
+mod expire;
 mod role;
 mod tasks;
 
@@ -15,11 +16,11 @@ use seed_role::trouble::Result;
 use seed_role::{Role, Trouble};
 use serde::Serialize;
 
-use crate::journal::ledger::PutAside;
-use crate::journal::{Journal, Record, now};
+use crate::journal::{Journal, Record};
 use crate::node::Graph;
 use crate::plan::{Action, Plan, PlannedRole, Wish};
 use crate::{repair, stored};
+pub use expire::expire;
 use role::{Durable, Prepared};
 use tasks::{Half, Status, Tasks};
 
@@ -112,40 +113,6 @@ pub struct Apply<'a> {
     pub report: &'a (dyn Fn(&Event) + Sync),
 }
 
-/// How long the spec lets what was put aside be kept, in milliseconds, against the time now.
-fn is_over(aside: &PutAside, keep: u64) -> bool {
-    now().saturating_sub(aside.time) > keep / 1000
-}
-
-/// Removes what was put aside by earlier runs and whose time is over.
-///
-/// # Errors
-///
-/// When it cannot be removed; then it is tried again the next time.
-pub fn expire(host: &dyn Host, journal: &Journal, keep: u64) -> Result<()> {
-    let over: Vec<PutAside> =
-        journal.with_ledger(|ledger| ledger.put_aside.iter().filter(|aside| is_over(aside, keep)).cloned().collect());
-    for aside in over {
-        if let Some(path) = &aside.kept.path {
-            remove_put_aside(host, path)?;
-        }
-        journal.write(&[Record::Forgotten { role: aside.role, run: aside.run }], false)?;
-    }
-    Ok(())
-}
-
-fn remove_put_aside(host: &dyn Host, path: &std::path::Path) -> Result<()> {
-    use seed_role::host::FileKind;
-    /// The inode number of a subvolume's top folder (btrfs(5)).
-    const SUBVOLUME_INODE: u64 = 256;
-    match host.metadata(path)? {
-        Some(metadata) if metadata.kind == FileKind::Directory && metadata.inode == SUBVOLUME_INODE => host.btrfs_delete(path),
-        Some(metadata) if metadata.kind == FileKind::Directory => host.remove_tree(path),
-        Some(_) => host.remove_file(path),
-        None => Ok(()),
-    }
-}
-
 /// What the workers share.
 struct Shared {
     tasks: Tasks,
@@ -158,9 +125,10 @@ struct Shared {
 }
 
 impl Apply<'_> {
-    /// Whether there is nothing to do, not even to end what an interruption left open.
+    /// Whether there is nothing to do, not even to refuse something or to end what an interruption left open.
     pub fn is_idle(graph: &Graph, plan: &Plan, journal: &Journal) -> bool {
-        plan.renamed.is_empty() && journal.with_ledger(|ledger| Tasks::new(graph, plan, ledger).is_empty())
+        let refuses = plan.roles.iter().any(|planned| planned.refused);
+        !refuses && plan.renamed.is_empty() && journal.with_ledger(|ledger| Tasks::new(graph, plan, ledger).is_empty())
     }
 
     /// Does it.

@@ -95,7 +95,8 @@ impl Apply<'_> {
             role.recover(self.host, step)?;
             records.push(Record::StepDone { role: node.name.to_string(), name: step.to_string() });
         }
-        let known = Known { owned: &ownership, host: self.host };
+        let stranger = self.journal.with_ledger(|ledger| ledger.stranger());
+        let known = Known { owned: &ownership, stranger, host: self.host };
         let seen = role.observe(self.host)?;
         let attempt = || format!("{} {}", planned.action.word(), planned.role);
         if let Observation::Unknown(reason) = &seen {
