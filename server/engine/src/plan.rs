@@ -482,7 +482,7 @@ impl Planner<'_> {
             _ => match owned.get() {
                 Some(owned) => {
                     // What was put aside first is what was there before Seed.
-                    let aside = self.world.ledger.put_aside.iter().find(|aside| *aside.role == *node.name);
+                    let aside = self.world.ledger.put_aside.iter().find(|aside| *aside.role == *node.name && aside.is_usable());
                     Wish::Back {
                         to: owned.before.clone(),
                         kept: aside.filter(|_| owned.before.attrs().is_some()).map(|aside| aside.kept.clone()),

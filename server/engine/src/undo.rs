@@ -239,7 +239,7 @@ struct Past<'a> {
 
 impl Past<'_> {
     fn wish(&self, role: &str, begun: &Begun) -> Wish {
-        let kept = self.aside(role).filter(|aside| aside.kept.path.is_some() || self.fits(aside)).map(|aside| &aside.kept);
+        let kept = self.aside(role).filter(|aside| aside.is_usable() || self.comes_back(aside)).map(|aside| &aside.kept);
         let lost = if kept.is_none() && !begun.is_back { begun.loses.clone() } else { None };
         let is_replaced = begun.action == Action::Replace.word();
         let owned = self.before.get(role).filter(|owned| is_replaced && owned.is == begun.is);
@@ -258,9 +258,8 @@ impl Past<'_> {
         self.ledger.put_aside.iter().find(|aside| aside.run == self.run && aside.role == role)
     }
 
-    /// Whether the rest of what was kept in part is where it was, or comes back there with what it lies in. Put upon anything else,
-    /// signatures would make a file system of something that is none.
-    fn fits(&self, aside: &PutAside) -> bool {
+    /// Whether the rest of what was kept in part comes back to its place, with what it lies in.
+    fn comes_back(&self, aside: &PutAside) -> bool {
         let comes_back = |path: &Path| {
             let backups = self.begun.keys().filter_map(|role| self.aside(role)?.kept.path.as_deref());
             backups.into_iter().any(|backup| path.starts_with(backup))

@@ -83,6 +83,14 @@ pub struct PutAside {
     pub below: Option<Below>,
 }
 
+impl PutAside {
+    /// Whether it can be brought back now: it is whole, or the rest of it is in its place. Put upon anything else, signatures would make a
+    /// file system of something that is none.
+    pub fn is_usable(&self) -> bool {
+        self.kept.path.is_some() || self.below.as_ref().is_some_and(Below::is_in_place)
+    }
+}
+
 /// An entry: read from a snapshot only when it is asked for.
 #[derive(Clone, Debug)]
 enum Entry {
