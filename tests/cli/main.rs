@@ -13,6 +13,7 @@ mod documents;
 mod duck;
 mod edits;
 mod failures;
+mod foreign;
 mod fragments;
 mod interruption;
 mod mending;

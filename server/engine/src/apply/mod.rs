@@ -3,7 +3,7 @@
 mod role;
 mod tasks;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -18,6 +18,7 @@ use crate::journal::ledger::PutAside;
 use crate::journal::{Journal, Record, now};
 use crate::node::Graph;
 use crate::plan::{Action, Plan, PlannedRole, Wish};
+use crate::shelter::Makers;
 use role::{Durable, Prepared};
 use tasks::{Half, Status, Tasks};
 
@@ -323,7 +324,7 @@ impl Apply<'_> {
 
     /// Runs tasks that are ready at the same time: their intents become durable together.
     fn run_batch(&self, batch: &[usize], shared: &Mutex<Shared>) {
-        let tasks: Vec<_> = {
+        let (tasks, around): (Vec<_>, Makers) = {
             let guard = lock(shared);
             let outputs = |node: usize| guard.outputs.get(node)?.clone();
             let with_role = |id: &usize| {
@@ -336,7 +337,11 @@ impl Apply<'_> {
                 };
                 (*id, task, role)
             };
-            batch.iter().map(with_role).collect()
+            let tasks: Vec<_> = batch.iter().map(with_role).collect();
+            let makers = tasks.iter().flat_map(|(_, task, _)| self.graph.shelters.around(self.graph, task.node)).map(|it| it.by);
+            let makers: BTreeSet<usize> = makers.collect();
+            let around = makers.into_iter().filter_map(|maker| Some((maker, self.graph.build(maker, &outputs).ok()?))).collect();
+            (tasks, Makers::new(around))
         };
         let started = Instant::now();
         let mut prepared: Vec<(usize, Prepared<'_>)> = Vec::new();
@@ -344,7 +349,7 @@ impl Apply<'_> {
         for (id, task, role) in tasks {
             let Some(planned) = self.planned(task.node) else { continue };
             (self.report)(&Event::Started { role: planned.role.to_string(), action: planned.action });
-            match role.and_then(|role| self.prepare(planned, task.half, role)) {
+            match role.and_then(|role| self.prepare(planned, task.half, role, &around)) {
                 Ok(ready) => prepared.push((id, ready)),
                 Err(trouble) => {
                     let mut end = role::End::failed(&trouble);
@@ -362,7 +367,7 @@ impl Apply<'_> {
         }
         let mut durable = Durable::default();
         for (id, ready) in prepared {
-            ended.push((id, self.carry_out(ready, &mut durable)));
+            ended.push((id, self.carry_out(ready, &around, &mut durable)));
         }
         if let Err(trouble) = durable.sync(self.host) {
             ended.iter_mut().for_each(|(_, end)| end.fail(&trouble));

@@ -196,7 +196,7 @@ impl Planner<'_> {
             Err(trouble) => {
                 let verdict = Verdict::because(Action::Unknown, trouble.to_string());
                 let planned = self.planned(index, owned, wish, Observation::Unknown(trouble.to_string()), verdict);
-                return Found { planned, now: None, then: None, contents: Contents::Unseen };
+                return Found { planned, now: None, then: None, contents: Contents::Unseen, hidden: None };
             }
         };
         let mut wish = if self.came_back_with_its_folder(index, &wish, found) { Wish::Look(None) } else { wish };
@@ -268,7 +268,7 @@ impl Planner<'_> {
             Action::None => now.clone(),
             action => Some(Arc::new(predicted(role, action, &seen, &verdict.changes))),
         };
-        Found { planned: self.planned(index, owned, wish, seen, verdict), now, then, contents }
+        Found { planned: self.planned(index, owned, wish, seen, verdict), now, then, contents, hidden: None }
     }
 
     /// What stands on something that is made anew on the way back is made anew with it.
