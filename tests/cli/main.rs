@@ -15,6 +15,7 @@ mod documents;
 mod duck;
 mod edits;
 mod failures;
+mod foreign;
 mod fragments;
 mod interruption;
 mod keeping;

@@ -12,6 +12,7 @@ use seed_role::registry::{Registry, RoleType};
 use seed_role::trouble::Trouble;
 use seed_spec::analysis::{Analysis, RoleInstance, State};
 
+use crate::shelter::Shelters;
 use crate::stored::{self, Stored};
 
 /// A concrete role in the graph.
@@ -83,6 +84,8 @@ pub struct Graph {
     pub cycle: Vec<Arc<str>>,
     /// The composite roles, each behind the one that it is a part of.
     pub wholes: Vec<Whole>,
+    /// The mount points that its roles make.
+    pub shelters: Shelters,
 }
 
 /// A node before it is ordered.
@@ -215,6 +218,7 @@ impl Graph {
         }
         one_after_the_other(&claims, &order, &mut after);
         graph.fill(drafts, roles, &order, after, rests_on, inside);
+        graph.shelters = Shelters::of(&graph);
         graph
     }
 

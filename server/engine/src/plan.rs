@@ -11,7 +11,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use seed_role::attrs::{Attrs, Change, Observation};
+use seed_role::attrs::{Attrs, Change, HIDDEN, Observation};
 use seed_role::claim::Claim;
 use seed_role::host::Host;
 use seed_role::param::Outputs;
@@ -26,6 +26,7 @@ use self::select::{levels, select};
 use crate::journal::ledger::{Open, Owned};
 use crate::journal::{Damage, Ledger};
 use crate::node::{Graph, Whole};
+use crate::shelter;
 
 /// What is done with a role.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize)]
@@ -221,6 +222,28 @@ struct Found {
     now: Option<Arc<Outputs>>,
     then: Option<Arc<Outputs>>,
     contents: Contents,
+    /// What is mounted over what it has mounted, or over that in which it lies.
+    hidden: Option<String>,
+}
+
+impl Found {
+    /// The same, where nothing can be told or done about it as long as something is mounted over it.
+    fn hidden_by(mut self, hidden: String, reason: String) -> Found {
+        let planned = &mut self.planned;
+        if planned.seen.attrs().is_none_or(|seen| seen.get(HIDDEN).is_none()) {
+            planned.seen = Observation::Unknown(reason.clone());
+            planned.changes = Vec::new();
+        }
+        if !matches!(planned.wish, Wish::Look(_)) {
+            planned.action = Action::Unknown;
+            planned.refused = true;
+            planned.loses = None;
+        }
+        planned.reason = Some(reason);
+        self.hidden = Some(hidden);
+        self.contents = Contents::Unseen;
+        self
+    }
 }
 
 /// Makes the plan for a graph.
@@ -398,13 +421,38 @@ struct Planner<'a> {
 
 impl Planner<'_> {
     fn node(&self, index: usize, found: &[Option<Found>]) -> Found {
-        let mut one = self.look(index, found);
+        let one = self.look(index, found);
+        let mut one = match self.hidden(index, &one, found) {
+            Some((hidden, reason)) => one.hidden_by(hidden, reason),
+            None => one,
+        };
         let planned = &mut one.planned;
         let params = &self.graph.nodes[index].params;
         if params.dynamic && planned.wish == Wish::Present && planned.action != Action::None {
             planned.filled = Some(self.graph.filled(&params.json, &|before| found[before].as_ref()?.then.clone()));
         }
         one
+    }
+
+    /// What hides a role, and why it is not touched; see [`crate::shelter`].
+    fn hidden(&self, index: usize, one: &Found, found: &[Option<Found>]) -> Option<(String, String)> {
+        if let Some(hidden) = one.planned.seen.attrs().and_then(|seen| seen.text(HIDDEN)) {
+            return Some((hidden.to_string(), shelter::over_it(hidden)));
+        }
+        for sheltered in self.graph.shelters.around(self.graph, index) {
+            let Some(around) = &found[sheltered.by] else { continue };
+            let name = &around.planned.role;
+            if let Some(hidden) = &around.hidden {
+                return Some((hidden.clone(), shelter::over_its_shelter(name, hidden)));
+            }
+            let stays = matches!(around.planned.action, Action::None | Action::Change | Action::Remove);
+            let is_there = stays && around.planned.seen.attrs().is_some();
+            let table = self.world.host.mounts().ok().filter(|_| is_there)?;
+            if let Some(between) = self.graph.shelters.between(&table, &sheltered) {
+                return Some((between.at.display().to_string(), shelter::in_between(name, between)));
+            }
+        }
+        None
     }
 
     fn look(&self, index: usize, found: &[Option<Found>]) -> Found {

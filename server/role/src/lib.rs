@@ -207,6 +207,17 @@ pub trait Role: Send + Sync {
         }
     }
 
+    /// What is mounted over what the role has mounted, or over a folder on the way there, in words: then what lies there is another's, and
+    /// must not be touched. [`Role::observe`] tells it by [`attrs::HIDDEN`].
+    ///
+    /// # Errors
+    ///
+    /// When the mount table cannot be read.
+    fn hidden(&self, host: &dyn Host) -> Result<Option<String>> {
+        let _ = host;
+        Ok(None)
+    }
+
     /// Brings what a step left half-done back to where it can be observed truthfully: called before
     /// anything else after an interruption in a step that was marked [`Step::undo_when_interrupted`].
     ///

@@ -4,7 +4,7 @@ mod expire;
 mod role;
 mod tasks;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -19,6 +19,7 @@ use serde::Serialize;
 use crate::journal::{Journal, Record};
 use crate::node::Graph;
 use crate::plan::{Action, Plan, PlannedRole, Wish};
+use crate::shelter::Makers;
 use crate::{repair, stored};
 pub use expire::expire;
 use role::{Durable, Prepared};
@@ -300,14 +301,18 @@ impl Apply<'_> {
 
     /// Runs tasks that are ready at the same time: their intents become durable together.
     fn run_batch(&self, batch: &[usize], shared: &Mutex<Shared>) {
-        let tasks: Vec<_> = {
+        let (tasks, around): (Vec<_>, Makers) = {
             let guard = lock(shared);
             let outputs = |node: usize| guard.outputs.get(node)?.clone();
             let with_role = |id: &usize| {
                 let task = guard.tasks.get(*id);
                 (*id, task, self.build(task, &outputs))
             };
-            batch.iter().map(with_role).collect()
+            let tasks: Vec<_> = batch.iter().map(with_role).collect();
+            let makers = tasks.iter().flat_map(|(_, task, _)| self.graph.shelters.around(self.graph, task.node)).map(|it| it.by);
+            let makers: BTreeSet<usize> = makers.collect();
+            let around = makers.into_iter().filter_map(|maker| Some((maker, self.graph.build(maker, &outputs).ok()?))).collect();
+            (tasks, Makers::new(around))
         };
         let started = Instant::now();
         let mut prepared: Vec<(usize, Prepared<'_>)> = Vec::new();
@@ -315,7 +320,7 @@ impl Apply<'_> {
         for (id, task, role) in tasks {
             let Some(planned) = self.planned(task.node) else { continue };
             (self.report)(&Event::Started { role: planned.role.to_string(), action: planned.action });
-            match role.and_then(|role| self.prepare(planned, task.half, role)) {
+            match role.and_then(|role| self.prepare(planned, task.half, role, &around)) {
                 Ok(ready) => prepared.push((id, ready)),
                 Err(trouble) => {
                     let mut end = role::End::failed(&trouble);
@@ -333,7 +338,7 @@ impl Apply<'_> {
         }
         let mut durable = Durable::default();
         for (id, ready) in prepared {
-            ended.push((id, self.carry_out(ready, &mut durable)));
+            ended.push((id, self.carry_out(ready, &around, &mut durable)));
         }
         if let Err(trouble) = durable.sync(self.host) {
             ended.iter_mut().for_each(|(_, end)| end.fail(&trouble));

@@ -207,7 +207,7 @@ impl Planner<'_> {
             Err(trouble) => {
                 let verdict = Verdict::because(Action::Unknown, trouble.to_string());
                 let planned = self.planned(index, owned, wish, Observation::Unknown(trouble.to_string()), verdict);
-                return Found { planned, now: None, then: None, contents: Contents::Unseen };
+                return Found { planned, now: None, then: None, contents: Contents::Unseen, hidden: None };
             }
         };
         let mut wish = if self.came_back_with_its_folder(index, &wish, found) { Wish::Look(None) } else { wish };
@@ -293,7 +293,7 @@ impl Planner<'_> {
             action => Some(Arc::new(predicted(role, action, &seen, &verdict.changes))),
         };
         let planned = PlannedRole { commands, ..self.planned(index, owned, wish, seen, verdict) };
-        Found { planned, now, then, contents }
+        Found { planned, now, then, contents, hidden: None }
     }
 
     /// The verdict where a backup is to be brought back: it must be there, or in a folder that comes back before.

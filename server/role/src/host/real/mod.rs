@@ -26,11 +26,12 @@ pub(in crate::host) mod trees;
 
 /// The machine that this process runs on, through its system calls.
 ///
-/// What it reads of the mount table, the loop devices, the folders that others can write and the names of users is
-/// kept until [`Host::refresh`], or until it changes them itself.
+/// What it reads of the loop devices, the folders that others can write and the names of users is kept until [`Host::refresh`], or until
+/// it changes them itself; the mount table also until the kernel tells of a change to it.
 pub struct RealHost {
     safety: safety::Safety,
     mounts: Table<Mount>,
+    mount_changes: mounts::Changes,
     loops: Table<LoopDevice>,
     people: people::People,
 }
@@ -80,6 +81,7 @@ impl RealHost {
         RealHost {
             safety: safety::Safety::new(nix::unistd::geteuid().is_root()),
             mounts: Table::new(),
+            mount_changes: mounts::Changes::default(),
             loops: Table::new(),
             people: people::People::default(),
         }
@@ -193,6 +195,9 @@ impl Host for RealHost {
     }
 
     fn mounts(&self) -> Result<Arc<Vec<Mount>>> {
+        if self.mount_changes.came() {
+            self.mounts.forget();
+        }
         self.mounts.get(mounts::read_table)
     }
     fn mount(&self, request: &MountRequest) -> Result<()> {
