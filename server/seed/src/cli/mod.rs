@@ -3,12 +3,15 @@
 mod command;
 mod confirm;
 mod exit;
+#[cfg(test)]
+mod hostile;
 mod interrupt;
 mod options;
 mod output;
 mod report;
 mod spec_file;
 mod style;
+mod terminal;
 
 use clap::{CommandFactory, Parser, Subcommand};
 

@@ -13,7 +13,7 @@ use seed_role::host::Host;
 
 use super::exit::{Error, Exit, Result};
 use super::options::{Global, SpecArg};
-use super::{report, style};
+use super::{output, report, style};
 
 /// The text of a spec and the path it counts as, absolute.
 pub struct SpecText {
@@ -110,7 +110,7 @@ fn analysed(spec: &SpecText, global: &Global, host: &dyn Host) -> Result<Project
     }
     if journal::is_kept_by_root(&project.path) && !global.json {
         let dim = style::DIM;
-        writeln!(anstream::stderr(), "{dim}root has applied this spec: only `sudo seed …` knows what was made for it{dim:#}")?;
+        writeln!(output::stderr(), "{dim}root has applied this spec: only `sudo seed …` knows what was made for it{dim:#}")?;
     }
     Ok(project)
 }
