@@ -24,5 +24,6 @@ mod sandbox;
 mod screens;
 mod skeletons;
 mod tree;
+mod trust;
 mod undo;
 mod watching;

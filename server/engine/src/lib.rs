@@ -22,6 +22,7 @@ pub mod trust;
 pub mod undo;
 pub mod untrusted;
 pub mod watch;
+mod writer;
 
 pub use node::{Graph, Node};
 pub use plan::{Action, Plan, PlannedRole};
