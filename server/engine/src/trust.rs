@@ -1,9 +1,8 @@
 //! Which folders' specs, and which collections, may run commands of their own (`seed trust`).
 
-use std::io::Read;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
+use seed_role::host::folder;
 use seed_role::shell;
 use seed_role::trouble::{Kind, Result, Trouble};
 use seed_spec::analysis::Pinned;
@@ -80,19 +79,8 @@ impl Trust {
     /// When the list cannot be read, or is not to be heeded.
     pub fn entries(&self) -> Result<Vec<Entry>> {
         let attempt = || format!("read the list of what is trusted, {}", shell::word(&self.file));
-        let io = |error: std::io::Error| Trouble::from_io(attempt(), &error);
-        let mut options = std::fs::OpenOptions::new();
-        // Nothing that is put in its place is waited for.
-        options.read(true).custom_flags(nix::libc::O_NONBLOCK | nix::libc::O_NOFOLLOW);
-        let file = match options.open(&self.file) {
-            Ok(file) => file,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-            Err(error) => return Err(io(error)),
-        };
-        let metadata = file.metadata().map_err(io)?;
-        if !metadata.is_file() || metadata.len() > LONGEST {
-            return Err(Trouble::new(attempt(), "it is no file that Seed wrote"));
-        }
+        let Some(file) = folder::open_file(&self.file)? else { return Ok(Vec::new()) };
+        let metadata = file.metadata().map_err(|error| Trouble::from_io(attempt(), &error))?;
         if nix::unistd::geteuid().is_root() {
             let folder = self.file.parent().and_then(|folder| folder.canonicalize().ok());
             let above = folder.and_then(|folder| others_can_write(&folder));
@@ -103,8 +91,8 @@ impl Trust {
                 return Err(Trouble::new(attempt(), reason).kind(Kind::Unsafe).hint(hint));
             }
         }
-        let mut text = String::new();
-        file.take(LONGEST).read_to_string(&mut text).map_err(io)?;
+        let bytes = folder::content(&file, LONGEST, attempt)?;
+        let text = String::from_utf8_lossy(&bytes);
         let mut entries: Vec<Entry> = text.lines().filter_map(Entry::read).collect();
         entries.sort();
         entries.dedup();

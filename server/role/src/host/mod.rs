@@ -12,6 +12,7 @@ use crate::trouble::Result;
 pub mod block;
 pub mod btrfs;
 pub mod btrfs_format;
+pub mod folder;
 pub mod gpt;
 pub mod mount;
 pub(crate) mod options;
@@ -23,7 +24,7 @@ pub mod sim;
 pub use block::{LoopConfig, LoopDevice};
 pub use btrfs::{BtrfsDevice, BtrfsFileSystem, Subvolume};
 pub use mount::{Mount, MountRequest};
-pub use real::RealHost;
+pub use real::{RealHost, attributes};
 pub use sim::SimHost;
 
 /// What kind of file it is.

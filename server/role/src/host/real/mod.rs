@@ -8,6 +8,7 @@ use seed_spec::value::Secret;
 use super::{BtrfsFileSystem, Command, Host, LoopConfig, LoopDevice, Metadata, Mount, MountRequest, Outcome, Owner, Subvolume};
 use crate::trouble::Result;
 
+pub mod attributes;
 mod btrfs;
 mod btrfs_ioctl;
 mod btrfs_tree;
@@ -17,8 +18,8 @@ mod mounts;
 mod partitions;
 mod people;
 mod programs;
-mod safety;
-mod trees;
+pub(in crate::host) mod safety;
+pub(in crate::host) mod trees;
 
 /// The machine that this process runs on, through its system calls.
 ///
