@@ -12,6 +12,7 @@ mod documents;
 mod duck;
 mod failures;
 mod fragments;
+mod hostile;
 mod interruption;
 mod mending;
 mod mistakes;

@@ -11,6 +11,7 @@ pub mod laws;
 pub mod node;
 pub mod picture;
 pub mod pinned;
+mod places;
 pub mod plan;
 pub mod project;
 pub mod reference;

@@ -59,6 +59,9 @@ enum Command {
     Lsp(command::lsp::Args),
     Completions(command::completions::Args),
     Man(command::man::Args),
+    /// Read a repository for another `seed`, which gives it limits and ends it
+    #[command(name = seed_collection::child::COMMAND, hide = true)]
+    ReadRepository,
 }
 
 impl Command {
@@ -117,6 +120,10 @@ pub fn main() -> std::process::ExitCode {
         Command::Lsp(args) => command::lsp::run(&args),
         Command::Completions(args) => command::completions::run(&args, Cli::command()),
         Command::Man(args) => command::man::run(&args, Cli::command()),
+        Command::ReadRepository => {
+            seed_collection::child::serve();
+            Ok(exit::Exit::Ok)
+        }
     };
     match result {
         Ok(exit) => exit.into(),
