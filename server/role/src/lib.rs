@@ -9,6 +9,7 @@ pub mod host;
 pub mod param;
 pub mod registry;
 pub mod schema;
+pub mod shell;
 pub mod step;
 pub mod tool;
 pub mod trouble;
