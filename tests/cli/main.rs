@@ -24,5 +24,6 @@ mod sandbox;
 mod screens;
 mod skeletons;
 mod tree;
+mod trials;
 mod undo;
 mod watching;
