@@ -127,6 +127,7 @@ impl Scene<'_> {
         let sandbox = self.set_up();
         let before = World::of(&sandbox);
         sandbox.seed(&self.args()).exits(0);
+        self.assert_settled(&sandbox);
         let after = World::of(&sandbox);
         if self.can_be_undone() {
             assert_ne!(after.differences(&before, true), Vec::<String>::new(), "it has something to do");
@@ -134,6 +135,20 @@ impl Scene<'_> {
         }
         self.take_back(&sandbox, &seed);
         Reference { before, after, seed }
+    }
+
+    /// Asserts that the command has nothing more to do (law 1).
+    pub fn assert_settled(&self, sandbox: &Sandbox) {
+        let plan = match self.command {
+            Command::Present | Command::Change | Command::Replace | Command::Repair => {
+                ["plan", "--state", "present", SPEC].as_slice()
+            }
+            Command::Absent => &["plan", "--state", "absent", SPEC],
+            Command::Prune | Command::Rename => &["plan", "--prune", SPEC],
+            // Another undo would take back another run.
+            Command::UndoOfPresent | Command::UndoOfChange | Command::UndoOfAbsent => return,
+        };
+        sandbox.seed(plan).exits(0);
     }
 
     /// Takes runs back, at most so many as there were, until all is as before.

@@ -3,7 +3,7 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::Trials;
 use super::commands::SPEC;
@@ -59,8 +59,7 @@ fn set_up() -> Sandbox {
         sandbox.write_spec(&roles);
         sandbox.seed(&["apply", "--yes", "--prune", spec]).exits(0);
     }
-    let blobs =
-        state_files(&sandbox).into_iter().filter(|path| path.parent().is_some_and(|folder| folder.ends_with("blobs"))).count();
+    let blobs = state_files(&sandbox).into_iter().filter(|path| is_blob(path)).count();
     assert!(blobs >= 2, "long texts are kept as blobs: {blobs}");
     sandbox
 }
@@ -71,10 +70,17 @@ fn state_files(sandbox: &Sandbox) -> Vec<PathBuf> {
     files.into_iter().filter(|path| fs::metadata(path).unwrap().len() > 0).collect()
 }
 
+fn is_blob(path: &Path) -> bool {
+    path.parent().is_some_and(|folder| folder.ends_with("blobs"))
+}
+
 /// Damages a state file, and says how.
 fn damage(sandbox: &Sandbox, draw: &mut Draw) -> String {
     let files = state_files(sandbox);
-    let path = draw.one_of(&files);
+    // A blob is as likely as the journal, however many there are.
+    let (blobs, others): (Vec<&PathBuf>, Vec<&PathBuf>) = files.iter().partition(|path| is_blob(path));
+    let which = draw.below(others.len() + 1);
+    let path = if which < others.len() { others[which] } else { draw.one_of(&blobs) };
     let mut bytes = fs::read(path).unwrap();
     let short = path.strip_prefix(sandbox.state()).unwrap().display().to_string();
     let at = draw.below(bytes.len());

@@ -101,6 +101,7 @@ fn none_made_during_an_apply_is_lost() {
         let mut child = sandbox.seed_command(&["apply", "--yes", SPEC]).spawn().unwrap();
         make(&edits, &watch, &mut child);
         let ran = Ran::ended("apply", child.wait_with_output().unwrap());
+        assert_failures_are_edits(&edits, &ran);
         for edit in &edits {
             trials.attempt(format!("round {round}, {} {:?} behind {}", edit.file.display(), edit.saving, edit.behind), || {
                 assert_is_there(edit, &ran);
@@ -110,17 +111,24 @@ fn none_made_during_an_apply_is_lost() {
     trials.end(60);
 }
 
-/// Asserts that an edit is in its place (and where the apply failed, that its role is named), or in a backup that the output names.
+/// Asserts that an edit is in its place, or in a backup that the output names.
 fn assert_is_there(edit: &Edit, ran: &Ran) {
     let holds = |path: &Path| fs::read_to_string(path).is_ok_and(|text| text == edit.text);
-    assert!(matches!(ran.code(), Some(0 | 1)), "{}", ran.told());
-    let said = ran.stdout() + &ran.stderr();
     if holds(&edit.file) {
         return;
     }
-    let backup = said
-        .split_whitespace()
-        .map(|word| Path::new(word.trim_matches(['(', ')', ',', ';', ':', '.'])))
-        .find(|path| path.is_absolute() && holds(path));
-    assert!(backup.is_some(), "the edit is lost; status {:?}: {}", ran.code(), ran.stderr());
+    let said = ran.stdout() + &ran.stderr();
+    let words = said.split_whitespace().map(|word| Path::new(word.trim_matches(['(', ')', ',', ';', ':', '.', '`'])));
+    let is_kept = words.into_iter().any(|path| path.is_absolute() && holds(path));
+    assert!(is_kept, "the edit is lost; status {:?}: {}", ran.code(), ran.stderr());
+}
+
+/// Asserts that an apply failed only for files that were edited, and named each of them.
+fn assert_failures_are_edits(edits: &[Edit], ran: &Ran) {
+    assert!(matches!(ran.code(), Some(0 | 1)), "{}", ran.told());
+    let edited: Vec<&str> = edits.iter().map(|edit| edit.file.file_name().unwrap().to_str().unwrap()).collect();
+    let said = ran.stderr();
+    let failed: Vec<&str> = said.lines().filter_map(|line| line.trim_start().strip_prefix("✗ ")?.split(' ').next()).collect();
+    assert_eq!(ran.code() == Some(1), !failed.is_empty(), "{}", ran.told());
+    assert!(failed.iter().all(|role| edited.contains(role)), "{failed:?} failed, and {edited:?} were edited: {}", ran.told());
 }

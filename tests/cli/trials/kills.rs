@@ -46,6 +46,7 @@ pub fn continue_and_compare(scene: &Scene<'_>, reference: &Reference, sandbox: &
         sandbox.seed(&args).exits(0);
     }
     World::of(sandbox).assert_is(&reference.after, "after the second run");
+    scene.assert_settled(sandbox);
     assert_nothing_is_lost_sight_of(sandbox);
     if scene.can_be_undone() && draw.below(2) == 0 {
         scene.undo(sandbox, &reference.before, runs);

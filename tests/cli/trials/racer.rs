@@ -2,7 +2,6 @@
 
 use std::ffi::OsString;
 use std::fs;
-use std::os::fd::AsFd;
 use std::os::unix::fs::{PermissionsExt, lchown, symlink};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -10,7 +9,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 
 use nix::fcntl::{AT_FDCWD, RenameFlags, renameat2};
-use nix::poll::{PollFd, PollFlags};
 use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
 
 use crate::tree::Tree;
@@ -65,8 +63,10 @@ pub struct Racer {
 pub enum Pace {
     /// All the time.
     Always,
-    /// Behind this many events of the kernel, and back behind the next: the moment between looking and using.
-    Behind(usize),
+    /// Once, behind this many events of the kernel: the moment between looking and using.
+    Once(usize),
+    /// Behind this many events, and back behind as many more.
+    Every(usize),
 }
 
 impl Racer {
@@ -105,22 +105,16 @@ fn race(path: &Path, link: &Path, pace: Pace, watch: &Inotify, stopped: &AtomicB
     let mut times = 0;
     let mut seen = 0;
     while !stopped.load(Ordering::Relaxed) {
-        match pace {
-            Pace::Always => times += usize::from(exchange()),
-            Pace::Behind(events) => {
-                let mut ready = [PollFd::new(watch.as_fd(), PollFlags::POLLIN)];
-                if nix::poll::poll(&mut ready, 20u8).unwrap_or(0) == 0 {
-                    continue;
-                }
-                let mine = |name: Option<&OsString>| name.is_some_and(|name| name.to_string_lossy().ends_with(".of-the-racer"));
-                let new = watch.read_events().unwrap_or_default();
-                seen += new.iter().filter(|event| !mine(event.name.as_ref())).count();
-                if seen >= events {
-                    seen = 0;
-                    times += usize::from(exchange());
-                }
-            }
-        }
+        let mine = |name: Option<&OsString>| name.is_some_and(|name| name.to_string_lossy().ends_with(".of-the-racer"));
+        // It does not wait for events: to be woken would take longer than what it races against.
+        let new = watch.read_events().unwrap_or_default();
+        seen += new.iter().filter(|event| !mine(event.name.as_ref())).count();
+        let is_time = match pace {
+            Pace::Always => true,
+            Pace::Once(events) => times == 0 && seen >= events,
+            Pace::Every(events) => seen >= events * (times + 1),
+        };
+        times += usize::from(is_time && exchange());
     }
     if times % 2 == 1 && path.is_symlink() {
         exchange();

@@ -202,7 +202,11 @@ fn all(what: &'static str, races: &[Race], at_least: usize) {
     let mut exchanges = 0;
     for round in 0..rounds {
         for (race, target) in &pairs {
-            let pace = if round % 3 == 0 { Pace::Always } else { Pace::Behind(1 + draw.below(6)) };
+            let pace = match round % 4 {
+                0 => Pace::Always,
+                1 => Pace::Every(1 + draw.below(4)),
+                _ => Pace::Once(1 + draw.below(16)),
+            };
             let which = format!("seed {} against {target}, {pace:?}", race.args.join(" "));
             exchanges += trials.attempt(which, || race.run(target, pace)).unwrap_or_default();
         }

@@ -129,7 +129,7 @@ current:
     precious: &["what stood here before", PRECIOUS],
 };
 
-/// An image and its loop device, with bytes on it that are no file system.
+/// An image and its loop device, on which a person has made a file system that no spec knows.
 pub const LOOP: Thing = Thing {
     name: "loop device",
     needs_root: true,
@@ -143,9 +143,10 @@ pub const LOOP: Thing = Thing {
         if version == Version::Pruned { first } else { first + &last }
     },
     use_it: |sandbox| {
-        let image = fs::File::options().write(true).open(sandbox.at("disks/volume.img")).unwrap();
-        std::os::unix::fs::FileExt::write_all_at(&image, PRECIOUS.as_bytes(), 1 << 20).unwrap();
-        image.sync_all().unwrap();
+        sandbox.write("../of-a-person/data", PRECIOUS);
+        let device = sandbox.loops()[0].display().to_string();
+        run(sandbox, "mkfs.ext4", &["-q", "-d", "../of-a-person", &device]);
+        nix::unistd::fsync(fs::File::open(device).unwrap()).unwrap();
     },
     drift: |sandbox| detach(sandbox),
     precious: &[PRECIOUS],
@@ -245,9 +246,13 @@ fn run(sandbox: &Sandbox, program: &str, args: &[&str]) {
     Ran::of(sandbox.command(program).args(args)).exits(0);
 }
 
+/// Detaches all, and waits until they are: one that another process looks at goes when that one has looked.
 fn detach(sandbox: &Sandbox) {
     for device in sandbox.loops() {
         assert!(Command::new("losetup").arg("--detach").arg(device).status().unwrap().success());
+    }
+    while !sandbox.loops().is_empty() {
+        std::thread::yield_now();
     }
 }
 
