@@ -22,19 +22,12 @@ pub enum Command {
     UndoOfAbsent,
 }
 
-/// All of them.
-pub const COMMANDS: &[Command] = &[
-    Command::Present,
-    Command::Absent,
-    Command::Change,
-    Command::Replace,
-    Command::Prune,
-    Command::Rename,
-    Command::Repair,
-    Command::UndoOfPresent,
-    Command::UndoOfChange,
-    Command::UndoOfAbsent,
-];
+/// What leads to what the spec says, or away from it.
+pub const APPLIES: &[Command] =
+    &[Command::Present, Command::Absent, Command::Change, Command::Replace, Command::Prune, Command::Rename];
+
+/// What leads back to how it was.
+pub const RETURNS: &[Command] = &[Command::Repair, Command::UndoOfPresent, Command::UndoOfChange, Command::UndoOfAbsent];
 
 /// A command and what it changes.
 pub struct Scene<'a> {

@@ -12,7 +12,7 @@ use super::world::journals;
 use crate::sandbox::{Sandbox, is_root};
 
 /// How many bytes of a line are tried at each of its ends, and how many between, unless all are.
-const AT_THE_ENDS: usize = 3;
+const AT_THE_ENDS: usize = 2;
 const BETWEEN: usize = 2;
 
 fn journal(sandbox: &Sandbox) -> PathBuf {
@@ -75,7 +75,7 @@ fn cut(trials: &mut Trials, scene: &Scene<'_>) {
     }
 }
 
-fn all_commands(what: &'static str, thing: &Thing, commands: &[Command]) {
+fn trial(what: &'static str, thing: &Thing, commands: &[Command]) {
     if !is_root() {
         return;
     }
@@ -83,22 +83,36 @@ fn all_commands(what: &'static str, thing: &Thing, commands: &[Command]) {
     for command in commands {
         cut(&mut trials, &Scene { thing, command: *command, disposable: false });
     }
-    trials.end(50);
+    trials.end(20);
 }
 
 #[test]
 fn of_files() {
-    let commands =
-        [Command::Present, Command::Absent, Command::Change, Command::Repair, Command::UndoOfChange, Command::UndoOfAbsent];
-    all_commands("power cuts, files with ACLs", &FILES, &commands);
+    trial("power cuts, files with ACLs, apply", &FILES, &[Command::Present, Command::Absent, Command::Change]);
+}
+
+#[test]
+fn of_files_taken_back() {
+    let commands = [Command::Repair, Command::UndoOfChange, Command::UndoOfAbsent];
+    trial("power cuts, files with ACLs, undo and repair", &FILES, &commands);
 }
 
 #[test]
 fn of_an_ext4_volume() {
-    all_commands("power cuts, ext4 volume", &EXT4, &[Command::Absent, Command::Replace, Command::UndoOfAbsent]);
+    trial("power cuts, ext4 volume, apply", &EXT4, &[Command::Absent, Command::Replace]);
+}
+
+#[test]
+fn of_an_ext4_volume_taken_back() {
+    trial("power cuts, ext4 volume, undo", &EXT4, &[Command::UndoOfPresent, Command::UndoOfAbsent]);
 }
 
 #[test]
 fn of_a_btrfs_volume() {
-    all_commands("power cuts, Btrfs volume", &BTRFS, &[Command::Absent, Command::Change]);
+    trial("power cuts, Btrfs volume, apply", &BTRFS, &[Command::Absent]);
+}
+
+#[test]
+fn of_a_btrfs_volume_taken_back() {
+    trial("power cuts, Btrfs volume, undo", &BTRFS, &[Command::UndoOfChange]);
 }

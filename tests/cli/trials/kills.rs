@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use nix::unistd::Whence;
 
 use super::Trials;
-use super::commands::{COMMANDS, Command, Reference, Scene};
+use super::commands::{APPLIES, Command, RETURNS, Reference, Scene};
 use super::draw::{Draw, is_all};
 use super::things::{BTRFS, EXT4, FILES, LOOP, Thing};
 use super::world::{World, assert_nothing_is_lost_sight_of, files_below};
@@ -158,56 +158,96 @@ pub fn killed_after(sandbox: &Sandbox, args: &[&str], moment: Duration) -> Ran {
     Ran::ended("killed", child.wait_with_output().unwrap())
 }
 
-fn all_commands(what: &'static str, thing: &Thing, disposable: bool, at_least: usize) {
+/// Kills commands on a thing behind every record.
+fn trial(what: &'static str, thing: &Thing, disposable: bool, commands: &[Command], at_least: usize) {
     if thing.needs_root && !is_root() {
         return;
     }
     let mut trials = Trials::of(what);
-    for command in COMMANDS {
-        let scene = Scene { thing, command: *command, disposable };
-        at_every_record(&mut trials, &scene);
+    for command in commands {
+        at_every_record(&mut trials, &Scene { thing, command: *command, disposable });
     }
     trials.end(at_least);
 }
 
 #[test]
-fn files_that_are_kept() {
-    all_commands("kills, files with ACLs, kept", &FILES, false, 100);
+fn files_that_are_kept_applied() {
+    trial("kills, files with ACLs, kept, apply", &FILES, false, APPLIES, 20);
 }
 
 #[test]
-fn files_that_are_disposable() {
-    all_commands("kills, files with ACLs, disposable", &FILES, true, 100);
+fn files_that_are_kept_taken_back() {
+    trial("kills, files with ACLs, kept, undo and repair", &FILES, false, RETURNS, 20);
 }
 
 #[test]
-fn a_loop_device_that_is_kept() {
-    all_commands("kills, loop device, kept", &LOOP, false, 50);
+fn files_that_are_disposable_applied() {
+    trial("kills, files with ACLs, disposable, apply", &FILES, true, APPLIES, 20);
 }
 
 #[test]
-fn a_loop_device_that_is_disposable() {
-    all_commands("kills, loop device, disposable", &LOOP, true, 50);
+fn files_that_are_disposable_taken_back() {
+    trial("kills, files with ACLs, disposable, undo and repair", &FILES, true, RETURNS, 20);
 }
 
 #[test]
-fn an_ext4_volume_that_is_kept() {
-    all_commands("kills, ext4 volume, kept", &EXT4, false, 100);
+fn a_loop_device_that_is_kept_applied() {
+    trial("kills, loop device, kept, apply", &LOOP, false, APPLIES, 20);
 }
 
 #[test]
-fn an_ext4_volume_that_is_disposable() {
-    all_commands("kills, ext4 volume, disposable", &EXT4, true, 100);
+fn a_loop_device_that_is_kept_taken_back() {
+    trial("kills, loop device, kept, undo and repair", &LOOP, false, RETURNS, 20);
 }
 
 #[test]
-fn a_btrfs_volume_that_is_kept() {
-    all_commands("kills, Btrfs volume, kept", &BTRFS, false, 100);
+fn a_loop_device_that_is_disposable_applied() {
+    trial("kills, loop device, disposable, apply", &LOOP, true, APPLIES, 20);
 }
 
 #[test]
-fn a_btrfs_volume_that_is_disposable() {
-    all_commands("kills, Btrfs volume, disposable", &BTRFS, true, 100);
+fn a_loop_device_that_is_disposable_taken_back() {
+    trial("kills, loop device, disposable, undo and repair", &LOOP, true, RETURNS, 20);
+}
+
+#[test]
+fn an_ext4_volume_that_is_kept_applied() {
+    trial("kills, ext4 volume, kept, apply", &EXT4, false, APPLIES, 20);
+}
+
+#[test]
+fn an_ext4_volume_that_is_kept_taken_back() {
+    trial("kills, ext4 volume, kept, undo and repair", &EXT4, false, RETURNS, 20);
+}
+
+#[test]
+fn an_ext4_volume_that_is_disposable_applied() {
+    trial("kills, ext4 volume, disposable, apply", &EXT4, true, APPLIES, 20);
+}
+
+#[test]
+fn an_ext4_volume_that_is_disposable_taken_back() {
+    trial("kills, ext4 volume, disposable, undo and repair", &EXT4, true, RETURNS, 20);
+}
+
+#[test]
+fn a_btrfs_volume_that_is_kept_applied() {
+    trial("kills, Btrfs volume, kept, apply", &BTRFS, false, APPLIES, 20);
+}
+
+#[test]
+fn a_btrfs_volume_that_is_kept_taken_back() {
+    trial("kills, Btrfs volume, kept, undo and repair", &BTRFS, false, RETURNS, 20);
+}
+
+#[test]
+fn a_btrfs_volume_that_is_disposable_applied() {
+    trial("kills, Btrfs volume, disposable, apply", &BTRFS, true, APPLIES, 20);
+}
+
+#[test]
+fn a_btrfs_volume_that_is_disposable_taken_back() {
+    trial("kills, Btrfs volume, disposable, undo and repair", &BTRFS, true, RETURNS, 20);
 }
 
 #[test]
@@ -218,7 +258,7 @@ fn any_thing_at_any_moment() {
     let mut trials = Trials::of("kills at any moment, all things");
     let times = if is_all() { 20 } else { 3 };
     for thing in [&FILES, &LOOP, &EXT4, &BTRFS] {
-        for command in COMMANDS {
+        for command in APPLIES.iter().chain(RETURNS) {
             for disposable in [false, true] {
                 at_any_moment(&mut trials, &Scene { thing, command: *command, disposable }, times);
             }

@@ -50,6 +50,11 @@ impl Trials {
         }
     }
 
+    /// How many there were.
+    pub fn tries(&self) -> usize {
+        self.tries
+    }
+
     /// Takes the last one out of the count: it turned out that there was nothing to try.
     pub fn discount(&mut self) {
         self.tries -= 1;

@@ -6,6 +6,7 @@ use std::time::Instant;
 use super::Trials;
 use super::draw::{Draw, is_all};
 use super::kills::killed_after;
+use crate::collections::Desk;
 use crate::sandbox::{Ran, Sandbox};
 use crate::tree::Tree;
 
@@ -23,9 +24,7 @@ fn project() -> Sandbox {
         let text = format!("# mine\n# seed:begin base#{number}\n# seed:end base#{number}\n");
         sandbox.write(&format!("etc/d{}/config{number}", number % 2), &text);
     }
-    sandbox.write("shared/roles/chair/role.yml", "about: A chair.\n");
-    sandbox.write("shared/roles/chair/tasks/main.yml", "present:\n  seat: {is: file.directory, path: ./seat}\n");
-    sandbox.write("shared/README", &"Read me.\n".repeat(500));
+    sandbox.write("README", &"Read me.\n".repeat(500));
     sandbox
 }
 
@@ -39,19 +38,25 @@ fn rendered() -> Sandbox {
     sandbox
 }
 
-fn with_collection() -> Sandbox {
+fn beside_a_repository() -> Sandbox {
     let sandbox = project();
-    sandbox.seed(&["collection", "add", "shared", "./shared"]).exits(0);
+    Desk::new(&sandbox);
+    sandbox
+}
+
+fn with_collection() -> Sandbox {
+    let sandbox = beside_a_repository();
+    sandbox.seed(&["collection", "add", "desk", "../desk.git"]).exits(0);
     sandbox
 }
 
 const UPDATE: Change = Change { args: &["fragment", "update"], set_up: rendered };
 // With an instance of its own: without one, a second run adds a second block.
 const ADD: Change =
-    Change { args: &["fragment", "add", "base", "shared/README", "--comment", "# %s", "--instance", "r"], set_up: project };
+    Change { args: &["fragment", "add", "base", "README", "--comment", "# %s", "--instance", "r"], set_up: project };
 
 const OTHERS: &[Change] = &[
-    Change { args: &["collection", "add", "shared", "./shared"], set_up: project },
+    Change { args: &["collection", "add", "desk", "../desk.git"], set_up: beside_a_repository },
     Change { args: &["collection", "vendor"], set_up: with_collection },
     Change { args: &["trust", "."], set_up: project },
     Change { args: &["fmt", "name.seed.yaml"], set_up: project },

@@ -1,5 +1,6 @@
 //! A user who exchanges what root's command is about to reach with a link to something of root's.
 
+use std::collections::HashMap;
 use std::ffi::OsString;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, lchown, symlink};
@@ -7,9 +8,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use nix::fcntl::{AT_FDCWD, RenameFlags, renameat2};
-use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
+use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify, WatchDescriptor};
 
 use crate::tree::Tree;
 
@@ -23,6 +25,8 @@ pub const SECRET: &str = "root:$y$secret-that-only-root-reads:20000";
 pub struct Victim {
     folder: PathBuf,
     before: Tree,
+    /// Tells of all that happens to it, also of what is put right again.
+    watch: Inotify,
 }
 
 impl Victim {
@@ -36,7 +40,16 @@ impl Victim {
             fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
         }
         let before = Tree::of(&folder);
-        Victim { folder, before }
+        let watch = Inotify::init(InitFlags::IN_CLOEXEC | InitFlags::IN_NONBLOCK).unwrap();
+        let changes = AddWatchFlags::IN_CREATE
+            | AddWatchFlags::IN_DELETE
+            | AddWatchFlags::IN_MOVE
+            | AddWatchFlags::IN_MODIFY
+            | AddWatchFlags::IN_ATTRIB;
+        for path in before.paths().map(|path| folder.join(path)).filter(|path| path.is_dir()) {
+            watch.add_watch(&path, changes).unwrap();
+        }
+        Victim { folder, before, watch }
     }
 
     /// The file or folder that a link is to lead to.
@@ -44,82 +57,157 @@ impl Victim {
         if is_folder { self.folder.clone() } else { self.folder.join("shadow") }
     }
 
-    /// Asserts that nothing of it was changed, and nothing was added.
+    /// Asserts that nothing of it was changed, and nothing was added, not even for a moment.
     #[track_caller]
     pub fn assert_is_unharmed(&self) {
         let found = Tree::of(&self.folder).differences(&self.before);
         assert!(found.is_empty(), "root's own files were changed:\n{}", found.join("\n"));
+        let events = self.watch.read_events().unwrap_or_default();
+        let told: Vec<String> = events.iter().map(|event| format!("{:?} {:?}", event.mask, event.name)).collect();
+        assert!(told.is_empty(), "root's own files were changed for a moment: {}", told.join(", "));
     }
 }
 
-/// A thread that exchanges a path with a link, back and forth, whenever something happens beside or below it.
+/// A thread that exchanges a path with a link, back and forth, while a command works in the project around it.
 pub struct Racer {
     stop: Arc<AtomicBool>,
-    thread: JoinHandle<usize>,
+    thread: JoinHandle<Raced>,
 }
 
-/// When the racer exchanges.
+/// When the racer exchanges. An event is what the kernel tells of anything in the project.
 #[derive(Clone, Copy, Debug)]
 pub enum Pace {
+    /// Never: it only counts the events.
+    Never,
     /// All the time.
     Always,
-    /// Once, behind this many events of the kernel: the moment between looking and using.
-    Once(usize),
-    /// Behind this many events, and back behind as many more.
+    /// Once, behind so many events and a moment more: between looking and using.
+    Once { events: usize, and: Duration },
+    /// Behind so many events, and back behind as many more.
     Every(usize),
+    /// Not the path, but whatever is new, as soon as it is there: a temporary file, before it is written to.
+    WhatIsNew,
+}
+
+/// What a racer has done.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Raced {
+    /// How often it exchanged something.
+    pub exchanges: usize,
+    /// How many events there were.
+    pub events: usize,
 }
 
 impl Racer {
-    /// Begins to race for a path.
-    pub fn start(path: &Path, bait: &Path, pace: Pace) -> Racer {
+    /// Begins to race for a path in a project.
+    pub fn start(project: &Path, path: &Path, bait: &Path, pace: Pace) -> Racer {
         let mut name = OsString::from(path.file_name().unwrap());
-        name.push(".of-the-racer");
+        name.push(LINK);
         let link = path.with_file_name(name);
         symlink(bait, &link).unwrap();
         lchown(&link, Some(USER), Some(USER)).unwrap();
         let stop = Arc::new(AtomicBool::new(false));
-        let watch = Inotify::init(InitFlags::IN_CLOEXEC | InitFlags::IN_NONBLOCK).unwrap();
-        let events = AddWatchFlags::IN_OPEN
-            | AddWatchFlags::IN_ACCESS
-            | AddWatchFlags::IN_CREATE
-            | AddWatchFlags::IN_MODIFY
-            | AddWatchFlags::IN_ATTRIB
-            | AddWatchFlags::IN_CLOSE
-            | AddWatchFlags::IN_MOVE;
-        watch.add_watch(path, events).unwrap();
-        watch.add_watch(path.parent().unwrap(), events).unwrap();
-        let (path, stopped) = (path.to_path_buf(), Arc::clone(&stop));
-        let thread = std::thread::spawn(move || race(&path, &link, pace, &watch, &stopped));
-        Racer { stop, thread }
+        let mut race = Race { path: path.to_path_buf(), link, pace, watch: Watch::of(project), stopped: Arc::clone(&stop) };
+        Racer { stop, thread: std::thread::spawn(move || race.run()) }
     }
 
-    /// Ends the race, with the path as it was, and says how often it was exchanged.
-    pub fn stop(self) -> usize {
+    /// Ends the race, with the path as it was.
+    pub fn stop(self) -> Raced {
         self.stop.store(true, Ordering::Relaxed);
         self.thread.join().unwrap()
     }
 }
 
-fn race(path: &Path, link: &Path, pace: Pace, watch: &Inotify, stopped: &AtomicBool) -> usize {
-    let exchange = || renameat2(AT_FDCWD, path, AT_FDCWD, link, RenameFlags::RENAME_EXCHANGE).is_ok();
-    let mut times = 0;
-    let mut seen = 0;
-    while !stopped.load(Ordering::Relaxed) {
-        let mine = |name: Option<&OsString>| name.is_some_and(|name| name.to_string_lossy().ends_with(".of-the-racer"));
+/// How the names of the racer's own links end.
+const LINK: &str = ".of-the-racer";
+
+struct Race {
+    path: PathBuf,
+    link: PathBuf,
+    pace: Pace,
+    watch: Watch,
+    stopped: Arc<AtomicBool>,
+}
+
+impl Race {
+    fn exchange(&self, path: &Path) -> bool {
+        renameat2(AT_FDCWD, path, AT_FDCWD, &self.link, RenameFlags::RENAME_EXCHANGE).is_ok()
+    }
+
+    fn run(&mut self) -> Raced {
+        let mut raced = Raced::default();
         // It does not wait for events: to be woken would take longer than what it races against.
-        let new = watch.read_events().unwrap_or_default();
-        seen += new.iter().filter(|event| !mine(event.name.as_ref())).count();
-        let is_time = match pace {
-            Pace::Always => true,
-            Pace::Once(events) => times == 0 && seen >= events,
-            Pace::Every(events) => seen >= events * (times + 1),
-        };
-        times += usize::from(is_time && exchange());
+        while !self.stopped.load(Ordering::Relaxed) {
+            let (events, new) = self.watch.read();
+            raced.events += events;
+            let is_time = match self.pace {
+                Pace::Never | Pace::WhatIsNew => false,
+                Pace::Always => true,
+                Pace::Once { events, .. } => raced.exchanges == 0 && raced.events >= events,
+                Pace::Every(events) => raced.events >= events * (raced.exchanges + 1),
+            };
+            if is_time {
+                if let Pace::Once { and, .. } = self.pace {
+                    let begun = Instant::now();
+                    while begun.elapsed() < and {
+                        std::hint::spin_loop();
+                    }
+                }
+                raced.exchanges += usize::from(self.exchange(&self.path));
+            }
+            if matches!(self.pace, Pace::WhatIsNew) {
+                raced.exchanges += new.iter().filter(|path| self.exchange(path)).count();
+            }
+        }
+        if self.path.is_symlink() {
+            self.exchange(&self.path);
+        }
+        raced
     }
-    if times % 2 == 1 && path.is_symlink() {
-        exchange();
+}
+
+/// What tells of all that happens in the folders of a project, also in new ones (inotify(7)).
+struct Watch {
+    inotify: Inotify,
+    folders: HashMap<WatchDescriptor, PathBuf>,
+}
+
+impl Watch {
+    fn of(project: &Path) -> Watch {
+        let inotify = Inotify::init(InitFlags::IN_CLOEXEC | InitFlags::IN_NONBLOCK).unwrap();
+        let mut watch = Watch { inotify, folders: HashMap::new() };
+        let mut open = vec![project.to_path_buf()];
+        while let Some(folder) = open.pop() {
+            let below = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap());
+            open.extend(below.filter(|entry| entry.file_type().unwrap().is_dir()).map(|entry| entry.path()));
+            watch.add(folder);
+        }
+        watch
     }
-    times
+
+    /// Watches a folder too. It may be gone already.
+    fn add(&mut self, folder: PathBuf) {
+        let events = AddWatchFlags::IN_ALL_EVENTS | AddWatchFlags::IN_ONLYDIR | AddWatchFlags::IN_DONT_FOLLOW;
+        if let Ok(descriptor) = self.inotify.add_watch(&folder, events) {
+            self.folders.insert(descriptor, folder);
+        }
+    }
+
+    /// How many events there were, without those of the racer itself, and what is new.
+    fn read(&mut self) -> (usize, Vec<PathBuf>) {
+        let mut events = self.inotify.read_events().unwrap_or_default();
+        events.retain(|event| event.name.as_ref().is_none_or(|name| !name.to_string_lossy().ends_with(LINK)));
+        let mut new = Vec::new();
+        for event in events.iter().filter(|event| event.mask.contains(AddWatchFlags::IN_CREATE)) {
+            let (Some(folder), Some(name)) = (self.folders.get(&event.wd), &event.name) else { continue };
+            let path = folder.join(name);
+            if event.mask.contains(AddWatchFlags::IN_ISDIR) {
+                self.add(path.clone());
+            }
+            new.push(path);
+        }
+        (events.len(), new)
+    }
 }
 
 /// Gives a folder and all in it to the user. Nothing in it is followed.
