@@ -4,6 +4,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod attributes;
 mod collections;
 mod commands;
 mod composite;
@@ -11,14 +12,17 @@ mod consent;
 mod data_below;
 mod documents;
 mod duck;
+mod edits;
 mod failures;
 mod fragments;
 mod interruption;
 mod lost_backups;
 mod mending;
 mod mistakes;
+mod others_folders;
 mod ownership;
 mod prompt;
+mod racer;
 mod recall;
 mod reference;
 mod safety;

@@ -215,7 +215,8 @@ impl Sandbox {
     }
 }
 
-fn own(path: &Path, user: u32) {
+/// Gives a path to a user, with all below it.
+pub fn own(path: &Path, user: u32) {
     std::os::unix::fs::lchown(path, Some(user), Some(user)).unwrap();
     if path.is_dir() && !path.is_symlink() {
         fs::read_dir(path).unwrap().for_each(|entry| own(&entry.unwrap().path(), user));

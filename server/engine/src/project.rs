@@ -1,12 +1,13 @@
 //! A spec read from the disk, with all that planning needs.
 
 use std::collections::BTreeSet;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use seed_collection::LOCK;
 use seed_role::claim::Claim;
-use seed_role::host::Host;
+use seed_role::host::{Host, folder};
 use seed_role::trouble::{Kind, Result};
 use seed_role::{Role, Trouble};
 use seed_spec::analysis::{Analysis, FoundCollection, Loader, MissingCollection, ROLE_FILE, Request, State};
@@ -59,9 +60,9 @@ impl Loader for DiskLoader {
 
 /// The names of the composite roles in a folder on the disk: of its folders with a `role.yml`.
 pub fn roles_in(folder: &Path) -> Option<Vec<String>> {
-    let entries = std::fs::read_dir(folder).ok()?.flatten();
-    let roles = entries.filter(|entry| entry.path().join(ROLE_FILE).is_file());
-    Some(roles.filter_map(|entry| entry.file_name().into_string().ok()).collect())
+    let names = folder::names(folder).ok().filter(|names| !names.is_empty() || folder.is_dir())?;
+    let roles = names.into_iter().filter(|name| folder.join(name).join(ROLE_FILE).is_file());
+    Some(roles.filter_map(|name| name.into_string().ok()).collect())
 }
 
 /// The text of a lock, if there is one.
@@ -89,10 +90,8 @@ pub fn specs_in(folder: &Path) -> Vec<PathBuf> {
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
         SPEC_ENDINGS.iter().any(|end| name.len() > end.len() && name.ends_with(end)) && path.is_file()
     };
-    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
-    let mut specs: Vec<PathBuf> = entries.map(|entry| entry.path()).filter(is_spec).collect();
-    specs.sort();
-    specs
+    // By their names they are sorted already.
+    folder::names(folder).unwrap_or_default().into_iter().map(|name| folder.join(name)).filter(is_spec).collect()
 }
 
 /// The role types that a spec in a folder can name: the built-in ones and its composite roles.
@@ -127,26 +126,32 @@ pub fn text_of(bytes: &[u8], attempted: &str) -> Result<Arc<str>> {
     }
 }
 
-/// Reads a spec from the disk. As root, a file that another than root (or the one who called sudo) owns or can write is
-/// refused.
+/// Reads a spec from the disk. As root no link of another user is followed, and a file that another than root (or the one who called
+/// sudo) owns or can write is refused. Nothing but a regular file is read, and none is waited for.
 ///
 /// # Errors
 ///
 /// When it cannot be read, is too long, or not safe.
 pub fn read_bytes(path: &Path) -> Result<Vec<u8>> {
+    folder::content(&open_spec(path)?, LONGEST, || format!("read {}", path.display()))
+}
+
+/// Opens what [`read_bytes`] reads.
+///
+/// # Errors
+///
+/// As [`read_bytes`].
+pub fn open_spec(path: &Path) -> Result<File> {
     let attempt = || format!("read {}", path.display());
-    let io = |error: std::io::Error| Trouble::from_io(attempt(), &error);
-    let file = std::fs::File::open(path).map_err(io)?;
-    let metadata = file.metadata().map_err(io)?;
+    let file = folder::open_file(path)?.ok_or_else(|| Trouble::from_errno(attempt(), nix::errno::Errno::ENOENT))?;
+    let metadata = file.metadata().map_err(|error| Trouble::from_io(attempt(), &error))?;
     if metadata.len() > LONGEST {
         return Err(Trouble::new(attempt(), "it is longer than 64 MiB, which no spec is"));
     }
     if nix::unistd::geteuid().is_root() {
         refuse_others_files(path, &metadata)?;
     }
-    let mut bytes = Vec::with_capacity(metadata.len() as usize + 1);
-    std::io::Read::read_to_end(&mut std::io::Read::take(file, LONGEST), &mut bytes).map_err(io)?;
-    Ok(bytes)
+    Ok(file)
 }
 
 fn refuse_others_files(path: &Path, metadata: &std::fs::Metadata) -> Result<()> {

@@ -11,7 +11,6 @@ mod draw;
 mod edits;
 mod kills;
 mod projects;
-mod racer;
 mod races;
 mod renderers;
 mod things;

@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use super::Trials;
 use super::draw::{Draw, is_all};
-use super::racer::{Pace, Raced, Racer, SECRET, USER, Victim, give};
 use super::world::files_below;
 use crate::collections::Desk;
-use crate::sandbox::{Ran, Sandbox, is_root};
+use crate::racer::{NOBODY, Pace, Raced, Racer, SECRET, Victim, Watch};
+use crate::sandbox::{Ran, Sandbox, is_root, own};
 
 const SPEC: &str = "name.seed.yaml";
 
@@ -160,12 +160,12 @@ impl Race {
             fs::create_dir(sandbox.at(folder)).unwrap();
         }
         Desk::new(&sandbox);
-        give(sandbox.path());
+        own(sandbox.path(), NOBODY);
         for args in self.first {
             let ran = run(&sandbox, args);
             assert!(ran.code().is_some_and(|code| code < 100), "{}", ran.told());
         }
-        give(sandbox.path());
+        own(sandbox.path(), NOBODY);
         sandbox
     }
 
@@ -173,12 +173,8 @@ impl Race {
     fn run(&self, target: &str, pace: Pace) -> Raced {
         let sandbox = self.set_up();
         let path = sandbox.at(target);
-        let is_folder = path.is_dir();
-        let names: Vec<String> =
-            files_below(&path).iter().filter_map(|file| Some(file.strip_prefix(&path).ok()?.display().to_string())).collect();
-        let names: Vec<&str> = names.iter().map(String::as_str).filter(|name| !name.is_empty()).collect();
-        let victim = Victim::new(sandbox.path().parent().unwrap().join("of-root"), &names);
-        let racer = Racer::start(sandbox.path(), &path, &victim.bait(is_folder && !matches!(pace, Pace::WhatIsNew)), pace);
+        let victim = Victim::of(&sandbox, target);
+        let racer = Racer::start(Watch::of_project(sandbox.path()), &path, &victim.bait(pace), pace);
         let ran = run(&sandbox, self.args);
         let raced = racer.stop();
         // Without a race the command does what it is for; against one it may fail, and not die.
@@ -199,7 +195,7 @@ impl Race {
 
 /// As with sudo: root, for the user whose specs may be read.
 fn run(sandbox: &Sandbox, args: &[&str]) -> Ran {
-    Ran::of(sandbox.seed_command(args).env("SUDO_UID", USER.to_string()).env("HOME", sandbox.path().parent().unwrap()))
+    Ran::of(sandbox.seed_command(args).env("SUDO_UID", NOBODY.to_string()).env("HOME", sandbox.path().parent().unwrap()))
 }
 
 fn all(what: &'static str, races: &[Race], at_least: usize) {

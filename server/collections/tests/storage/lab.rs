@@ -323,7 +323,7 @@ impl Lab {
     fn recover(&mut self) {
         self.host().refresh();
         let Some(interrupted) = self.interrupted.take() else { return };
-        interrupted.litter.iter().for_each(|litter| self.host().remove_file(litter).unwrap());
+        interrupted.litter.iter().for_each(|litter| drop(self.host().settle(litter).unwrap()));
         if interrupted.undo {
             self.role(interrupted.role).recover(self.host(), &interrupted.step).unwrap();
         }

@@ -173,7 +173,6 @@ impl Apply<'_> {
         let start = Instant::now();
         self.journal.begin(self.command, &self.plan.digest, self.drifted())?;
         self.take_over_renamed()?;
-        self.remove_litter()?;
         let tasks = self.journal.with_ledger(|ledger| Tasks::new(self.graph, self.plan, ledger));
         let shared = Mutex::new(Shared {
             tasks,
@@ -185,6 +184,7 @@ impl Apply<'_> {
         });
         let workers = self.jobs.min(lock(&shared).tasks.width());
         self.refuse(&shared)?;
+        self.settle_interrupted(&shared)?;
         let woken = Condvar::new();
         std::thread::scope(|scope| {
             // This thread is one of them.
@@ -233,15 +233,26 @@ impl Apply<'_> {
         if records.is_empty() { Ok(()) } else { self.journal.write(&records, false) }
     }
 
-    /// Removes the temporary files that interrupted steps may have left.
-    fn remove_litter(&self) -> Result<()> {
-        let litter: Vec<PathBuf> = self.journal.with_ledger(|ledger| {
-            let open = ledger.open().filter_map(|role| ledger.get(role)?.open);
-            open.flat_map(|open| open.litter).collect()
+    /// Sorts out the temporary files that interrupted steps may have left. Where somebody changed a file more than once meanwhile, two
+    /// versions of it are there: then who looks after it has to choose, and its role fails.
+    fn settle_interrupted(&self, shared: &Mutex<Shared>) -> Result<()> {
+        let litter: Vec<(String, PathBuf)> = self.journal.with_ledger(|ledger| {
+            let open = ledger.open().filter_map(|role| Some((role, ledger.get(role)?.open?)));
+            open.flat_map(|(role, open)| open.litter.into_iter().map(|path| (role.to_string(), path))).collect()
         });
-        for path in litter {
+        for (role, path) in litter {
             // What cannot be removed (its device is gone, say) does no harm: its name is used again.
-            let _ = self.host.remove_file(&path);
+            let Ok(Some(spare)) = self.host.settle(&path) else { continue };
+            let message = format!(
+                "it was changed while an earlier run was interrupted, and once more since: the version in between is {}; choose one of \
+                 them, remove the other and apply again",
+                spare.display()
+            );
+            let mut shared = lock(shared);
+            let planned = self.plan.roles.iter().find(|planned| *planned.role == *role);
+            if let Some(planned) = planned.filter(|planned| !shared.failed.contains_key(&planned.node)) {
+                self.fail_before(&mut shared, planned, &message)?;
+            }
         }
         Ok(())
     }
@@ -250,18 +261,23 @@ impl Apply<'_> {
     fn refuse(&self, shared: &Mutex<Shared>) -> Result<()> {
         let mut shared = lock(shared);
         for planned in self.plan.roles.iter().filter(|planned| planned.refused) {
-            let message = planned.reason.clone().unwrap_or_default();
-            self.journal.write(&[refused(planned, &message)], false)?;
-            (self.report)(&Event::Failed {
-                role: planned.role.to_string(),
-                action: planned.action,
-                message: message.clone(),
-                seconds: 0.0,
-            });
-            shared.failed.insert(planned.node, message);
-            for skipped in shared.tasks.fail_node(planned.node) {
-                self.skip(&mut shared, skipped.node, &format!("needs {}, which failed", planned.role));
-            }
+            self.fail_before(&mut shared, planned, planned.reason.as_deref().unwrap_or_default())?;
+        }
+        Ok(())
+    }
+
+    /// Fails a role before it is begun with.
+    fn fail_before(&self, shared: &mut Shared, planned: &PlannedRole, message: &str) -> Result<()> {
+        self.journal.write(&[refused(planned, message)], false)?;
+        (self.report)(&Event::Failed {
+            role: planned.role.to_string(),
+            action: planned.action,
+            message: message.to_string(),
+            seconds: 0.0,
+        });
+        shared.failed.insert(planned.node, message.to_string());
+        for skipped in shared.tasks.fail_node(planned.node) {
+            self.skip(shared, skipped.node, &format!("needs {}, which failed", planned.role));
         }
         Ok(())
     }

@@ -192,6 +192,13 @@ impl Apply<'_> {
         if verdict.refused {
             return Err(Trouble::new(attempt(), verdict.reason.unwrap_or_default()));
         }
+        if let (Some(confirmed), Some(seen)) = (planned.seen.attrs(), seen.attrs())
+            && verdict.action != Action::None
+            && !role.is_as_confirmed(confirmed, seen)
+        {
+            return Err(Trouble::new(attempt(), "it changed since the plan was made")
+                .hint("it was left as it is; look at the new plan and apply again"));
+        }
         let harmless = verdict.loses.is_none() || planned.loses.is_some() || planned.disposable;
         let expected = match planned.action {
             Action::Unknown => harmless,

@@ -84,8 +84,9 @@ impl Known<'_> {
                 Mend::Never(reason) => return Verdict { changes, ..Verdict::refused(reason) },
             }
         }
+        let caution = cautions(role, seen, &changes);
         let Some(field) = replace else {
-            return Verdict { changes, ..Verdict::plain(Action::Change) };
+            return Verdict { changes, reason: caution, ..Verdict::plain(Action::Change) };
         };
         if self.owned.get().is_none() && !role.may_overwrite() {
             let reason = format!(
@@ -93,7 +94,7 @@ impl Known<'_> {
             );
             return Verdict { changes, ..Verdict::refused(reason) };
         }
-        let reason = format!("{field} cannot be changed in place");
+        let reason = with_caution(format!("{field} cannot be changed in place"), caution);
         let loses = self.loses(role, seen);
         Verdict { changes, loses, ..Verdict::because(Action::Replace, reason) }
     }
@@ -147,7 +148,7 @@ impl Known<'_> {
                 }
                 let is_harmless = |change: &Change| role.mend(change, attrs) == Mend::InPlace && role.keeps_data(change);
                 let loses = if changes.iter().all(is_harmless) { None } else { self.loses(role, attrs) };
-                let reason = "what was there before is put back";
+                let reason = with_caution("what was there before is put back".into(), cautions(role, attrs, &changes));
                 Verdict { changes, loses, ..Verdict::because(Action::Change, reason) }
             }
         }
@@ -156,6 +157,19 @@ impl Known<'_> {
 
 fn unreadable(reason: &str) -> String {
     format!("what was there before cannot be read: {reason}")
+}
+
+/// What a person should know of these changes before they are made.
+fn cautions(role: &dyn Role, seen: &Attrs, changes: &[Change]) -> Option<String> {
+    let cautions: Vec<String> = changes.iter().filter_map(|change| role.caution(change, seen)).collect();
+    (!cautions.is_empty()).then(|| cautions.join("; "))
+}
+
+fn with_caution(reason: String, caution: Option<String>) -> String {
+    match caution {
+        Some(caution) => format!("{reason}; {caution}"),
+        None => reason,
+    }
 }
 
 /// Whether a wanted value holds an output that is not known yet.

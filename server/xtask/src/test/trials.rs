@@ -15,6 +15,8 @@ impl Trials {
     pub fn of_line(line: &str) -> Option<Trials> {
         let (what, counts) = line.trim_end().strip_prefix("trials: ")?.rsplit_once(": ")?;
         let (held, tries) = counts.split_once(" of ")?;
+        // More may be said in parentheses.
+        let tries = tries.split(" (").next()?;
         Some(Trials { what: what.into(), tries: tries.parse().ok()?, held: held.parse().ok()? })
     }
 }
@@ -44,7 +46,7 @@ mod tests {
 
     #[test]
     fn lines_become_rows_and_sums() {
-        let lines = ["trials: kills, files: 9 of 10", "trials: kills, loop: device: 5 of 5", "trials: edits: 60 of 60"];
+        let lines = ["trials: kills, files: 9 of 10", "trials: kills, loop: device: 5 of 5", "trials: edits: 60 of 60 (3 late)"];
         let trials: Vec<Trials> = lines.iter().map(|line| Trials::of_line(line).unwrap()).collect();
         let expected = "| what | tries | held |\n| --- | --- | --- |\n| edits | 60 | 60 |\n| kills, files | 10 | 9 |\n\
                         | kills, loop: device | 5 | 5 |\n| kills, all together | 15 | 14 |\n";

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use seed_spec::value::Secret;
 
+use super::before::{Before, NewFile};
 use super::{BtrfsFileSystem, Command, Host, LoopConfig, LoopDevice, Metadata, Mount, MountRequest, Outcome, Owner, Subvolume};
 use crate::trouble::Result;
 
@@ -12,14 +13,15 @@ pub mod attributes;
 mod btrfs;
 mod btrfs_ioctl;
 mod btrfs_tree;
+mod exchange;
 mod files;
 mod loops;
 mod mounts;
 mod partitions;
 mod people;
 mod programs;
-mod safety;
-mod trees;
+pub(in crate::host) mod safety;
+pub(in crate::host) mod trees;
 
 /// The machine that this process runs on, through its system calls.
 ///
@@ -101,7 +103,28 @@ impl Host for RealHost {
         self.names_in(path)
     }
     fn write_file(&self, path: &Path, content: &[u8], mode: u32, owner: Option<Owner>) -> Result<()> {
-        self.replace_file(path, content, mode, owner)
+        self.write_whole(path, content, mode, owner)
+    }
+    fn read_whole(&self, path: &Path, limit: u64) -> Result<Option<(Vec<u8>, attributes::Attributes)>> {
+        self.read_with_attributes(path, limit)
+    }
+    fn attributes(&self, path: &Path) -> Result<attributes::Attributes> {
+        self.attributes_of(path)
+    }
+    fn set_attributes(&self, path: &Path, attributes: &attributes::Attributes) -> Result<()> {
+        self.change_attributes(path, attributes)
+    }
+    fn replace_file(&self, path: &Path, new: &NewFile<'_>, before: &Before) -> Result<()> {
+        self.replace_confirmed(path, new, before)
+    }
+    fn replace_link(&self, path: &Path, target: &Path, owner: Option<Owner>, before: &Before) -> Result<()> {
+        self.replace_link_confirmed(path, target, owner, before)
+    }
+    fn take_away(&self, path: &Path, before: &Before) -> Result<()> {
+        self.take_confirmed(path, before)
+    }
+    fn settle(&self, temporary: &Path) -> Result<Option<PathBuf>> {
+        self.settle_temporary(temporary)
     }
     fn make_image(&self, path: &Path, len: u64, full: bool, mode: u32) -> Result<()> {
         self.new_image(path, len, full, mode)

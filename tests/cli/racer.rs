@@ -1,4 +1,6 @@
-//! A user who exchanges what root's command is about to reach with a link to something of root's.
+//! A user without rights who, while root's command runs, exchanges something of theirs for a link to something of root's.
+//!
+//! The exchange comes at a chosen moment, or again and again. All that it does is what the owner of the folder may do: renames within it.
 
 use std::collections::HashMap;
 use std::ffi::OsString;
@@ -13,15 +15,15 @@ use std::time::{Duration, Instant};
 use nix::fcntl::{AT_FDCWD, RenameFlags, renameat2};
 use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify, WatchDescriptor};
 
+use crate::sandbox::Sandbox;
 use crate::tree::Tree;
 
-/// Who owns what is raced for.
-pub const USER: u32 = 65534;
+/// A user without rights.
+pub const NOBODY: u32 = 65534;
+/// What stands in all of root's files, and is never told.
+pub const SECRET: &str = "for-root-alone";
 
-/// What stands in the victim's files, and must come out nowhere.
-pub const SECRET: &str = "root:$y$secret-that-only-root-reads:20000";
-
-/// A folder of root's, which nothing of the spec, project or command says a word of.
+/// Something of root's, beside the folder of the user.
 pub struct Victim {
     folder: PathBuf,
     before: Tree,
@@ -30,15 +32,17 @@ pub struct Victim {
 }
 
 impl Victim {
-    /// One with files of all names that the commands could look for.
-    pub fn new(folder: PathBuf, names: &[&str]) -> Victim {
+    /// What has the names of what is exchanged: a folder for a folder, a file for a file.
+    pub fn of(sandbox: &Sandbox, target: &str) -> Victim {
+        let (folder, at) = (sandbox.path().parent().unwrap().join("of-root"), sandbox.at(target));
         fs::create_dir(&folder).unwrap();
-        for name in names.iter().chain(&["shadow"]) {
-            let path = folder.join(name);
-            fs::create_dir_all(path.parent().unwrap()).unwrap();
-            fs::write(&path, format!("{SECRET}\n")).unwrap();
-            fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+        let victim = folder.join("victim");
+        if at.is_dir() || Path::new(target).extension().is_none() && !at.exists() {
+            copy_names(&at, &victim);
+        } else {
+            secret_file(&victim);
         }
+        secret_file(&folder.join("file"));
         let before = Tree::of(&folder);
         let watch = Inotify::init(InitFlags::IN_CLOEXEC | InitFlags::IN_NONBLOCK).unwrap();
         let changes = AddWatchFlags::IN_CREATE
@@ -52,9 +56,9 @@ impl Victim {
         Victim { folder, before, watch }
     }
 
-    /// The file or folder that a link is to lead to.
-    pub fn bait(&self, is_folder: bool) -> PathBuf {
-        if is_folder { self.folder.clone() } else { self.folder.join("shadow") }
+    /// What a link leads to that takes the place of what is exchanged at this pace.
+    pub fn bait(&self, pace: Pace) -> PathBuf {
+        self.folder.join(if matches!(pace, Pace::WhatIsNew) { "file" } else { "victim" })
     }
 
     /// Asserts that nothing of it was changed, and nothing was added, not even for a moment.
@@ -68,13 +72,31 @@ impl Victim {
     }
 }
 
+fn secret_file(path: &Path) {
+    // Whatever reads it finds a mistake in it, and whatever quotes a mistake tells it.
+    fs::write(path, format!("{SECRET}: [\n# seed:begin f#1\n{SECRET}\n# seed:end f#1\n")).unwrap();
+    fs::set_permissions(path, fs::Permissions::from_mode(0o600)).unwrap();
+}
+
+/// A folder with files of the same names.
+fn copy_names(from: &Path, to: &Path) {
+    fs::create_dir(to).unwrap();
+    for entry in fs::read_dir(from).into_iter().flatten() {
+        let entry = entry.unwrap();
+        match entry.path().is_dir() {
+            true => copy_names(&entry.path(), &to.join(entry.file_name())),
+            false => secret_file(&to.join(entry.file_name())),
+        }
+    }
+}
+
 /// A thread that exchanges a path with a link, back and forth, while a command works in the project around it.
 pub struct Racer {
     stop: Arc<AtomicBool>,
     thread: JoinHandle<Raced>,
 }
 
-/// When the racer exchanges. An event is what the kernel tells of anything in the project.
+/// When the racer exchanges. An event is what the kernel tells of what is watched.
 #[derive(Clone, Copy, Debug)]
 pub enum Pace {
     /// Never: it only counts the events.
@@ -83,6 +105,8 @@ pub enum Pace {
     Always,
     /// Once, behind so many events and a moment more: between looking and using.
     Once { events: usize, and: Duration },
+    /// Once, behind the first event of a kind: as soon as a file is made there, or has taken its place.
+    First(AddWatchFlags),
     /// Behind so many events, and back behind as many more.
     Every(usize),
     /// Not the path, but whatever is new, as soon as it is there: a temporary file, before it is written to.
@@ -99,15 +123,15 @@ pub struct Raced {
 }
 
 impl Racer {
-    /// Begins to race for a path in a project.
-    pub fn start(project: &Path, path: &Path, bait: &Path, pace: Pace) -> Racer {
+    /// Begins to race for a path, which need not be there before the command makes it.
+    pub fn start(watch: Watch, path: &Path, bait: &Path, pace: Pace) -> Racer {
         let mut name = OsString::from(path.file_name().unwrap());
         name.push(LINK);
         let link = path.with_file_name(name);
         symlink(bait, &link).unwrap();
-        lchown(&link, Some(USER), Some(USER)).unwrap();
+        lchown(&link, Some(NOBODY), Some(NOBODY)).unwrap();
         let stop = Arc::new(AtomicBool::new(false));
-        let mut race = Race { path: path.to_path_buf(), link, pace, watch: Watch::of(project), stopped: Arc::clone(&stop) };
+        let mut race = Race { path: path.to_path_buf(), link, pace, watch, stopped: Arc::clone(&stop) };
         Racer { stop, thread: std::thread::spawn(move || race.run()) }
     }
 
@@ -136,13 +160,16 @@ impl Race {
 
     fn run(&mut self) -> Raced {
         let mut raced = Raced::default();
+        let mut has_come = false;
         // It does not wait for events: to be woken would take longer than what it races against.
         while !self.stopped.load(Ordering::Relaxed) {
-            let (events, new) = self.watch.read();
-            raced.events += events;
+            let events = self.watch.read();
+            raced.events += events.len();
+            has_come |= matches!(self.pace, Pace::First(kind) if events.iter().any(|(mask, _)| mask.contains(kind)));
             let is_time = match self.pace {
                 Pace::Never | Pace::WhatIsNew => false,
                 Pace::Always => true,
+                Pace::First(_) => raced.exchanges == 0 && has_come,
                 Pace::Once { events, .. } => raced.exchanges == 0 && raced.events >= events,
                 Pace::Every(events) => raced.events >= events * (raced.exchanges + 1),
             };
@@ -156,7 +183,8 @@ impl Race {
                 raced.exchanges += usize::from(self.exchange(&self.path));
             }
             if matches!(self.pace, Pace::WhatIsNew) {
-                raced.exchanges += new.iter().filter(|path| self.exchange(path)).count();
+                let new = events.iter().filter(|(mask, _)| mask.contains(AddWatchFlags::IN_CREATE));
+                raced.exchanges += new.filter(|(_, path)| self.exchange(path)).count();
             }
         }
         if self.path.is_symlink() {
@@ -166,16 +194,18 @@ impl Race {
     }
 }
 
-/// What tells of all that happens in the folders of a project, also in new ones (inotify(7)).
-struct Watch {
+/// What tells of all that happens in some folders (inotify(7)).
+pub struct Watch {
     inotify: Inotify,
     folders: HashMap<WatchDescriptor, PathBuf>,
+    /// Whether folders that are new are watched, too.
+    new_ones: bool,
 }
 
 impl Watch {
-    fn of(project: &Path) -> Watch {
-        let inotify = Inotify::init(InitFlags::IN_CLOEXEC | InitFlags::IN_NONBLOCK).unwrap();
-        let mut watch = Watch { inotify, folders: HashMap::new() };
+    /// Of all folders of a project, also new ones.
+    pub fn of_project(project: &Path) -> Watch {
+        let mut watch = Watch::of_none(true);
         let mut open = vec![project.to_path_buf()];
         while let Some(folder) = open.pop() {
             let below = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap());
@@ -185,7 +215,20 @@ impl Watch {
         watch
     }
 
-    /// Watches a folder too. It may be gone already.
+    /// Of a path, if it is a folder, and of the folder that it is in.
+    pub fn of_place(path: &Path) -> Watch {
+        let mut watch = Watch::of_none(false);
+        watch.add(path.parent().unwrap().to_path_buf());
+        watch.add(path.to_path_buf());
+        watch
+    }
+
+    fn of_none(new_ones: bool) -> Watch {
+        let inotify = Inotify::init(InitFlags::IN_CLOEXEC | InitFlags::IN_NONBLOCK).unwrap();
+        Watch { inotify, folders: HashMap::new(), new_ones }
+    }
+
+    /// Watches a folder too. It may be gone already, or be none.
     fn add(&mut self, folder: PathBuf) {
         let events = AddWatchFlags::IN_ALL_EVENTS | AddWatchFlags::IN_ONLYDIR | AddWatchFlags::IN_DONT_FOLLOW;
         if let Ok(descriptor) = self.inotify.add_watch(&folder, events) {
@@ -193,27 +236,18 @@ impl Watch {
         }
     }
 
-    /// How many events there were, without those of the racer itself, and what is new.
-    fn read(&mut self) -> (usize, Vec<PathBuf>) {
-        let mut events = self.inotify.read_events().unwrap_or_default();
-        events.retain(|event| event.name.as_ref().is_none_or(|name| !name.to_string_lossy().ends_with(LINK)));
-        let mut new = Vec::new();
-        for event in events.iter().filter(|event| event.mask.contains(AddWatchFlags::IN_CREATE)) {
-            let (Some(folder), Some(name)) = (self.folders.get(&event.wd), &event.name) else { continue };
+    /// What has happened since, and with what; not what the racer has done itself.
+    fn read(&mut self) -> Vec<(AddWatchFlags, PathBuf)> {
+        let mut happened = Vec::new();
+        for event in self.inotify.read_events().unwrap_or_default() {
+            let name = event.name.unwrap_or_default();
+            let Some(folder) = self.folders.get(&event.wd).filter(|_| !name.to_string_lossy().ends_with(LINK)) else { continue };
             let path = folder.join(name);
-            if event.mask.contains(AddWatchFlags::IN_ISDIR) {
+            if self.new_ones && event.mask.contains(AddWatchFlags::IN_CREATE | AddWatchFlags::IN_ISDIR) {
                 self.add(path.clone());
             }
-            new.push(path);
+            happened.push((event.mask, path));
         }
-        (events.len(), new)
-    }
-}
-
-/// Gives a folder and all in it to the user. Nothing in it is followed.
-pub fn give(path: &Path) {
-    lchown(path, Some(USER), Some(USER)).unwrap();
-    if path.is_dir() && !path.is_symlink() {
-        fs::read_dir(path).unwrap().for_each(|entry| give(&entry.unwrap().path()));
+        happened
     }
 }
