@@ -37,6 +37,7 @@ mod screens;
 mod skeletons;
 mod torn;
 mod tree;
+mod trials;
 mod trust;
 mod undo;
 mod watching;
