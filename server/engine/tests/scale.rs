@@ -47,15 +47,29 @@ fn long_paths_names_and_lines() {
     let role = |path: &str| format!("{HEAD}roles:\n  a: {{is: file.text, path: \"{path}\", content: x}}\n");
     grows_with_its_length("a path", 100_000, |size| role(&"/a".repeat(size)));
     grows_with_its_length("a path with dots", 50_000, |size| role(&"/a/..".repeat(size)));
-    grows_with_its_length("a source", 50_000, |size| format!("{HEAD}roles:\n  a: {{is: file.template, path: /a, from: \"{}\"}}\n", "/a".repeat(size)));
-    grows_with_its_length("a path behind an output", 50_000, |size| format!("{HEAD}roles:\n  d: {{is: file.directory, path: /d}}\n  a: {{is: file.text, path: \"${{d.path}}{}\", content: x}}\n", "/a".repeat(size)));
+    grows_with_its_length("a source", 50_000, |size| {
+        format!("{HEAD}roles:\n  a: {{is: file.template, path: /a, from: \"{}\"}}\n", "/a".repeat(size))
+    });
+    grows_with_its_length("a path behind an output", 50_000, |size| {
+        format!(
+            "{HEAD}roles:\n  d: {{is: file.directory, path: /d}}\n  a: {{is: file.text, path: \"${{d.path}}{}\", content: x}}\n",
+            "/a".repeat(size)
+        )
+    });
     grows_with_its_length("an include", 50_000, |size| format!("{HEAD}include: \".{}\"\nroles: {{}}\n", "/a".repeat(size)));
-    grows_with_its_length("a name", 100_000, |size| format!("{HEAD}roles:\n  {}: {{is: file.text, path: /a, content: x}}\n", "a".repeat(size)));
-    grows_with_its_length("a key", 100_000, |size| format!("{HEAD}roles:\n  a: {{is: file.text, path: /a, content: x, {}: 1}}\n", "a".repeat(size)));
+    grows_with_its_length("a name", 100_000, |size| {
+        format!("{HEAD}roles:\n  {}: {{is: file.text, path: /a, content: x}}\n", "a".repeat(size))
+    });
+    grows_with_its_length("a key", 100_000, |size| {
+        format!("{HEAD}roles:\n  a: {{is: file.text, path: /a, content: x, {}: 1}}\n", "a".repeat(size))
+    });
     grows_with_its_length("a type", 100_000, |size| format!("{HEAD}roles:\n  a: {{is: {}}}\n", "a".repeat(size)));
-    grows_with_its_length("a line of text", 1 << 20, |size| format!("{HEAD}roles:\n  a: {{is: file.text, path: /a, content: {}}}\n", "x".repeat(size)));
+    grows_with_its_length("a line of text", 1 << 20, |size| {
+        format!("{HEAD}roles:\n  a: {{is: file.text, path: /a, content: {}}}\n", "x".repeat(size))
+    });
     grows_with_its_length("a line of roles", 2_000, |size| {
-        let roles: Vec<String> = (0..size).map(|number| format!("r{number}: {{is: file.text, path: /a/{number}, content: x}}")).collect();
+        let roles: Vec<String> =
+            (0..size).map(|number| format!("r{number}: {{is: file.text, path: /a/{number}, content: x}}")).collect();
         format!("{HEAD}roles: {{{}}}\n", roles.join(", "))
     });
 }
@@ -74,9 +88,14 @@ fn many_roles_and_uses() {
         format!("{HEAD}vars: {{a: x}}\nroles:\n  a: {{is: file.text, path: /a, content: \"{}\"}}\n", "${vars.a}".repeat(size))
     });
     grows_with_its_length("uses of outputs", 5_000, |size| {
-        format!("{HEAD}roles:\n  d: {{is: file.directory, path: /d}}\n  a: {{is: file.text, path: /a, content: \"{}\"}}\n", "${d.path}".repeat(size))
+        format!(
+            "{HEAD}roles:\n  d: {{is: file.directory, path: /d}}\n  a: {{is: file.text, path: /a, content: \"{}\"}}\n",
+            "${d.path}".repeat(size)
+        )
     });
-    grows_with_its_length("openings without an end", 50_000, |size| format!("{HEAD}roles:\n  a: {{is: file.text, path: /a, content: \"{}\"}}\n", "${".repeat(size)));
+    grows_with_its_length("openings without an end", 50_000, |size| {
+        format!("{HEAD}roles:\n  a: {{is: file.text, path: /a, content: \"{}\"}}\n", "${".repeat(size))
+    });
     grows_with_its_length("what clashes", 2_000, |size| {
         let mut text = format!("{HEAD}roles:\n");
         (0..size).for_each(|number| writeln!(text, "  r{number}: {{is: file.text, path: /a, content: x}}").unwrap());

@@ -98,7 +98,7 @@ impl Apply<'_> {
             if let Some(hidden) = around.hidden(self.host, sheltered.by)? {
                 return refused(shelter::over_its_shelter(name, &hidden));
             }
-            if let Some(between) = self.graph.shelters.between(&*self.host.mounts()?, &sheltered) {
+            if let Some(between) = self.graph.shelters.between(&self.host.mounts()?, &sheltered) {
                 return refused(shelter::in_between(name, between));
             }
         }

@@ -135,8 +135,9 @@ fn colour(bytes: &[u8]) -> Result<usize, bool> {
     let Some(end) = rest.iter().position(|byte| !is_inner(byte)) else { return Err(bytes.len() < LONGEST_SEQUENCE) };
     let numbers = &rest[..end];
     // What hides (8), reverses (7) or paints the ground is no part of it; of the fixed colours those that frame diagnostics are.
-    let is_of_palette = |number: &[u8]| matches!(number, b"" | b"0" | b"1" | b"2" | b"4" | b"22" | b"24" | b"39")
-        || matches!(number, [b'3' | b'9', b'1'..=b'6']);
+    let is_of_palette = |number: &[u8]| {
+        matches!(number, b"" | b"0" | b"1" | b"2" | b"4" | b"22" | b"24" | b"39") || matches!(number, [b'3' | b'9', b'1'..=b'6'])
+    };
     let is_fixed = matches!(numbers, b"38;5;115" | b"38;5;147" | b"38;5;240" | b"38;5;246" | b"38;5;249");
     match rest[end] == b'm' && (is_fixed || numbers.split(|byte| *byte == b';').all(is_of_palette)) {
         true => Ok(end + 3),
