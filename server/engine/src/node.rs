@@ -12,6 +12,8 @@ use seed_role::registry::{Registry, RoleType};
 use seed_role::trouble::Trouble;
 use seed_spec::analysis::{Analysis, RoleInstance, State};
 
+use crate::places::Places;
+use crate::shelter::Shelters;
 use crate::stored::{self, Stored};
 
 /// A concrete role in the graph.
@@ -83,6 +85,8 @@ pub struct Graph {
     pub cycle: Vec<Arc<str>>,
     /// The composite roles, each behind the one that it is a part of.
     pub wholes: Vec<Whole>,
+    /// The mount points that its roles make.
+    pub shelters: Shelters,
 }
 
 /// A node before it is ordered.
@@ -215,6 +219,7 @@ impl Graph {
         }
         one_after_the_other(&claims, &order, &mut after);
         graph.fill(drafts, roles, &order, after, rests_on, inside);
+        graph.shelters = Shelters::of(&graph);
         graph
     }
 
@@ -329,6 +334,24 @@ impl Graph {
         dependents
     }
 
+    /// What a node claims, as far as that can be told without a host.
+    pub fn claims(&self, index: usize) -> Vec<Claim> {
+        self.nodes[index].role.as_ref().map(|role| role.claims()).unwrap_or_default()
+    }
+
+    /// All nodes that a node rests on, directly or not.
+    pub fn foundations(&self, index: usize) -> Vec<usize> {
+        let mut found = Vec::new();
+        let mut open = self.nodes[index].rests_on.clone();
+        while let Some(below) = open.pop() {
+            if !found.contains(&below) {
+                found.push(below);
+                open.extend(&self.nodes[below].rests_on);
+            }
+        }
+        found
+    }
+
     /// What the parameters of a node come to, given outputs of the nodes it comes after.
     ///
     /// # Errors
@@ -353,8 +376,13 @@ impl Graph {
         params: &serde_json::Value,
         outputs: &dyn Fn(usize) -> Option<Arc<Outputs>>,
     ) -> Result<Box<dyn Role>, Trouble> {
+        self.nodes[index].role_type.build(&self.filled(params, outputs))
+    }
+
+    /// Parameters with outputs filled in.
+    pub fn filled(&self, params: &serde_json::Value, outputs: &dyn Fn(usize) -> Option<Arc<Outputs>>) -> serde_json::Value {
         let look_up = |role: &str, output: &str| -> Option<Output> { outputs(*self.by_name.get(role)?)?.get(output).cloned() };
-        self.nodes[index].role_type.build(&stored::fill(params, &look_up))
+        stored::fill(params, &look_up)
     }
 }
 
@@ -365,22 +393,27 @@ fn dedup(indices: &mut Vec<usize>) {
 
 /// For each node the nodes that claim the nearest folder above, or at, the paths that it claims.
 fn nesting(claims: &[Vec<Claim>]) -> Vec<Vec<usize>> {
-    let mut folders: HashMap<&Path, usize> = HashMap::new();
-    let mut mounts: HashMap<&Path, usize> = HashMap::new();
+    let mut folders = Places::default();
+    let mut mounts = Places::default();
     for (index, claims) in claims.iter().enumerate() {
         for claim in claims {
             match claim {
-                Claim::Path(path) => drop(folders.insert(path, index)),
-                Claim::Mount(path) => drop(mounts.insert(path, index)),
+                Claim::Path(path) => folders.insert(path, index),
+                Claim::Mount(path) => mounts.insert(path, index),
                 _ => {}
             }
         }
     }
+    // At the same path a mount comes before a folder.
     let above = |path: &Path, index: usize| -> Option<usize> {
-        path.ancestors()
-            .skip(1)
-            .find_map(|folder| mounts.get(folder).or_else(|| folders.get(folder)).filter(|found| **found != index))
-            .copied()
+        let nearest = |places: &Places<&PathBuf, usize>| {
+            places.above(path).find(|(up, found)| *up > 0 && **found != index).map(|(up, found)| (up, *found))
+        };
+        match (nearest(&mounts), nearest(&folders)) {
+            (Some((mount, found)), Some((folder, _))) if mount <= folder => Some(found),
+            (Some((_, found)), None) | (_, Some((_, found))) => Some(found),
+            (None, None) => None,
+        }
     };
     let inside = claims.iter().enumerate().map(|(index, claims)| {
         let paths = claims.iter().filter_map(|claim| match claim {

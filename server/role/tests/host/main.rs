@@ -2,7 +2,9 @@
 #![allow(clippy::unwrap_used)]
 
 mod alike;
+mod attributes;
 mod contract;
+mod doors;
 mod faults;
 mod programs;
 mod races;

@@ -6,7 +6,8 @@ mod llm;
 mod stages;
 mod tally;
 mod terminal;
-mod trial;
+mod trials;
+mod try_out;
 
 use std::time::Instant;
 
@@ -41,7 +42,7 @@ const STAGES: &[Stage] = &[
     ("generated", stages::generated),
     ("lua-format", stages::lua_format),
     ("neovim", stages::neovim),
-    ("try", trial::run),
+    ("try", try_out::run),
     ("install", install::run),
     ("leaks", stages::leaks),
 ];
@@ -83,6 +84,9 @@ pub fn run(names: &[String]) -> Result {
     }
     println!();
     notes.iter().for_each(|note| println!("{note}"));
+    if !total.trials.is_empty() {
+        println!("\n{}", trials::table(&total.trials));
+    }
     println!("{}", total.words());
     match (total.failed, total.passed) {
         (0, 0) => Err("nothing was tested".into()),
