@@ -196,8 +196,7 @@ fn a_fragment_leaves_what_its_file_has() {
     if !is_root() {
         return;
     }
-    let (sandbox, _) =
-        Sandbox::with_spec("port:\n  is: file.fragment\n  path: ./etc.conf\n  fragment: ./fragments/port.conf\n");
+    let (sandbox, _) = Sandbox::with_spec("port:\n  is: file.fragment\n  path: ./etc.conf\n  fragment: ./fragments/port.conf\n");
     sandbox.write("fragments/port.conf", "port = 22\n");
     sandbox.write("etc.conf", "# mine\n");
     let path = sandbox.at("etc.conf");
@@ -272,7 +271,8 @@ impl Adorned {
         lchown(path, Some(self.owner.0), Some(self.owner.1)).unwrap();
         chmod(path, self.mode);
         for (user, bits) in &self.access {
-            let letters: String = "rwx".chars().enumerate().map(|(n, it)| if bits >> (2 - n) & 1 == 1 { it } else { '-' }).collect();
+            let letters: String =
+                "rwx".chars().enumerate().map(|(n, it)| if bits >> (2 - n) & 1 == 1 { it } else { '-' }).collect();
             run("setfacl", &[&format!("--modify=u:{user}:{letters}")], path);
         }
         for (name, value) in &self.extended {
