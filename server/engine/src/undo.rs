@@ -149,8 +149,9 @@ pub struct Undo {
 ///
 /// When there is none, or the journal cannot be read.
 pub fn plan_undo(project: &Project, host: &dyn Host, ledger: &Ledger) -> Result<Undo> {
-    let records = journal::records(&project.folder)?;
-    let runs = runs(&records);
+    let history = journal::history(&project.folder)?;
+    let records = &history.records;
+    let runs = runs(records);
     // Whoever was told nothing of its end runs it again, and means this one.
     let ended = runs.last().filter(|run| run.status == DONE && !ledger.settled).and_then(Run::undoes);
     let has_ended = ended.is_some();
@@ -163,7 +164,15 @@ pub fn plan_undo(project: &Project, host: &dyn Host, ledger: &Ledger) -> Result<
             Trouble::new("undo the last apply", "the journal of this spec tells of none").hint("seed log shows what was done")
         );
     };
-    let (begun, before) = history(&records, run.id);
+    let start = records.iter().position(|record| matches!(record, Record::Run { id, .. } if *id == run.id));
+    if history.is_broken_behind(start.unwrap_or_default()) {
+        return Err(Trouble::new(
+            "undo the last apply",
+            "the journal is damaged, and what the last run did is not known in full",
+        )
+        .hint("seed forget --damage SPEC accepts that, and no run from before is known then"));
+    }
+    let (begun, before) = begun_by(records, run.id);
     let wholes = crate::node::wholes(&project.analysis);
     let graph = Graph { wholes, ..Graph::new(drafts(project, host, &begun)) };
     let past = Past { run: run.id, begun: &begun, before: &before, ledger };
@@ -177,7 +186,7 @@ pub fn plan_undo(project: &Project, host: &dyn Host, ledger: &Ledger) -> Result<
 }
 
 /// What a run began, by role, and the ledger as it was before.
-fn history(records: &[Record], id: u64) -> (BTreeMap<String, Begun>, Ledger) {
+fn begun_by(records: &[Record], id: u64) -> (BTreeMap<String, Begun>, Ledger) {
     let mut begun: BTreeMap<String, Begun> = BTreeMap::new();
     let mut before = Ledger::default();
     let mut current = 0;
@@ -193,6 +202,11 @@ fn history(records: &[Record], id: u64) -> (BTreeMap<String, Begun>, Ledger) {
             && let Some(begun) = begun.get_mut(role)
         {
             begun.is_back = true;
+        }
+        if let Record::Forgot { role } = record
+            && current > id
+        {
+            begun.remove(role);
         }
         if current < id {
             before.take(record);
