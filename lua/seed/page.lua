@@ -281,6 +281,13 @@ function M.plan(plan)
   local page = M.new()
   page:add({ ("%s → %s"):format(vim.fs.basename(plan.spec or ""), plan.state or "present"), "SeedTitle" })
   page:add(M.counts(plan))
+  if plan.continues then
+    page:add({ "continues the journal of " .. plan.continues .. ", where this spec was before", "SeedReason" })
+  end
+  for _, damage in ipairs(plan.damage or {}) do
+    local words = ("the journal is damaged: line %d %s (concerns: %s)"):format(damage.line, damage.message, damage.concerns)
+    page:add({ words, "SeedFailed" })
+  end
   local shown = vim.tbl_filter(function(action)
     return ACTIONS[action.action] ~= nil or action.reason ~= nil
   end, plan.actions)

@@ -72,6 +72,14 @@ impl Sandbox {
         self.top.join("state")
     }
 
+    /// The folder of the only journal.
+    pub fn journal(&self) -> PathBuf {
+        let journals = fs::read_dir(self.state().join("specs")).unwrap().map(|entry| entry.unwrap().path());
+        let journals: Vec<PathBuf> = journals.collect();
+        assert_eq!(journals.len(), 1, "{journals:?}");
+        journals.into_iter().next().unwrap()
+    }
+
     /// The folder of what was fetched.
     pub fn cache(&self) -> PathBuf {
         self.top.join("cache")

@@ -9,6 +9,7 @@ pub mod host;
 pub mod param;
 pub mod registry;
 pub mod schema;
+pub mod shell;
 pub mod step;
 pub mod tool;
 pub mod trouble;
@@ -205,6 +206,17 @@ pub trait Role: Send + Sync {
             Observation::Absent => Contents::Fresh,
             Observation::Present(_) | Observation::Unknown(_) => Contents::Same,
         }
+    }
+
+    /// What is mounted over what the role has mounted, or over a folder on the way there, in words: then what lies there is another's, and
+    /// must not be touched. [`Role::observe`] tells it by [`attrs::HIDDEN`].
+    ///
+    /// # Errors
+    ///
+    /// When the mount table cannot be read.
+    fn hidden(&self, host: &dyn Host) -> Result<Option<String>> {
+        let _ = host;
+        Ok(None)
     }
 
     /// Brings what a step left half-done back to where it can be observed truthfully: called before

@@ -251,7 +251,7 @@ pub(super) fn steps(file: &dyn Contents, host: &dyn Host, transition: &Transitio
     }
     // What is put aside before is not in its place any more.
     let before = if aside.is_some() { Before::Nothing } else { before(host, path, seen)? };
-    let write = write(file, content_of(file, host, goal)?, seen, goal, before);
+    let write = write(file, content_of(file, host, goal)?, seen.or(transition.replaced), goal, before);
     Ok(aside.into_iter().chain([write]).collect())
 }
 

@@ -1,9 +1,10 @@
 //! Apply: what was planned is done, in parallel along the graph, journalled, and looked at again.
 
+mod expire;
 mod role;
 mod tasks;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -15,11 +16,12 @@ use seed_role::trouble::Result;
 use seed_role::{Role, Trouble};
 use serde::Serialize;
 
-use crate::journal::ledger::PutAside;
-use crate::journal::{Journal, Record, now};
+use crate::journal::{Journal, Record};
 use crate::node::Graph;
 use crate::plan::{Action, Plan, PlannedRole, Wish};
+use crate::shelter::Makers;
 use crate::{repair, stored};
+pub use expire::expire;
 use role::{Durable, Prepared};
 use tasks::{Half, Status, Tasks};
 
@@ -112,40 +114,6 @@ pub struct Apply<'a> {
     pub report: &'a (dyn Fn(&Event) + Sync),
 }
 
-/// How long the spec lets what was put aside be kept, in milliseconds, against the time now.
-fn is_over(aside: &PutAside, keep: u64) -> bool {
-    now().saturating_sub(aside.time) > keep / 1000
-}
-
-/// Removes what was put aside by earlier runs and whose time is over.
-///
-/// # Errors
-///
-/// When it cannot be removed; then it is tried again the next time.
-pub fn expire(host: &dyn Host, journal: &Journal, keep: u64) -> Result<()> {
-    let over: Vec<PutAside> =
-        journal.with_ledger(|ledger| ledger.put_aside.iter().filter(|aside| is_over(aside, keep)).cloned().collect());
-    for aside in over {
-        if let Some(path) = &aside.kept.path {
-            remove_put_aside(host, path)?;
-        }
-        journal.write(&[Record::Forgotten { role: aside.role, run: aside.run }], false)?;
-    }
-    Ok(())
-}
-
-fn remove_put_aside(host: &dyn Host, path: &std::path::Path) -> Result<()> {
-    use seed_role::host::FileKind;
-    /// The inode number of a subvolume's top folder (btrfs(5)).
-    const SUBVOLUME_INODE: u64 = 256;
-    match host.metadata(path)? {
-        Some(metadata) if metadata.kind == FileKind::Directory && metadata.inode == SUBVOLUME_INODE => host.btrfs_delete(path),
-        Some(metadata) if metadata.kind == FileKind::Directory => host.remove_tree(path),
-        Some(_) => host.remove_file(path),
-        None => Ok(()),
-    }
-}
-
 /// What the workers share.
 struct Shared {
     tasks: Tasks,
@@ -158,9 +126,10 @@ struct Shared {
 }
 
 impl Apply<'_> {
-    /// Whether there is nothing to do, not even to end what an interruption left open.
+    /// Whether there is nothing to do, not even to refuse something or to end what an interruption left open.
     pub fn is_idle(graph: &Graph, plan: &Plan, journal: &Journal) -> bool {
-        plan.renamed.is_empty() && journal.with_ledger(|ledger| Tasks::new(graph, plan, ledger).is_empty())
+        let refuses = plan.roles.iter().any(|planned| planned.refused);
+        !refuses && plan.renamed.is_empty() && journal.with_ledger(|ledger| Tasks::new(graph, plan, ledger).is_empty())
     }
 
     /// Does it.
@@ -332,14 +301,18 @@ impl Apply<'_> {
 
     /// Runs tasks that are ready at the same time: their intents become durable together.
     fn run_batch(&self, batch: &[usize], shared: &Mutex<Shared>) {
-        let tasks: Vec<_> = {
+        let (tasks, around): (Vec<_>, Makers) = {
             let guard = lock(shared);
             let outputs = |node: usize| guard.outputs.get(node)?.clone();
             let with_role = |id: &usize| {
                 let task = guard.tasks.get(*id);
                 (*id, task, self.build(task, &outputs))
             };
-            batch.iter().map(with_role).collect()
+            let tasks: Vec<_> = batch.iter().map(with_role).collect();
+            let makers = tasks.iter().flat_map(|(_, task, _)| self.graph.shelters.around(self.graph, task.node)).map(|it| it.by);
+            let makers: BTreeSet<usize> = makers.collect();
+            let around = makers.into_iter().filter_map(|maker| Some((maker, self.graph.build(maker, &outputs).ok()?))).collect();
+            (tasks, Makers::new(around))
         };
         let started = Instant::now();
         let mut prepared: Vec<(usize, Prepared<'_>)> = Vec::new();
@@ -347,7 +320,7 @@ impl Apply<'_> {
         for (id, task, role) in tasks {
             let Some(planned) = self.planned(task.node) else { continue };
             (self.report)(&Event::Started { role: planned.role.to_string(), action: planned.action });
-            match role.and_then(|role| self.prepare(planned, task.half, role)) {
+            match role.and_then(|role| self.prepare(planned, task.half, role, &around)) {
                 Ok(ready) => prepared.push((id, ready)),
                 Err(trouble) => {
                     let mut end = role::End::failed(&trouble);
@@ -365,7 +338,7 @@ impl Apply<'_> {
         }
         let mut durable = Durable::default();
         for (id, ready) in prepared {
-            ended.push((id, self.carry_out(ready, &mut durable)));
+            ended.push((id, self.carry_out(ready, &around, &mut durable)));
         }
         if let Err(trouble) = durable.sync(self.host) {
             ended.iter_mut().for_each(|(_, end)| end.fail(&trouble));

@@ -38,6 +38,8 @@ impl Verdict {
 /// What is known of a role besides what is seen.
 pub(crate) struct Known<'a> {
     pub owned: &'a Ownership<'a>,
+    /// What the thing is to Seed if it has no entry, in words.
+    pub stranger: String,
     pub host: &'a dyn seed_role::host::Host,
 }
 
@@ -90,7 +92,8 @@ impl Known<'_> {
         };
         if self.owned.get().is_none() && !role.may_overwrite() {
             let reason = format!(
-                "was not made by Seed and differs in {field}, which can only be mended by destroying it; remove it, or change the spec"
+                "{} and differs in {field}, which can only be mended by destroying it; remove it, or change the spec",
+                self.stranger
             );
             return Verdict { changes, ..Verdict::refused(reason) };
         }
@@ -197,14 +200,14 @@ impl Planner<'_> {
     ) -> Found {
         let node = &self.graph.nodes[index];
         let wish = self.unpacked(wish);
-        let known = Known { owned, host: self.world.host };
+        let known = Known { owned, stranger: self.world.ledger.stranger(), host: self.world.host };
         let going_back = !matches!(wish, Wish::Present);
         let role = match if going_back { now_role } else { then_role } {
             Ok(role) => role,
             Err(trouble) => {
                 let verdict = Verdict::because(Action::Unknown, trouble.to_string());
                 let planned = self.planned(index, owned, wish, Observation::Unknown(trouble.to_string()), verdict);
-                return Found { planned, now: None, then: None, contents: Contents::Unseen };
+                return Found { planned, now: None, then: None, contents: Contents::Unseen, hidden: None };
             }
         };
         let mut wish = if self.came_back_with_its_folder(index, &wish, found) { Wish::Look(None) } else { wish };
@@ -263,7 +266,7 @@ impl Planner<'_> {
                 let reason = reason.clone().or_else(|| {
                     let there = matches!(seen, Ok(Observation::Present(_)));
                     (there && not_ours && owned.get().is_none() && self.options.wishes.is_none())
-                        .then(|| "was not made by Seed, and is left as it is".to_string())
+                        .then(|| format!("{}, and is left as it is", self.world.ledger.stranger()))
                 });
                 let changes = match (&seen, role.wanted(self.world.host)) {
                     (Ok(Observation::Present(seen)), Ok(wanted)) if node.state == seed_spec::State::Info => seen.changes(&wanted),
@@ -290,7 +293,7 @@ impl Planner<'_> {
             action => Some(Arc::new(predicted(role, action, &seen, &verdict.changes))),
         };
         let planned = PlannedRole { commands, ..self.planned(index, owned, wish, seen, verdict) };
-        Found { planned, now, then, contents }
+        Found { planned, now, then, contents, hidden: None }
     }
 
     /// The verdict where a backup is to be brought back: it must be there, or in a folder that comes back before.

@@ -7,6 +7,7 @@ use seed_spec::value::Secret;
 
 use super::before::{Before, NewFile};
 use super::{BtrfsFileSystem, Command, Host, LoopConfig, LoopDevice, Metadata, Mount, MountRequest, Outcome, Owner, Subvolume};
+use crate::host::refusal::Told;
 use crate::trouble::Result;
 
 pub mod attributes;
@@ -25,13 +26,23 @@ pub(in crate::host) mod trees;
 
 /// The machine that this process runs on, through its system calls.
 ///
-/// What it reads of the mount table, the loop devices, the folders that others can write and the names of users is
-/// kept until [`Host::refresh`], or until it changes them itself.
+/// What it reads of the loop devices, the folders that others can write and the names of users is kept until [`Host::refresh`], or until
+/// it changes them itself; the mount table also until the kernel tells of a change to it.
 pub struct RealHost {
     safety: safety::Safety,
     mounts: Table<Mount>,
+    mount_changes: mounts::Changes,
     loops: Table<LoopDevice>,
     people: people::People,
+}
+
+/// Whether nobody but root can change what is in a folder, nor the way to it, links on it included.
+///
+/// # Errors
+///
+/// What the system says. A folder that is not there counts as the one that it would be in.
+pub fn only_root_changes(folder: &Path) -> Result<bool> {
+    safety::only_root_changes(folder).told(|| format!("look at {}", folder.display()))
 }
 
 /// A table that is read once and kept until it may have changed.
@@ -70,6 +81,7 @@ impl RealHost {
         RealHost {
             safety: safety::Safety::new(nix::unistd::geteuid().is_root()),
             mounts: Table::new(),
+            mount_changes: mounts::Changes::default(),
             loops: Table::new(),
             people: people::People::default(),
         }
@@ -183,6 +195,9 @@ impl Host for RealHost {
     }
 
     fn mounts(&self) -> Result<Arc<Vec<Mount>>> {
+        if self.mount_changes.came() {
+            self.mounts.forget();
+        }
         self.mounts.get(mounts::read_table)
     }
     fn mount(&self, request: &MountRequest) -> Result<()> {
