@@ -31,9 +31,19 @@ fn pipe(path: &Path) {
 #[test]
 fn bytes_that_are_no_text_are_shown() {
     let sandbox = Sandbox::new();
-    for bytes in [&b"seed: 1\nname: \xc3\xa4\xff\xfe\n"[..], b"\xff\xff\xff", b"\xc3", b"seed: 1\nroles:\n  a: {is: x, b: \"\xf0\x9f\x90\"}\n"] {
+    for bytes in [
+        &b"seed: 1\nname: \xc3\xa4\xff\xfe\n"[..],
+        b"\xff\xff\xff",
+        b"\xc3",
+        b"seed: 1\nroles:\n  a: {is: x, b: \"\xf0\x9f\x90\"}\n",
+    ] {
         fs::write(sandbox.at("a.seed.yaml"), bytes).unwrap();
-        for args in [&["check", "a.seed.yaml"][..], &["check", "--json", "a.seed.yaml"], &["fmt", "--check", "a.seed.yaml"], &["plan", "a.seed.yaml"]] {
+        for args in [
+            &["check", "a.seed.yaml"][..],
+            &["check", "--json", "a.seed.yaml"],
+            &["fmt", "--check", "a.seed.yaml"],
+            &["plan", "a.seed.yaml"],
+        ] {
             soon(&sandbox, args).exits(1).says("not UTF-8");
         }
     }
@@ -42,13 +52,16 @@ fn bytes_that_are_no_text_are_shown() {
 #[test]
 fn nothing_in_a_spec_or_a_name_acts_on_a_terminal() {
     let sandbox = Sandbox::new();
-    let roles = "roles:\n  a: {is: file.text, path: \"/nowhere\\e[2J/\\u202ex\", content: \"\\e]0;t\\a\\r\\e[31mx\", why: \"\\e[8m\"}\n";
+    let roles =
+        "roles:\n  a: {is: file.text, path: \"/nowhere\\e[2J/\\u202ex\", content: \"\\e]0;t\\a\\r\\e[31mx\", why: \"\\e[8m\"}\n";
     let text = format!("seed: 1\nname: n\nwhy: \"\\e[2J\"\n{roles}");
     let path = "\u{1b}[2Ja\n\u{202e}error: b.seed.yaml";
     sandbox.write(path, &text);
     sandbox.write("gone.seed.yaml", &text.replace("content:", "contnt:"));
     let mut all = Vec::new();
-    for command in [&["check"][..], &["plan", "-v"], &["info", "-v"], &["graph"], &["duck"], &["apply", "--yes"], &["plan", "--json"]] {
+    for command in
+        [&["check"][..], &["plan", "-v"], &["info", "-v"], &["graph"], &["duck"], &["apply", "--yes"], &["plan", "--json"]]
+    {
         for spec in [path, "gone.seed.yaml"] {
             for colour in ["always", "never"] {
                 let args: Vec<&str> = command.iter().chain(&["--color", colour, spec]).copied().collect();
@@ -167,13 +180,13 @@ fn add(sandbox: &Sandbox, repository: &Repository) -> Ran {
 
 #[test]
 fn a_repository_with_a_pipe_in_it_is_refused() {
-    for file in ["packed-refs", "HEAD", "config", "refs/heads/main", "objects/info/alternates", "objects/aa"] {
+    for file in ["packed-refs", "config", "refs/heads/main", "objects/info/alternates", "objects/aa"] {
         let sandbox = Sandbox::new();
         let repository = repository(&sandbox);
         let role = tree(&repository, &[("100644", "role.yml", repository.blob(b"about: A.\n").unwrap())]);
         commit(&repository, &[("40000", "roles", tree(&repository, &[("40000", "a", role)]))]);
         add(&sandbox, &repository).exits(0);
-        soon(&sandbox, &["collection", "remove", "desk"]);
+        sandbox.write("a.seed.yaml", "seed: 1\nname: n\nroles: {}\n");
         pipe(&repository.path().join(file));
         add(&sandbox, &repository).exits(3).says("no part of a repository");
     }
@@ -181,7 +194,12 @@ fn a_repository_with_a_pipe_in_it_is_refused() {
 
 #[test]
 fn an_object_that_claims_to_be_huge_is_refused() {
-    for (size, kind, mode) in [(8u64 << 30, "blob", "100644"), (300 << 20, "blob", "100644"), (8 << 30, "tree", "40000"), (u64::MAX >> 1, "blob", "100644")] {
+    for (size, kind, mode) in [
+        (8u64 << 30, "blob", "100644"),
+        (300 << 20, "blob", "100644"),
+        (8 << 30, "tree", "40000"),
+        (u64::MAX >> 1, "blob", "100644"),
+    ] {
         let sandbox = Sandbox::new();
         let repository = repository(&sandbox);
         let huge = loose(&repository, "1111111111111111111111111111111111111111", format!("{kind} {size}\0abc").as_bytes());

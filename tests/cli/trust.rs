@@ -48,7 +48,8 @@ fn what_becomes_a_part_of_a_command_is_trusted_where_it_is_written() {
     let command = "{is: task.command, folder: /, present: [\"true\"], absent: [\"true\"], info: ";
     // A variable of an included file.
     let sandbox = Sandbox::new();
-    sandbox.write("mine/a.seed.yaml", &spec("include: ../theirs/b.seed.yaml\n", &format!("  x: {command}\"${{vars.look}}\"}}\n")));
+    sandbox
+        .write("mine/a.seed.yaml", &spec("include: ../theirs/b.seed.yaml\n", &format!("  x: {command}\"${{vars.look}}\"}}\n")));
     sandbox.write("theirs/b.seed.yaml", &format!("seed: 1\nvars: {{look: [touch, {}]}}\n", mark(&sandbox)));
     sandbox.seed(&["trust", "mine"]).exits(0);
     runs_nothing(&sandbox, "mine/a.seed.yaml");
@@ -57,7 +58,10 @@ fn what_becomes_a_part_of_a_command_is_trusted_where_it_is_written() {
         let sandbox = Sandbox::new();
         let value = format!("[touch, {}]", mark(&sandbox));
         let default = if given { "[\"true\"]" } else { &*value };
-        sandbox.write("roles/desk/role.yml", &format!("about: A desk.\nparameters:\n  look: {{type: list of text, doc: Looks., default: {default}}}\n"));
+        sandbox.write(
+            "roles/desk/role.yml",
+            &format!("about: A desk.\nparameters:\n  look: {{type: list of text, doc: Looks., default: {default}}}\n"),
+        );
         sandbox.write("roles/desk/tasks/main.yml", &format!("present:\n  x: {command}\"${{look}}\"}}\n"));
         let argument = if given { format!(", look: {value}") } else { String::new() };
         sandbox.write("mine/a.seed.yaml", &spec("", &format!("  d: {{is: desk{argument}}}\n")));
@@ -70,7 +74,8 @@ fn what_becomes_a_part_of_a_command_is_trusted_where_it_is_written() {
     }
     // An output of a role that is not.
     let sandbox = Sandbox::new();
-    sandbox.write("roles/desk/role.yml", &format!("about: A desk.\noutputs:\n  mark: {{value: {}, doc: One.}}\n", mark(&sandbox)));
+    sandbox
+        .write("roles/desk/role.yml", &format!("about: A desk.\noutputs:\n  mark: {{value: {}, doc: One.}}\n", mark(&sandbox)));
     sandbox.write("roles/desk/tasks/main.yml", "present: {}\n");
     sandbox.write("mine/a.seed.yaml", &spec("", &format!("  d: {{is: desk}}\n  x: {command}[touch, \"${{d.mark}}\"]}}\n")));
     sandbox.seed(&["check", "mine/a.seed.yaml"]).never_says("Error");
@@ -112,7 +117,11 @@ fn a_link_does_not_lend_the_trust_of_where_it_leads_or_stands() {
         }
         sandbox.write("mine/a.seed.yaml", &spec("", "  d: {is: desk}\n"));
         let link = sandbox.at("mine/roles").join(part).components().as_path().to_path_buf();
-        if link.is_dir() { fs::remove_dir_all(&link).unwrap() } else { fs::remove_file(&link).unwrap() };
+        if link.is_dir() {
+            fs::remove_dir_all(&link).unwrap()
+        } else {
+            fs::remove_file(&link).unwrap()
+        };
         symlink(sandbox.at("theirs/roles").join(part), &link).unwrap();
         sandbox.seed(&["trust", "mine"]).exits(0);
         runs_nothing(&sandbox, "mine/a.seed.yaml");

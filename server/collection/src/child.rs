@@ -86,7 +86,9 @@ pub(crate) fn read(order: &Order) -> Result<Option<String>> {
         Ok(Some(Said::Going) | None) => {
             let how = match (status.signal().and_then(|number| Signal::try_from(number).ok()), status.code()) {
                 (Some(Signal::SIGXCPU), _) => format!("it takes more than {COMPUTING} s of computing"),
-                (Some(signal), _) => format!("what reads it was ended by {signal}; it asks for more memory than a collection needs"),
+                (Some(signal), _) => {
+                    format!("what reads it was ended by {signal}; it asks for more memory than a collection needs")
+                }
                 (None, code) => format!("what reads it ended with status {}", code.unwrap_or_default()),
             };
             Err(Trouble::new(attempt(), how).hint(hint))
@@ -114,13 +116,18 @@ fn listen(child: &mut Child, silence: Duration, whole: Duration) -> Result<Optio
     loop {
         match heard.recv_timeout(silence) {
             Ok(line) => match serde_json::from_slice(&line) {
-                Ok(Said::Going) if Instant::now() > end => return Err(format!("it takes longer than {} min", whole.as_secs() / 60)),
+                Ok(Said::Going) if Instant::now() > end => {
+                    return Err(format!("it takes longer than {} min", whole.as_secs() / 60));
+                }
                 Ok(Said::Going) => {}
                 Ok(said) => return Ok(Some(said)),
                 Err(error) => return Err(error.to_string()),
             },
             Err(RecvTimeoutError::Timeout) => {
-                return Err(format!("nothing came of it for {} s: a pipe or a dead server may stand in the place of a file", silence.as_secs()));
+                return Err(format!(
+                    "nothing came of it for {} s: a pipe or a dead server may stand in the place of a file",
+                    silence.as_secs()
+                ));
             }
             Err(RecvTimeoutError::Disconnected) => return Ok(None),
         }
@@ -133,9 +140,14 @@ pub fn serve() {
     let _ = set_pdeathsig(Signal::SIGKILL);
     let mut text = String::new();
     let read = std::io::stdin().lock().take(LONGEST_LINE).read_to_string(&mut text);
-    let order: Order = match read.map_err(|error| error.to_string()).and_then(|_| serde_json::from_str(&text).map_err(|error| error.to_string())) {
+    let order: Order = match read
+        .map_err(|error| error.to_string())
+        .and_then(|_| serde_json::from_str(&text).map_err(|error| error.to_string()))
+    {
         Ok(order) => order,
-        Err(error) => return say(&Said::Failed { attempted: "read a repository".into(), came_back: error, hint: None, is_unsafe: false }),
+        Err(error) => {
+            return say(&Said::Failed { attempted: "read a repository".into(), came_back: error, hint: None, is_unsafe: false });
+        }
     };
     limit();
     say(&match git::take(&order, &going()) {
@@ -169,7 +181,8 @@ fn limit() {
     let pages = std::fs::read_to_string("/proc/self/statm").ok().and_then(|text| text.split(' ').next()?.parse::<u64>().ok());
     let page = nix::unistd::sysconf(nix::unistd::SysconfVar::PAGE_SIZE).ok().flatten().and_then(|size| u64::try_from(size).ok());
     let memory = pages.zip(page).map(|(pages, size)| pages * size + MEMORY);
-    let limits = [(Resource::RLIMIT_AS, memory), (Resource::RLIMIT_FSIZE, Some(4 * MOST_BYTES)), (Resource::RLIMIT_CPU, Some(COMPUTING))];
+    let limits =
+        [(Resource::RLIMIT_AS, memory), (Resource::RLIMIT_FSIZE, Some(4 * MOST_BYTES)), (Resource::RLIMIT_CPU, Some(COMPUTING))];
     for (resource, most) in limits.into_iter().filter_map(|(resource, most)| Some((resource, most?))) {
         // A limit that is lower already stays.
         if let Ok((soft, hard)) = getrlimit(resource) {

@@ -135,7 +135,9 @@ pub(crate) fn take(order: &Order, going: &dyn Fn()) -> Result<Option<String>> {
     let git = |error: git2::Error| trouble(attempt(wanted, source), source, &error);
     if let Some(special) = source.path().and_then(special_file) {
         let reason = format!("{} is neither a file nor a folder, and no part of a repository", special.display());
-        return Err(Trouble::new(attempt(wanted, source), reason).kind(Kind::Unsafe).hint("remove it, if the repository is yours"));
+        return Err(Trouble::new(attempt(wanted, source), reason)
+            .kind(Kind::Unsafe)
+            .hint("remove it, if the repository is yours"));
     }
     let mut options = RepositoryInitOptions::new();
     options.bare(true).external_template(false).no_reinit(true);
@@ -241,7 +243,9 @@ fn named(heads: &[(String, Oid)], wanted: &Wanted) -> Option<String> {
 fn commit_of(wanted: &Wanted) -> Option<&str> {
     match wanted {
         Wanted::Commit(commit) => Some(commit),
-        Wanted::Rev(rev) => rev.as_deref().filter(|rev| (7..=64).contains(&rev.len()) && rev.bytes().all(|byte| byte.is_ascii_hexdigit())),
+        Wanted::Rev(rev) => {
+            rev.as_deref().filter(|rev| (7..=64).contains(&rev.len()) && rev.bytes().all(|byte| byte.is_ascii_hexdigit()))
+        }
     }
 }
 
@@ -321,7 +325,9 @@ impl Objects<'_> {
         let (size, _) = self.odb.read_header(object).map_err(|error| trouble(attempt(), self.source, &error))?;
         if size as u64 > most {
             let reason = format!("it is longer than {} MiB", most >> 20);
-            return Err(Trouble::new(attempt(), reason).kind(Kind::Unsafe).hint("ask whoever keeps the collection to take it out"));
+            return Err(Trouble::new(attempt(), reason)
+                .kind(Kind::Unsafe)
+                .hint("ask whoever keeps the collection to take it out"));
         }
         Ok(())
     }

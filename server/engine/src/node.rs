@@ -379,7 +379,9 @@ fn nesting(claims: &[Vec<Claim>]) -> Vec<Vec<usize>> {
     }
     // At the same path a mount comes before a folder.
     let above = |path: &Path, index: usize| -> Option<usize> {
-        let nearest = |places: &Places<&PathBuf, usize>| places.above(path).find(|(up, found)| *up > 0 && **found != index).map(|(up, found)| (up, *found));
+        let nearest = |places: &Places<&PathBuf, usize>| {
+            places.above(path).find(|(up, found)| *up > 0 && **found != index).map(|(up, found)| (up, *found))
+        };
         match (nearest(&mounts), nearest(&folders)) {
             (Some((mount, found)), Some((folder, _))) if mount <= folder => Some(found),
             (Some((_, found)), None) | (_, Some((_, found))) => Some(found),

@@ -134,7 +134,10 @@ impl Trust {
         if trusted && real.to_str().is_none() {
             return Err(Trouble::new(attempt(), "its path is not UTF-8").hint("rename it"));
         }
-        if trusted && nix::unistd::geteuid().is_root() && let Some(above) = others_can_write(&real) {
+        if trusted
+            && nix::unistd::geteuid().is_root()
+            && let Some(above) = others_can_write(&real)
+        {
             let reason = format!("others can write in {}, and then root would run what they write", shell::word(&above));
             let hint = format!("chown root {0} && chmod go-w {0}, or trust it as the user whose it is", shell::word(&above));
             return Err(Trouble::new(attempt(), reason).kind(Kind::Unsafe).hint(hint));
@@ -168,11 +171,13 @@ impl Trust {
 /// Whether commands may run that this one wrote. A folder is trusted with all below it, a link with the folder it stands in or by
 /// itself. A collection that was fetched is trusted by its address and commit alone, wherever it lies.
 pub(crate) fn allows(entries: &[Entry], writer: &Writer) -> bool {
-    let is_below = |path: &Path| entries.iter().any(|entry| matches!(entry, Entry::Folder { folder } if path.starts_with(folder)));
+    let is_below =
+        |path: &Path| entries.iter().any(|entry| matches!(entry, Entry::Folder { folder } if path.starts_with(folder)));
     match writer {
         Writer::Folder { folder, .. } => is_below(folder),
         Writer::Link { link, to } => {
-            is_below(link) || entries.iter().any(|entry| matches!(entry, Entry::Link { link: known, to: led } if known == link && led == to))
+            is_below(link)
+                || entries.iter().any(|entry| matches!(entry, Entry::Link { link: known, to: led } if known == link && led == to))
         }
         Writer::Collection { pinned, .. } => entries.contains(&Entry::of(pinned)),
     }

@@ -72,7 +72,9 @@ impl Writer {
     /// place.
     pub fn of(document: &Document, analysis: &Analysis) -> Vec<Writer> {
         for collection in &analysis.collections {
-            let Some(found) = collection.found.as_ref().filter(|found| document.absolute.starts_with(&found.folder)) else { continue };
+            let Some(found) = collection.found.as_ref().filter(|found| document.absolute.starts_with(&found.folder)) else {
+                continue;
+            };
             if let Some(pinned) = found.pinned.clone() {
                 return vec![Writer::Collection { name: collection.name.to_string(), pinned, folder: found.folder.clone() }];
             }

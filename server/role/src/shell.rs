@@ -5,7 +5,8 @@ use std::path::Path;
 /// A path as one word for a shell (POSIX.1-2024, XCU §2.2): as it is where that is safe, else quoted. It stays one line.
 pub fn word(path: &Path) -> String {
     let text = path.to_string_lossy();
-    let is_plain = |letter: char| letter.is_alphanumeric() || matches!(letter, '/' | '.' | '_' | '-' | '+' | ',' | ':' | '@' | '%');
+    let is_plain =
+        |letter: char| letter.is_alphanumeric() || matches!(letter, '/' | '.' | '_' | '-' | '+' | ',' | ':' | '@' | '%');
     if !text.is_empty() && !text.starts_with('-') && text.chars().all(is_plain) {
         return text.into_owned();
     }

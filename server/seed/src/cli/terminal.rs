@@ -7,17 +7,10 @@
 use std::borrow::Cow;
 use std::io::Write;
 
+use seed_role::terminal::acts;
+
 /// What a [`Guard`] holds back at most until it knows what it is: longer than any sequence of the palette.
 const LONGEST_SEQUENCE: usize = 16;
-
-/// Whether a terminal shows nothing of a character, or shows by it something else than the text: control characters (C0, C1,
-/// DEL), line and paragraph separators, marks of direction (Unicode UAX #9 §2), tags and what has no width.
-fn acts(letter: char) -> bool {
-    letter.is_control()
-        || matches!(letter,
-            '\u{061c}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}'
-            | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
-}
 
 /// The character that stands for one on a terminal: itself, if it does no harm.
 pub fn shown(letter: char) -> char {
@@ -135,8 +128,9 @@ fn colour(bytes: &[u8]) -> Result<usize, bool> {
     let Some(end) = rest.iter().position(|byte| !is_inner(byte)) else { return Err(bytes.len() < LONGEST_SEQUENCE) };
     let numbers = &rest[..end];
     // What hides (8), reverses (7) or paints the ground is no part of it; of the fixed colours those that frame diagnostics are.
-    let is_of_palette = |number: &[u8]| matches!(number, b"" | b"0" | b"1" | b"2" | b"4" | b"22" | b"24" | b"39")
-        || matches!(number, [b'3' | b'9', b'1'..=b'6']);
+    let is_of_palette = |number: &[u8]| {
+        matches!(number, b"" | b"0" | b"1" | b"2" | b"4" | b"22" | b"24" | b"39") || matches!(number, [b'3' | b'9', b'1'..=b'6'])
+    };
     let is_fixed = matches!(numbers, b"38;5;115" | b"38;5;147" | b"38;5;240" | b"38;5;246" | b"38;5;249");
     match rest[end] == b'm' && (is_fixed || numbers.split(|byte| *byte == b';').all(is_of_palette)) {
         true => Ok(end + 3),

@@ -108,7 +108,8 @@ impl<'a> Provenance<'a> {
             let (Some(document), Some(start)) = (documents.get(file), self.starts.get(file)) else { continue };
             let beside = scopes.get(&document.folder).filter(|_| !self.specs.contains(&document.file));
             let seen_in = beside.cloned().unwrap_or_else(|| vec![0]);
-            let targets: Vec<usize> = seen_in.iter().filter_map(|scope| named.get(&(*scope, &*reference.role))).flatten().copied().collect();
+            let targets: Vec<usize> =
+                seen_in.iter().filter_map(|scope| named.get(&(*scope, &*reference.role))).flatten().copied().collect();
             // Entries stand in order.
             let behind = document.entries.partition_point(|entry| entry.span.start <= reference.span.start);
             let around = behind.checked_sub(1).filter(|nth| document.entries[*nth].span.end >= reference.span.end);

@@ -181,7 +181,12 @@ impl Role for Mount {
         if self.fs_type.as_ref().is_some_and(|fs_type| fs_type.is_empty() || !fs_type.chars().all(is_of_a_type)) {
             findings.push(finding("type", Code::WrongValue, "a type is one word", "write it as mount(8) has it, such as `ext4`"));
         }
-        if self.options.iter().flatten().any(|option| option.is_empty() || option.contains(|one: char| one == ',' || one.is_whitespace() || one.is_control())) {
+        if self
+            .options
+            .iter()
+            .flatten()
+            .any(|option| option.is_empty() || option.contains(|one: char| one == ',' || one.is_whitespace() || one.is_control()))
+        {
             let help = "write each option as its own item: `[ro, noatime]`";
             findings.push(finding("options", Code::WrongValue, "an option has neither commas nor blanks", help));
         }

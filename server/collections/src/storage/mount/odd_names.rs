@@ -37,7 +37,23 @@ fn run(program: &str, args: &[&std::ffi::OsStr]) -> Option<Output> {
 }
 
 fn path() -> impl Strategy<Value = PathBuf> {
-    let piece = prop_oneof![Just(" "), Just("\\"), Just("%"), Just("\""), Just("'"), Just("#"), Just("\t"), Just("\n"), Just("\r"), Just("a"), Just("-"), Just(".x"), Just("ä"), Just("/b"), Just("\u{85}")];
+    let piece = prop_oneof![
+        Just(" "),
+        Just("\\"),
+        Just("%"),
+        Just("\""),
+        Just("'"),
+        Just("#"),
+        Just("\t"),
+        Just("\n"),
+        Just("\r"),
+        Just("a"),
+        Just("-"),
+        Just(".x"),
+        Just("ä"),
+        Just("/b"),
+        Just("\u{85}")
+    ];
     prop::collection::vec(piece, 1..12).prop_map(|pieces| PathBuf::from(format!("/s{}", pieces.concat())))
 }
 
@@ -52,7 +68,10 @@ fn systemd_reads_units_as_they_are_meant() {
         let told = String::from_utf8_lossy(&verified.stderr);
         // It compares `Where=` with the name of the unit.
         assert_eq!(verified.status.success() && told.is_empty(), fits, "{at}: {told}");
-        let Some(escaped) = run("systemd-escape", &["--path".as_ref(), "--suffix=mount".as_ref(), "--".as_ref(), at.as_ref()]) else { return };
+        let Some(escaped) = run("systemd-escape", &["--path".as_ref(), "--suffix=mount".as_ref(), "--".as_ref(), at.as_ref()])
+        else {
+            return;
+        };
         assert_eq!(String::from_utf8_lossy(&escaped.stdout).trim_end(), unit::name(Path::new(at)));
     }
 }
@@ -63,7 +82,8 @@ fn libmount_reads_entries_as_they_are_meant() {
         let folder = tempfile::tempdir().unwrap();
         let tab = folder.path().join("fstab");
         assert_eq!(fstab::cannot_hold(at), None, "{at}");
-        std::fs::write(&tab, fstab::with(None, Path::new(at), &fstab::entry(&format!("/dev{at}"), Path::new(at), "ext4", &[]))).unwrap();
+        std::fs::write(&tab, fstab::with(None, Path::new(at), &fstab::entry(&format!("/dev{at}"), Path::new(at), "ext4", &[])))
+            .unwrap();
         let args = ["--json".as_ref(), "--tab-file".as_ref(), tab.as_os_str()];
         let Some(read) = run("findmnt", &args) else { return };
         let read: serde_json::Value = serde_json::from_slice(&read.stdout).unwrap();

@@ -52,7 +52,9 @@ pub fn wanted_by(at: &Path) -> (PathBuf, PathBuf) {
 /// line, go on behind a backslash at its end, and lose the blanks there (systemd.syntax(7)).
 pub fn cannot_hold(value: &str) -> Option<&'static str> {
     match value {
-        _ if value.contains(char::is_control) => Some("a line of a mount unit holds no line break and no other control character"),
+        _ if value.contains(char::is_control) => {
+            Some("a line of a mount unit holds no line break and no other control character")
+        }
         _ if value.ends_with('\\') => Some("a line of a mount unit that ends with `\\` goes on in the next"),
         _ if value.ends_with(char::is_whitespace) => Some("a line of a mount unit loses the blanks at its end"),
         _ => None,

@@ -30,7 +30,11 @@ pub fn short(value: &Json) -> String {
         other => other.to_string(),
     };
     let line = terminal::line(&text);
-    if line.chars().count() <= LONGEST { line.into_owned() } else { format!("{}…", line.chars().take(LONGEST).collect::<String>()) }
+    if line.chars().count() <= LONGEST {
+        line.into_owned()
+    } else {
+        format!("{}…", line.chars().take(LONGEST).collect::<String>())
+    }
 }
 
 /// A change, as a line or a diff.

@@ -124,9 +124,10 @@ impl Screen {
                         let then = if goes_back { "; the model is asked to mend it" } else { "" };
                         self.note("check", &format!("{found}{then}"))?;
                         match checked.filter(|_| goes_back) {
-                            Some(checked) => {
-                                checked.errors.iter().try_for_each(|error| writeln!(output::stderr(), "  {}", terminal::text(error)))
-                            }
+                            Some(checked) => checked
+                                .errors
+                                .iter()
+                                .try_for_each(|error| writeln!(output::stderr(), "  {}", terminal::text(error))),
                             None => Ok(()),
                         }
                     }
