@@ -4,19 +4,28 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod attributes;
 mod collections;
 mod commands;
 mod composite;
 mod consent;
+mod damage;
+mod data_below;
 mod documents;
 mod duck;
+mod edits;
 mod failures;
+mod foreign;
 mod fragments;
 mod hostile;
 mod interruption;
+mod keeping;
+mod lost_backups;
 mod mending;
 mod mistakes;
+mod moved;
 mod others_folders;
+mod owners;
 mod ownership;
 mod prompt;
 mod racer;
@@ -26,7 +35,9 @@ mod safety;
 mod sandbox;
 mod screens;
 mod skeletons;
+mod torn;
 mod tree;
+mod trials;
 mod trust;
 mod undo;
 mod watching;

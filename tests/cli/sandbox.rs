@@ -72,6 +72,14 @@ impl Sandbox {
         self.top.join("state")
     }
 
+    /// The folder of the only journal.
+    pub fn journal(&self) -> PathBuf {
+        let journals = fs::read_dir(self.state().join("specs")).unwrap().map(|entry| entry.unwrap().path());
+        let journals: Vec<PathBuf> = journals.collect();
+        assert_eq!(journals.len(), 1, "{journals:?}");
+        journals.into_iter().next().unwrap()
+    }
+
     /// The folder of what was fetched.
     pub fn cache(&self) -> PathBuf {
         self.top.join("cache")
@@ -134,14 +142,6 @@ impl Sandbox {
         Ran::of(self.seed_command(args).env("SEED_FAILPOINT", format!("journal:{record}")))
     }
 
-    /// Runs an undo that was killed again. Killed behind its very last record, it is done, and a second undo would be another one.
-    pub fn undo_again(&self, args: &[&str], spec: &str) {
-        let log = self.seed(&["log", "--json", spec]).exits(0).json();
-        if log["runs"].as_array().unwrap().last().unwrap()["status"] != "done" {
-            self.seed(args).exits(0);
-        }
-    }
-
     /// `seed` run as a user without rights, who owns the folder and its own state.
     pub fn seed_as_nobody(&self, args: &[&str]) -> Ran {
         const NOBODY: u32 = 65534;
@@ -187,6 +187,19 @@ impl Sandbox {
             Path::new(backing.trim_end()).starts_with(&self.top)
         };
         devices.filter(is_ours).map(|device| Path::new("/dev").join(device.file_name())).collect()
+    }
+
+    /// The processes that were started with the state of the sandbox and are still there: the words of each.
+    pub fn processes(&self) -> Vec<String> {
+        let wanted = format!("SEED_STATE_DIR={}", self.state().display()).into_bytes();
+        let is_ours = |process: &Path| {
+            let environment = fs::read(process.join("environ")).unwrap_or_default();
+            environment.split(|byte| *byte == 0).any(|one| one == wanted)
+        };
+        let words =
+            |process: &Path| String::from_utf8_lossy(&fs::read(process.join("cmdline")).unwrap_or_default()).replace('\0', " ");
+        let all = fs::read_dir("/proc").unwrap().flatten().map(|entry| entry.path());
+        all.filter(|process| is_ours(process)).map(|process| words(&process)).collect()
     }
 
     /// Asserts that nothing of the sandbox is mounted or attached.
@@ -292,6 +305,16 @@ impl Ran {
     /// Standard error.
     pub fn stderr(&self) -> String {
         String::from_utf8_lossy(&self.output.stderr).into_owned()
+    }
+
+    /// Standard output as it came.
+    pub fn stdout_bytes(&self) -> &[u8] {
+        &self.output.stdout
+    }
+
+    /// Standard error as it came.
+    pub fn stderr_bytes(&self) -> &[u8] {
+        &self.output.stderr
     }
 
     /// Standard output as one JSON value.

@@ -16,6 +16,7 @@ pub mod plan;
 pub mod project;
 pub mod reference;
 pub mod repair;
+pub mod shelter;
 pub mod simulate;
 mod sources;
 pub mod stored;

@@ -36,6 +36,15 @@ pub enum Mend {
     Never(String),
 }
 
+/// Which way a change leads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// To what is wanted.
+    Up,
+    /// Away.
+    Down,
+}
+
 /// What lies under a folder that a role provides (a mount point, a directory) once the role is present.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Contents {
@@ -94,6 +103,13 @@ pub trait Role: Send + Sync {
         Vec::new()
     }
 
+    /// Commands that the spec names and that it runs on its way, to change something or to look, as they will run: a plan shows them. The
+    /// programs that the role type itself chooses, such as mkfs, are none of them.
+    fn commands(&self, way: Way) -> Vec<Vec<String>> {
+        let _ = way;
+        Vec::new()
+    }
+
     /// Mistakes that can be seen without a host. Devices and sizes of referenced roles are
     /// filled in as far as the spec alone tells them.
     fn check(&self) -> Vec<Finding> {
@@ -143,6 +159,19 @@ pub trait Role: Send + Sync {
     /// all in it"); none if nothing of value. `ours` is what the role last made it look like, if it did.
     fn loses(&self, host: &dyn Host, seen: &Attrs, ours: Option<&Attrs>) -> Option<String>;
 
+    /// Whether what is there is still what was seen when the plan was made, as far as a change would destroy it. Other types look at this
+    /// by what the change does.
+    fn is_as_confirmed(&self, confirmed: &Attrs, seen: &Attrs) -> bool {
+        let _ = (confirmed, seen);
+        true
+    }
+
+    /// What a person should know of a change before it is made though no data is lost by it: such as that it cannot be taken back.
+    fn caution(&self, change: &Change, seen: &Attrs) -> Option<String> {
+        let _ = (change, seen);
+        None
+    }
+
     /// Whether a thing of this kind that Seed did not make, and that differs in a way that needs replacing
     /// it, may be replaced after asking (a file), or must be left alone (a file system).
     fn may_overwrite(&self) -> bool {
@@ -178,6 +207,17 @@ pub trait Role: Send + Sync {
             Observation::Absent => Contents::Fresh,
             Observation::Present(_) | Observation::Unknown(_) => Contents::Same,
         }
+    }
+
+    /// What is mounted over what the role has mounted, or over a folder on the way there, in words: then what lies there is another's, and
+    /// must not be touched. [`Role::observe`] tells it by [`attrs::HIDDEN`].
+    ///
+    /// # Errors
+    ///
+    /// When the mount table cannot be read.
+    fn hidden(&self, host: &dyn Host) -> Result<Option<String>> {
+        let _ = host;
+        Ok(None)
     }
 
     /// Brings what a step left half-done back to where it can be observed truthfully: called before

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use schemars::JsonSchema;
-use seed_role::attrs::{Attrs, Change, Observation};
+use seed_role::attrs::{Attrs, Change, HIDDEN, Observation};
 use seed_role::claim::Claim;
 use seed_role::host::{Host, Mount as Mounted, MountRequest};
 use seed_role::param::{AbsPath, BlockRef, Output, Outputs};
@@ -83,10 +83,16 @@ impl Mount {
     }
 
     /// Whether a mount is that of the device. Of a Btrfs on many devices the kernel names only one.
+    fn is_of_device(&self, host: &dyn Host, mount: &Mounted) -> bool {
+        self.device.path.as_ref().is_some_and(|path| resolved(host, path).as_os_str() == mount.source.as_str())
+    }
+
     fn is_mine(&self, host: &dyn Host, mount: &Mounted) -> Result<bool> {
-        let Some(path) = &self.device.path else { return Ok(false) };
-        if resolved(host, path).as_os_str() == mount.source.as_str() {
+        if self.is_of_device(host, mount) {
             return Ok(true);
+        }
+        if self.device.path.is_none() {
+            return Ok(false);
         }
         if mount.fs_type != "btrfs" {
             return Ok(false);
@@ -202,6 +208,9 @@ impl Role for Mount {
             return Ok(if is_persistent { Observation::Present(attrs) } else { Observation::Absent });
         };
         let device = if self.is_mine(host, mount)? { self.device.key() } else { mount.source.clone() };
+        if let Some(hidden) = self.hidden(host)? {
+            attrs.set(HIDDEN, hidden);
+        }
         attrs.set("at", self.at.display().to_string());
         attrs.set("device", device);
         attrs.set("type", mount.fs_type.clone());
@@ -252,6 +261,20 @@ impl Role for Mount {
                 Ok(steps)
             }
         }
+    }
+
+    fn hidden(&self, host: &dyn Host) -> Result<Option<String>> {
+        let table = host.mounts()?;
+        let mut ours = Vec::new();
+        for mount in table.iter().filter(|mount| mount.at == self.at.0) {
+            // What another is mounted over is known by its device alone: its path leads elsewhere.
+            let is_ours =
+                if mounts::is_visible(&table, mount) { self.is_mine(host, mount)? } else { self.is_of_device(host, mount) };
+            if is_ours {
+                ours.push(mount.clone());
+            }
+        }
+        Ok(mounts::hidden(&table, &ours, &self.at))
     }
 
     fn outputs(&self, _: Option<&Attrs>) -> Outputs {

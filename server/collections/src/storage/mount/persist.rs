@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
 use seed_role::attrs::Attrs;
-use seed_role::host::{Host, Metadata, Owner, run, temporary_of};
+use seed_role::host::{Before, Host, run, temporary_of};
 use seed_role::step::Step;
 use seed_role::tool::Tool;
 use seed_role::{Result, Trouble};
@@ -125,16 +125,16 @@ fn entry(role: &Mount, host: &dyn Host, told: Option<String>) -> Result<String> 
 fn change_fstab(host: &dyn Host, change: impl FnOnce(Option<&[u8]>) -> Option<Vec<u8>>) -> Result<()> {
     let _only_one = FSTAB.lock().unwrap_or_else(PoisonError::into_inner);
     let path = Path::new(fstab::PATH);
-    let before = read(host, path)?;
-    let after = change(before.as_deref());
-    if before == after {
-        return Ok(());
-    }
-    let metadata: Option<Metadata> = host.metadata(path)?;
-    let (mode, owner) = metadata.map_or((0o644, None), |it| (it.mode, Some(Owner { uid: it.uid, gid: it.gid })));
+    let before = match (host.metadata(path)?, host.read_whole(path, MOST)?) {
+        (Some(there), Some((text, attributes))) => Some((Before::of_file(&there, &text, attributes), text)),
+        _ => None,
+    };
+    let (before, text) = before.map_or((Before::Nothing, None), |(before, text)| (before, Some(text)));
+    let after = change(text.as_deref());
     match after {
-        Some(after) => host.write_file(path, &after, mode, owner),
-        None => host.remove_file(path),
+        _ if text == after => Ok(()),
+        Some(after) => host.replace_file(path, &before.with_content(&after, None), &before),
+        None => host.take_away(path, &before),
     }
 }
 

@@ -350,6 +350,15 @@ impl Safety {
     }
 }
 
+/// Whether nobody but root can change what is in a folder, nor the way to it, links on it included.
+pub(super) fn only_root_changes(folder: &Path) -> Result<bool> {
+    match Safety::new(true).resolve(folder) {
+        Ok((_, trust)) => Ok(trust == Trust::Full),
+        Err(Refusal::Link(_)) => Ok(false),
+        Err(refusal) => Err(refusal),
+    }
+}
+
 /// Whether a path is absolute and names no folder by `..`.
 fn is_plain(path: &Path) -> bool {
     path.is_absolute() && !path.components().any(|component| component == Component::ParentDir)

@@ -6,6 +6,7 @@ use std::io::Write;
 use seed_engine::node::Whole;
 use seed_engine::plan::PlannedRole;
 use seed_engine::{Action, Plan};
+use seed_role::shell;
 use seed_spec::State;
 
 use super::diagnostics::shown_path;
@@ -88,6 +89,9 @@ fn write_role(out: &mut dyn Write, planned: &PlannedRole, place: &Place<'_>) -> 
     if let Some(reason) = &planned.reason {
         let color = if planned.refused { style::BAD } else { style::DIM };
         writeln!(out, "{below}{color}{}{color:#}", terminal::entry(reason, &format!("{below}  ")))?;
+    }
+    for command in &planned.commands {
+        writeln!(out, "{below}{dim}runs{dim:#}  {}", shell::line(command))?;
     }
     let fields = planned.changes.iter().map(|change| change.field.chars().count()).max().unwrap_or(0);
     for change in &planned.changes {
