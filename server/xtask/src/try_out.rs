@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command};
+use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -101,11 +101,11 @@ impl Session {
     /// Neovim on the example, until the person leaves it or this is stopped.
     fn open(&self) -> Result {
         let mut nvim = self.editor(&[EXAMPLE])?.spawn()?;
-        let mut is_told = false;
+        let mut is_signalled = false;
         while nvim.try_wait()?.is_none() {
-            if STOP.load(Ordering::Relaxed) && !is_told {
-                tell(&nvim, Signal::SIGTERM)?;
-                is_told = true;
+            if STOP.load(Ordering::Relaxed) && !is_signalled {
+                kill(Pid::from_raw(nvim.id().try_into()?), Signal::SIGTERM)?;
+                is_signalled = true;
             }
             std::thread::sleep(Duration::from_millis(50));
         }
@@ -122,7 +122,7 @@ impl Session {
         step(&mut seed(&["apply", "--yes", "--state", "absent", EXAMPLE])?, &[0])
     }
 
-    /// Takes back what is applied, and removes the folder. It stays if that fails, with what is needed to try again.
+    /// Removes what is still applied, then the folder. If that fails, the folder stays, with the state that is needed to try again.
     fn end(self) -> Result {
         for entry in fs::read_dir(self.folder())? {
             let name = entry?.file_name().to_string_lossy().into_owned();
@@ -150,10 +150,6 @@ static STOP: AtomicBool = AtomicBool::new(false);
 
 extern "C" fn note_stop(_: libc::c_int) {
     STOP.store(true, Ordering::Relaxed);
-}
-
-fn tell(child: &Child, signal: Signal) -> Result {
-    Ok(kill(Pid::from_raw(child.id().try_into()?), signal)?)
 }
 
 /// Shows a command, runs it, and expects one of these statuses.

@@ -9,8 +9,8 @@ use crate::Result;
 use crate::layout;
 use crate::process::{command, output};
 
-/// What the role types and the plugin use when they find it. `apt install` brings the recommended packages along, as storage
-/// works with them at once.
+/// Optional dependencies of the role types and the plugin. `apt install` installs the recommended ones by default, so storage works
+/// at once.
 const RECOMMENDS: &str = "btrfs-progs, dosfstools, e2fsprogs, fdisk, mount";
 const SUGGESTS: &str = "neovim (>= 0.11), qemu-utils, sudo, systemd, xfsprogs";
 
@@ -53,7 +53,7 @@ pub fn package(seed: &Path, folder: &Path) -> Result<PathBuf> {
     let file = PathBuf::from(format!("seed_{}_{architecture}.deb", version()));
     let mut build = command("dpkg-deb", &["--root-owner-group", "-Zxz", "--build"]);
     build.arg(&root).arg(folder.join(&file)).env("SOURCE_DATE_EPOCH", moment());
-    // It says the name of the package; that is said at the end, for all of them.
+    // Its output is captured: the task prints the names of all packages at the end.
     output(&mut build)?;
     Ok(file)
 }
@@ -63,9 +63,9 @@ fn depends(seed: &Path, scratch: &Path) -> Result<String> {
     // It refuses to run without the source package's control file.
     fs::create_dir(scratch.join("debian"))?;
     fs::write(scratch.join("debian/control"), "Source: seed\n\nPackage: seed\nArchitecture: any\n")?;
-    let said = output(command("dpkg-shlibdeps", &["-O", "-e"]).arg(seed).current_dir(scratch))?;
-    let depends = said.trim().strip_prefix("shlibs:Depends=").filter(|depends| !depends.is_empty());
-    Ok(depends.ok_or_else(|| format!("dpkg-shlibdeps said {said:?}"))?.to_string())
+    let printed = output(command("dpkg-shlibdeps", &["-O", "-e"]).arg(seed).current_dir(scratch))?;
+    let depends = printed.trim().strip_prefix("shlibs:Depends=").filter(|depends| !depends.is_empty());
+    Ok(depends.ok_or_else(|| format!("dpkg-shlibdeps printed {printed:?}"))?.to_string())
 }
 
 /// The licences, as Debian's policy wants them.

@@ -84,7 +84,7 @@ impl Terminal {
         Ok(())
     }
 
-    /// Pastes a text as terminals do: in brackets that tell the program so. Counts as one key.
+    /// Pastes a text as terminals do (bracketed paste). Counts as one key.
     ///
     /// # Errors
     ///

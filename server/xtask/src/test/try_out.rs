@@ -1,4 +1,4 @@
-//! `cargo xtask try`, used by a person in a terminal: the keys that stand in the example work, and nothing is left, however it ends.
+//! `cargo xtask try`, used in a terminal: the commands in the example work, and no file remains, however it ends.
 
 use std::fs;
 use std::path::Path;
@@ -20,7 +20,7 @@ const MOST: Duration = Duration::from_secs(60);
 /// How a person leaves it.
 #[derive(Clone, Copy, Debug)]
 enum End {
-    /// Takes back what was applied, and quits.
+    /// Removes what was applied, and quits.
     Neat,
     /// Quits with the spec applied.
     Quit,
@@ -88,7 +88,7 @@ fn session(scratch: &Path, end: End) -> Result {
     terminal.wait_for_end(MOST)?;
     let left: Vec<_> =
         [&home, &temporary].into_iter().flat_map(fs::read_dir).flatten().flatten().map(|entry| entry.path()).collect();
-    if left.is_empty() { Ok(()) } else { Err(format!("{left:?} are left").into()) }
+    if left.is_empty() { Ok(()) } else { Err(format!("{left:?} were not removed").into()) }
 }
 
 fn command(terminal: &mut Terminal, line: &str) -> Result {
@@ -96,7 +96,7 @@ fn command(terminal: &mut Terminal, line: &str) -> Result {
     terminal.press("Enter")
 }
 
-/// Gives a command, and says yes to its plan.
+/// Runs a command, and confirms its plan.
 fn apply(terminal: &mut Terminal, line: &str) -> Result {
     command(terminal, line)?;
     terminal.wait_for_rest()?;

@@ -1,4 +1,4 @@
-//! The commands, specs and keys in a document, so that what it says is what is tried.
+//! Reads the commands, specs and keys from a document, so that tests run exactly what it promises.
 
 use std::fs;
 

@@ -1,6 +1,6 @@
 //! A bare Debian, as a newcomer has it: no tool but `sudo`, a user `ada`, Rust and Neovim.
 //!
-//! Rust and Neovim come from this machine, read-only, as they would come from their own installers, which are not of interest
+//! Rust and Neovim come from this machine, read-only, as they would come from their own installers, which are not tested
 //! here. Everything else is installed by the commands that are tried.
 
 use std::fs;
@@ -51,7 +51,7 @@ impl Machine {
     ///
     /// # Errors
     ///
-    /// When Debian cannot be had, or something of this machine is missing.
+    /// When Debian cannot be downloaded, or a program is missing on this machine.
     pub fn new(scratch: &Path, name: &str) -> Result<Machine> {
         let cache = layout::target().join("install");
         for folder in ["apt", "build"] {
@@ -106,7 +106,7 @@ impl Machine {
         for folder in ["home/ada", "home/ada/.cargo"] {
             std::os::unix::fs::chown(self.root.join(folder), Some(ADA), Some(ADA))?;
         }
-        // The prompt tells how the last command ended.
+        // The prompt shows the status of the last command.
         write("home/ada/.bash_profile", ". /etc/profile\nPS1='[$?] \\w$ '\n")?;
         self.as_root(&["apt-get", "update", "--quiet"])?;
         repository(&self.root.join("opt/seed.git"))
@@ -140,7 +140,7 @@ impl Machine {
     ///
     /// When it fails.
     pub fn as_root(&self, words: &[&str]) -> Result<String> {
-        self.said(&["--pipe"], words)
+        self.output_of(&["--pipe"], words)
     }
 
     /// Runs a program as the user with the environment of a login, which must succeed.
@@ -150,10 +150,10 @@ impl Machine {
     /// When it fails.
     pub fn as_user(&self, words: &[&str]) -> Result<String> {
         let login = ["--pipe", "--user=ada", "--chdir=/home/ada", "/bin/bash", "--login", "-c", "exec \"$@\"", "seed"];
-        self.said(&login, words)
+        self.output_of(&login, words)
     }
 
-    fn said(&self, options: &[&str], words: &[&str]) -> Result<String> {
+    fn output_of(&self, options: &[&str], words: &[&str]) -> Result<String> {
         let ended = self.enter(&[options, words].concat())?.stdin(Stdio::null()).output()?;
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         if ended.status.success() {

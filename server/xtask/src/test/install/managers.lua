@@ -1,5 +1,5 @@
 -- nvim -l managers.lua INSTALL.MD CHECKOUT: the snippets for plugin managers are sound. The managers themselves are not fetched:
--- what lazy.nvim does with a spec that is not lazy is done here by hand.
+-- this script does what lazy.nvim does with a spec that is not lazy.
 local document, checkout = _G.arg[1], _G.arg[2]
 local text = table.concat(vim.fn.readfile(document), "\n")
 

@@ -78,7 +78,7 @@ fn first_steps(machine: &Machine, shell: &mut Shell) -> Result<usize> {
     terminal.wait_for_rest()?;
     match files()? {
         _ if !was_applied => Err("the spec was not applied".into()),
-        left if left != ["hello.seed.yaml"] => Err(format!("{left:?} are there after `absent`").into()),
+        left if left != ["hello.seed.yaml"] => Err(format!("after `absent` the folder contains {left:?}").into()),
         _ => Ok(spec.text.len()),
     }
 }

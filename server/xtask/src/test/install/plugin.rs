@@ -7,7 +7,7 @@ use crate::process::{command, run};
 use crate::test::Context;
 use crate::{Result, layout, tools};
 
-/// What the documents tell plugin managers.
+/// The documented snippets for plugin managers.
 pub fn managers(_: &Context) -> Result {
     let script = layout::root().join("server/xtask/src/test/install/managers.lua");
     let mut nvim = command(tools::neovim()?, &["--clean", "-l"]);
@@ -24,13 +24,13 @@ pub fn works(machine: &Machine) -> Result {
     machine.as_user(&["nvim", "--headless", "check.seed.yaml", "-S", "/opt/check.lua"]).map(|_| ())
 }
 
-/// A Neovim that is too old for the plugin says nothing of it.
+/// A Neovim that is too old for the plugin starts without an error.
 ///
 /// # Errors
 ///
 /// When it complains.
 pub fn leaves_old_neovim_alone(machine: &Machine) -> Result {
     machine.as_root(&["apt-get", "install", "--quiet", "--yes", "--no-install-recommends", "neovim"])?;
-    let said = machine.as_user(&["/bin/sh", "-c", "exec /usr/bin/nvim --headless check.seed.yaml +messages +quit 2>&1"])?;
-    if said.trim().is_empty() { Ok(()) } else { Err(format!("Debian's Neovim says {said}").into()) }
+    let printed = machine.as_user(&["/bin/sh", "-c", "exec /usr/bin/nvim --headless check.seed.yaml +messages +quit 2>&1"])?;
+    if printed.trim().is_empty() { Ok(()) } else { Err(format!("Debian's Neovim prints {printed}").into()) }
 }

@@ -42,22 +42,22 @@ pub fn is_installed(machine: &Machine, prefix: &str) -> Result {
 fn sudo_finds_it(machine: &Machine) -> Result {
     let expected = format!("seed {}\n", env!("CARGO_PKG_VERSION"));
     for words in [&["seed", "--version"][..], &["sudo", "seed", "--version"]] {
-        let said = machine.as_user(words)?;
-        if !said.ends_with(&expected) {
-            return Err(format!("{} says {said:?}", words.join(" ")).into());
+        let printed = machine.as_user(words)?;
+        if !printed.ends_with(&expected) {
+            return Err(format!("{} prints {printed:?}", words.join(" ")).into());
         }
     }
     Ok(())
 }
 
-/// Nothing of an installation is left.
+/// All files of an installation are removed.
 ///
 /// # Errors
 ///
-/// When something is.
+/// When one remains.
 pub fn is_removed(machine: &Machine, prefix: &str) -> Result {
     match INSTALLED.iter().map(|path| format!("{prefix}/{path}")).find(|path| machine.at(path).exists()) {
-        Some(path) => Err(format!("{path} is left").into()),
+        Some(path) => Err(format!("{path} was not removed").into()),
         None => Ok(()),
     }
 }
@@ -91,7 +91,7 @@ fn states_its_glibc(seed: &Path) -> Result {
     if text.contains(&format!("glibc {needed} or later")) {
         return Ok(());
     }
-    Err(format!("the program needs glibc {needed}, and {DOCUMENT} does not say so").into())
+    Err(format!("the program needs glibc {needed}, but {DOCUMENT} states another version").into())
 }
 
 /// cargo's installation, and the package for Arch Linux, built by Debian's makepkg and installed by its pacman.
