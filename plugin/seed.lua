@@ -60,6 +60,7 @@ command("Plan", { nargs = "*", range = true, desc = "Show what applying the spec
 command("Apply", { nargs = "*", range = true, bang = true, desc = "Make the machine as the spec says" })
 command("Info", { nargs = "*", range = true, desc = "Show what is there, and how it differs from the spec" })
 command("Repair", { nargs = "*", range = true, bang = true, desc = "Mend what has drifted from the spec" })
+command("Undo", { nargs = "*", bang = true, desc = "Take the last run back" })
 command("Graph", { nargs = "?", desc = "Show what depends on what" })
 command("Fragment", { nargs = "*", range = true, bang = true, desc = "Keep snippets alike in many files" })
 command("Duck", { nargs = "*", range = true, desc = "Explain the spec, and see what was told and missed" })

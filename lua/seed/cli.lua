@@ -14,6 +14,9 @@ local M = {}
 ---@field prune? boolean
 ---@field digest? string of the plan that was confirmed
 ---@field format? string of a graph
+---@field dry_run? boolean only plan
+---@field page? boolean with what a terminal would show, for a window
+---@field max_drift? string how much a repair may change without asking
 ---@field text? boolean ask for text to read instead of JSON
 
 ---@class seed.Result
@@ -21,8 +24,9 @@ local M = {}
 ---@field stdout string
 ---@field stderr string
 
-local FLAGS = { yes = "--yes", destroy_data = "--destroy-data", prune = "--prune" }
-local VALUES = { state = "--state", digest = "--plan-digest", format = "--format" }
+local FLAGS =
+  { yes = "--yes", destroy_data = "--destroy-data", prune = "--prune", dry_run = "--dry-run", page = "--page" }
+local VALUES = { state = "--state", digest = "--plan-digest", format = "--format", max_drift = "--max-drift" }
 local KNOWN = { path = "string", buf = "number", only = "table", text = "boolean" }
 
 --- The root of the plugin's checkout: above lua/seed/cli.lua.
@@ -286,6 +290,8 @@ end
 local ANSWERS = {
   check = "diagnostics",
   plan = "actions",
+  repair = "actions",
+  undo = "actions",
   info = "roles",
   log = "runs",
   graph = "roles",

@@ -81,6 +81,12 @@ function M.repair(opts)
   return change("repair", opts)
 end
 
+--- Takes the last run back; `yes` must be set.
+---@param opts? seed.Options
+function M.undo(opts)
+  return change("undo", opts)
+end
+
 --- What was written about something: `{ hits = …, root = … }`, the best first.
 ---@param query string
 ---@param opts? { buf?: integer, limit?: integer }

@@ -1,6 +1,6 @@
 //! `seed undo`.
 
-use seed_engine::journal::Journal;
+use seed_engine::journal::{self, Journal};
 use seed_engine::undo;
 use seed_role::host::real::RealHost;
 
@@ -24,6 +24,10 @@ pub struct Args {
 pub fn run(args: &Args, global: &Global) -> Result {
     let host = RealHost::new();
     let project = spec_file::open(&args.spec, global, &host)?;
+    if args.apply.dry_run {
+        let undo = undo::plan_undo(&project, &host, &journal::read(&project.folder)?)?;
+        return super::plan::show(&undo.plan, global);
+    }
     let journal = Journal::open(&project.folder)?;
     let undo = undo::plan_undo(&project, &host, &journal.ledger())?;
     let command = format!("undo {}", undo.run);
