@@ -47,8 +47,8 @@ function M.binary()
     end
   end
   local looked = set and "vim.g.seed.server is " .. set
-    or "looked in $PATH, and for " .. table.concat(places, " and ", 2)
-  return nil, ("the program seed was not found (%s); see :help seed-install"):format(looked)
+    or "looked in $PATH and for " .. table.concat(places, " and ", 2)
+  return nil, ("cannot find the program seed (%s); see :help seed-install"):format(looked)
 end
 
 --- The text of a buffer as it would be written.
@@ -283,7 +283,7 @@ function M.words(verb, result)
       return text
     end
   end
-  return ("seed %s ended with status %d and said nothing"):format(verb, result.code)
+  return ("seed %s exited with status %d and no message"):format(verb, result.code)
 end
 
 --- What an answer of each subcommand that only looks must hold; anything else that it says is why it could not.

@@ -22,13 +22,13 @@ local function options(name, call)
   for position, word in ipairs(call.fargs) do
     if vim.startswith(word, "++") then
       if not vim.tbl_contains(takes.switches, word) then
-        return nil, ("%s is not a switch of :Seed%s"):format(word, name)
+        return nil, ("%s is not an option of :Seed%s"):format(word, name)
       end
       opts[SWITCHES[word]] = true
     elseif takes.states and position == 1 and vim.tbl_contains(STATES, word) then
       opts.state = word
     elseif name == "Undo" then
-      return nil, "an undo takes back the whole last run; it takes no roles"
+      return nil, "an undo covers the whole last run; leave the roles out"
     else
       table.insert(roles, word)
     end
@@ -85,7 +85,7 @@ end
 local function show_graph(speaker, call, buf)
   local format = call.fargs[1] or require("seed.config").get().graph
   if not vim.tbl_contains(FORMATS, format) then
-    local words = ("%s is not a format of a graph; there are %s"):format(format, table.concat(FORMATS, ", "))
+    local words = ("%s is not a graph format; use one of %s"):format(format, table.concat(FORMATS, ", "))
     return speaker:finish(1, require("seed.page").text(words))
   end
   local is_picture = format == "svg" and #vim.api.nvim_list_uis() > 0

@@ -46,7 +46,8 @@ function M.server(buf)
     return nil, err
   end
   local server = vim.lsp.config.seed
-  local settings = vim.tbl_extend("force", server, { root_dir = server.root_dir or vim.fs.root(buf, server.root_markers) })
+  local settings =
+    vim.tbl_extend("force", server, { root_dir = server.root_dir or vim.fs.root(buf, server.root_markers) })
   local id = vim.lsp.start(settings, { bufnr = buf, silent = true })
   local client = id and vim.lsp.get_client_by_id(id)
   local is_ready = client
@@ -129,12 +130,12 @@ function M.on_exit(code, signal, again)
   vim.schedule(function()
     if #deaths > most then
       local words =
-        "seed: the language server died %d times within a minute and is left alone; see :checkhealth seed and %s"
+        "seed: the language server crashed %d times within a minute and is not restarted; see :checkhealth seed and %s"
       vim.notify(words:format(#deaths, vim.lsp.get_log_path()), vim.log.levels.ERROR)
       return
     end
     vim.notify(
-      ("seed: the language server died and is started again (%d of %d)"):format(#deaths, most),
+      ("seed: the language server crashed and is restarted (%d of %d)"):format(#deaths, most),
       vim.log.levels.WARN
     )
     -- Behind the clean-up of the dead one, and with a growing pause.

@@ -92,7 +92,7 @@ function M.within(buf, first, last)
     end
   end
   if #names == 0 then
-    return nil, "no role stands in the selected lines"
+    return nil, "there is no role in the selected lines"
   end
   return names
 end

@@ -152,7 +152,7 @@ return {
       local folder = neovim.folder()
       local done = neovim.headless(folder, { neovim.spec(folder), "+SeedPlan ++force", "+qa" })
       neovim.same(done.code, 1)
-      neovim.has(done.stderr, "++force is not a switch")
+      neovim.has(done.stderr, "++force is not an option")
     end,
   },
 }

@@ -61,7 +61,7 @@ return {
           return pid ~= nil and child:lua(ATTACHED)
         end)
         vim.uv.kill(pid, "sigkill")
-        local said = round < 3 and ("started again (%d of 2)"):format(round) or "is left alone"
+        local said = round < 3 and ("is restarted (%d of 2)"):format(round) or "is not restarted"
         child:wait("the message", "return vim.fn.execute('messages'):find(..., 1, true) ~= nil", said)
       end
       vim.wait(500)
@@ -94,7 +94,10 @@ return {
           local words = vim.iter(mark[4].virt_lines and mark[4].virt_lines[1] or mark[4].virt_text or {}):map(function(piece)
             return piece[1]
           end)
-          table.insert(shown, (vim.trim(words:join(""))))
+          local line = vim.trim(words:join(""))
+          if line ~= "" then
+            table.insert(shown, line)
+          end
         end
         return shown
       ]])

@@ -167,6 +167,26 @@ return {
     end,
   },
   {
+    "a repair that was confirmed on the screen may be as large as it was shown",
+    function()
+      local folder = neovim.folder()
+      local roles = { "seed: 1\nname: lab\nroles:" }
+      for number = 1, 8 do
+        table.insert(roles, ("  f%d: {is: file.text, path: ./f%d, content: a}"):format(number, number))
+      end
+      local path = neovim.write(folder, "lab.seed.yaml", table.concat(roles, "\n") .. "\n")
+      neovim.same(neovim.headless(folder, { path, "+SeedApply!", "+qa" }).code, 0)
+      for number = 1, 8 do
+        neovim.write(folder, "f" .. number, "edited")
+      end
+      neovim.has(neovim.headless(folder, { path, "+SeedRepair!", "+qa" }).stderr, "drift")
+      local child = neovim.start(folder, { path }, { set = { window = "float", attach = false } })
+      child:lua("vim.cmd.SeedRepair()")
+      answer(child, "y")
+      child:expect("seed://plan/", "Done: 8 changed")
+    end,
+  },
+  {
     "forty files and one loss: plan and question at three widths",
     function()
       for _, size in ipairs({ { 140, 40 }, { 100, 30 }, { 80, 24 } }) do
@@ -176,7 +196,7 @@ return {
         neovim.write(folder, "inbox/letter", "dear")
         local roles = { "seed: 1\nname: lab\nroles:" }
         for number = 1, 40 do
-          local text = "  file-%02d: {is: file.text, path: ./some-folder/of-files/file-%02d, content: \"%s\"}"
+          local text = '  file-%02d: {is: file.text, path: ./some-folder/of-files/file-%02d, content: "%s"}'
           table.insert(roles, text:format(number, number, ("line %d of many words "):format(number):rep(5)))
         end
         neovim.write(folder, "lab.seed.yaml", table.concat(roles, "\n") .. "\n")

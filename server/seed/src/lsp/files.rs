@@ -41,7 +41,7 @@ impl Files {
         let file = open.map_err(|error| error.to_string())?;
         let about = file.metadata().map_err(|error| error.to_string())?;
         if !about.is_file() {
-            return Err("it is not a file".into());
+            return Err("it is not a regular file".into());
         }
         if about.len() > LARGEST {
             return Err(format!("it is larger than {}", seed_spec::unit::Size(LARGEST)));
