@@ -48,6 +48,10 @@ pub const FOR_TESTS: &[Program] = &[
     program("sfdisk", "fdisk", "util-linux"),
     program("setpriv", "util-linux", "util-linux"),
     program("git", "git", "git"),
+    program("setfacl", "acl", "acl"),
+    program("setfattr", "attr", "attr"),
+    program("setcap", "libcap2-bin", "libcap"),
+    program("chattr", "e2fsprogs", "e2fsprogs"),
 ];
 
 /// What the build needs besides Rust: libgit2 is built along, and takes the system's OpenSSL, found by pkg-config.

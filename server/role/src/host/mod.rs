@@ -23,7 +23,7 @@ pub mod sim;
 pub use block::{LoopConfig, LoopDevice};
 pub use btrfs::{BtrfsDevice, BtrfsFileSystem, Subvolume};
 pub use mount::{Mount, MountRequest};
-pub use real::RealHost;
+pub use real::{RealHost, attributes};
 pub use sim::SimHost;
 
 /// What kind of file it is.

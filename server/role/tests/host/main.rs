@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod alike;
+mod attributes;
 mod contract;
 mod faults;
 mod programs;

@@ -8,6 +8,7 @@ use seed_spec::value::Secret;
 use super::{BtrfsFileSystem, Command, Host, LoopConfig, LoopDevice, Metadata, Mount, MountRequest, Outcome, Owner, Subvolume};
 use crate::trouble::Result;
 
+pub mod attributes;
 mod btrfs;
 mod btrfs_ioctl;
 mod btrfs_tree;
