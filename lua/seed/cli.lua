@@ -118,7 +118,7 @@ function M.argv(verb, opts)
   return vim.list_extend(argv, opts.text and { "--color", "never" } or { "--json" }), stdin
 end
 
---- What JSON stands for; none if it is none.
+--- Decodes JSON; nil if it is invalid.
 ---@param text string
 ---@return table?
 function M.decode(text)
@@ -300,7 +300,7 @@ local ANSWERS = {
   duck = "facts",
 }
 
---- The answer of a subcommand that only looks, or in words why there is none.
+--- The answer of a subcommand that changes nothing, or an error message.
 ---@param verb string
 ---@param result seed.Result
 ---@return table?, string? err

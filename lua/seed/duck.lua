@@ -1,4 +1,4 @@
---- The rubber duck: a window to explain a spec in, and beside it what the explanation told, missed and got wrong, as it is written.
+--- The rubber duck: a window to explain a spec in, and beside it what the explanation covers, misses and gets wrong.
 local cli = require("seed.cli")
 local page_of = require("seed.page")
 
@@ -140,7 +140,7 @@ function M.page(answer)
   facts("covered", function(fact)
     wrapped(page, SIGNS.covered[1] .. " " .. fact.text, "", "SeedDone")
   end)
-  -- What is missing is named and not told: by role, with what kinds of it.
+  -- What is missing is only named: the role and the kinds of facts.
   local kinds, order = {}, {}
   facts("missing", function(fact)
     local role = name_of(fact)

@@ -210,7 +210,7 @@ local function summary(answer)
   return #words > 0 and table.concat(words, ", ") or "nothing to do"
 end
 
---- Asks for a change of a buffer, makes it there, and tells.
+--- Asks for a change, applies it to the buffer and reports it.
 local function change(speaker, buf, verb, argument)
   local answer, err, client = ask(buf, verb, argument)
   if not answer then

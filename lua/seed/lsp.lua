@@ -6,7 +6,7 @@ local M = {}
 --- Within which time deaths are counted, in milliseconds.
 local WINDOW = 60 * 1000
 
---- When it died, as `vim.uv.now` tells time.
+--- The times of its crashes, by `vim.uv.now`.
 local deaths = {}
 
 --- Lenses and actions of the server run what the commands of the editor run, with its plan review.

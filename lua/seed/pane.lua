@@ -21,7 +21,7 @@ function M.fit(win, most, below)
   end
 end
 
---- Writes a page into a buffer from a row on, in place of what stands there.
+--- Writes a page into a buffer, replacing everything from a row on.
 ---@param buf integer
 ---@param first integer
 ---@param page seed.Page

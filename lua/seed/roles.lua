@@ -39,7 +39,7 @@ end
 ---@type table<integer, { tick: integer, names: string[] }>
 local known = {}
 
---- The names of the roles as `seed graph` tells them, asked for once as long as the buffer stays the same.
+--- The names of the roles from `seed graph`, asked for once per change of the buffer.
 local function graphed(buf)
   local tick = vim.api.nvim_buf_get_changedtick(buf)
   if not known[buf] or known[buf].tick ~= tick then

@@ -188,7 +188,7 @@ fn a_dry_run_shows_the_plan_of_the_undo_and_changes_nothing() {
     sandbox.seed(&["undo", "--dry-run", spec]).exits(2).says("before run 1").says("1 to remove");
     sandbox.seed(&["repair", "--dry-run", spec]).exits(0).says("1 unchanged");
     sandbox.seed(&["apply", "--dry-run", "--state", "absent", spec]).exits(2).says("1 to remove");
-    sandbox.seed(&["undo", "--dry-run", "--yes", spec]).exits(2).says("cannot be used with");
+    sandbox.seed(&["undo", "--dry-run", "--yes", spec]).exits(1).says("cannot be used with");
     assert_eq!(sandbox.tree(), before);
 }
 
