@@ -153,7 +153,8 @@ end
 --- What asks for the plan of each verb.
 local PLANS = { plan = "plan", apply = "plan", repair = "repair", undo = "undo" }
 
---- Plans: as root where root has applied the spec before, since only root's journal says what was made for it.
+--- Plans: as root where root has applied the spec before, since only root's journal says what was made for it; also where the
+--- plan needs root and secrets are part of its digest, which only the user who made the plan can confirm.
 ---@param verb "plan"|"apply"|"repair"|"undo"
 ---@param opts seed.Options
 ---@param take fun(plan: table, code: integer, by_root: boolean)
@@ -169,7 +170,7 @@ function M.plan(front, verb, opts, take)
     end)
   end
   local function is_roots(plan)
-    return plan.kept_by_root and vim.uv.getuid() ~= 0
+    return (plan.kept_by_root or (plan.needs_root and plan.keyed)) and vim.uv.getuid() ~= 0
   end
   if planner == "plan" then
     return M.look(front, planner, opts, function(plan, code)
@@ -184,6 +185,9 @@ function M.plan(front, verb, opts, take)
       return by_root()
     end
     M.look(front, planner, opts, function(own, code)
+      if is_roots(own) then
+        return by_root()
+      end
       take(own, code, false)
     end)
   end)

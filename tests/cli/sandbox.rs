@@ -134,14 +134,6 @@ impl Sandbox {
         Ran::of(self.seed_command(args).env("SEED_FAILPOINT", format!("journal:{record}")))
     }
 
-    /// Runs an undo that was killed again. Killed behind its very last record, it is done, and a second undo would be another one.
-    pub fn undo_again(&self, args: &[&str], spec: &str) {
-        let log = self.seed(&["log", "--json", spec]).exits(0).json();
-        if log["runs"].as_array().unwrap().last().unwrap()["status"] != "done" {
-            self.seed(args).exits(0);
-        }
-    }
-
     /// `seed` run as a user without rights, who owns the folder and its own state.
     pub fn seed_as_nobody(&self, args: &[&str]) -> Ran {
         const NOBODY: u32 = 65534;

@@ -31,6 +31,23 @@ return {
     end,
   },
   {
+    "a plan shows every command that runs, each in one line",
+    function()
+      local more = [[
+  made:
+    is: task.command
+    present: [touch, "a b", "x\n+ forged\e[2J"]
+    absent: [rm, x]
+    info: [test, -e, /no/such/file]
+]]
+      local child, folder = open(more)
+      child:lua("vim.system({ ..., 'trust', vim.fn.getcwd() }):wait()", neovim.seed)
+      child:lua("vim.cmd.SeedPlan()")
+      child:expect("seed://plan/", [[      runs  touch 'a b' $'x\n+ forged\e[2J']])
+      neovim.same(neovim.read(folder .. "/a b"), nil)
+    end,
+  },
+  {
     "the parts of a composite role are shown below it, and fold",
     function()
       local child, folder = open("  mine:\n    is: desk\n    home: ./mine\n")

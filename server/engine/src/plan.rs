@@ -1,7 +1,9 @@
 //! The plan: what is there, what is wanted, and the actions that lead from one to the other.
 
 pub(crate) mod decide;
+mod digest;
 mod json;
+pub(crate) mod losses;
 mod select;
 mod spare;
 
@@ -111,6 +113,11 @@ pub struct PlannedRole {
     pub seen: Observation,
     /// Whether its data may be destroyed without asking again.
     pub disposable: bool,
+    /// Commands that the spec names and that will run for it.
+    pub commands: Vec<Vec<String>>,
+    /// Its parameters with what other roles offer, as far as that is known; none where they use nothing of others, or it is not made by
+    /// them.
+    pub filled: Option<serde_json::Value>,
 }
 
 impl PlannedRole {
@@ -137,6 +144,8 @@ pub struct Plan {
     pub state: State,
     /// Tells this plan from any other: equal for equal actions on an equal world.
     pub digest: String,
+    /// Whether secrets are part of the digest, by a key that only this user has: then nobody else can confirm it.
+    pub keyed: bool,
     /// What is done, in order.
     pub roles: Vec<PlannedRole>,
     /// What each node offers as things are now.
@@ -187,6 +196,8 @@ pub struct Options {
     pub prune: bool,
     /// Wishes that take the place of the usual ones, by role: to undo. All other roles are only looked at.
     pub wishes: Option<HashMap<String, Wish>>,
+    /// The run that these wishes take back.
+    pub undoes: Option<u64>,
 }
 
 /// What a plan is made from.
@@ -234,20 +245,23 @@ pub fn plan(graph: &Graph, world: &World<'_>, spec: &str, options: &Options) -> 
     spare::what_is_wanted(graph, &mut roles);
     turn_around(graph, &mut roles);
     spare::folders_of_ours(graph, world.host, &mut roles);
+    losses::what_lies_above(graph, &mut roles);
     let needs_root = needs_root(graph, world.host, &roles);
-    let digest = json::digest(&roles, options.state);
-    Ok(Plan {
+    let mut plan = Plan {
         spec: spec.to_string(),
         state: options.state,
-        digest,
+        digest: String::new(),
+        keyed: false,
         roles,
         now,
         renamed,
         needs_root,
         kept_by_root: false,
-        undoes: None,
+        undoes: options.undoes,
         wholes: graph.wholes.clone(),
-    })
+    };
+    (plan.digest, plan.keyed) = digest::of(&plan, graph, world);
+    Ok(plan)
 }
 
 /// What is taken down comes after those that came after it.
@@ -377,6 +391,16 @@ struct Planner<'a> {
 
 impl Planner<'_> {
     fn node(&self, index: usize, found: &[Option<Found>]) -> Found {
+        let mut one = self.look(index, found);
+        let planned = &mut one.planned;
+        let params = &self.graph.nodes[index].params;
+        if params.dynamic && planned.wish == Wish::Present && planned.action != Action::None {
+            planned.filled = Some(self.graph.filled(&params.json, &|before| found[before].as_ref()?.then.clone()));
+        }
+        one
+    }
+
+    fn look(&self, index: usize, found: &[Option<Found>]) -> Found {
         let node = &self.graph.nodes[index];
         let known_as = self.known_as(&node.name);
         let owned = match known_as == &*node.name && self.graph.moved.iter().any(|(from, _)| *from == *node.name) {

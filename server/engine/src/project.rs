@@ -279,6 +279,9 @@ impl Project {
 /// Whether a role now stands for another thing than the one it made: it is of another type, or claims no path or device
 /// (or where it claims none, no mount point) that it claimed then.
 fn is_another_thing(node: &Node, owned: &Owned) -> bool {
+    if !owned.is_readable() {
+        return false;
+    }
     if owned.is != node.role_type.name {
         return true;
     }

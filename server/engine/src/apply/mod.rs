@@ -12,12 +12,14 @@ use std::time::Instant;
 use seed_role::host::Host;
 use seed_role::param::Outputs;
 use seed_role::trouble::Result;
+use seed_role::{Role, Trouble};
 use serde::Serialize;
 
 use crate::journal::ledger::PutAside;
 use crate::journal::{Journal, Record, now};
 use crate::node::Graph;
 use crate::plan::{Action, Plan, PlannedRole, Wish};
+use crate::{repair, stored};
 use role::{Durable, Prepared};
 use tasks::{Half, Status, Tasks};
 
@@ -152,7 +154,7 @@ struct Shared {
     changed: BTreeMap<usize, bool>,
     failed: BTreeMap<usize, String>,
     skipped: BTreeMap<usize, String>,
-    broken: Option<seed_role::Trouble>,
+    broken: Option<Trouble>,
 }
 
 impl Apply<'_> {
@@ -169,7 +171,7 @@ impl Apply<'_> {
     /// the summary.
     pub fn run(&self) -> Result<Summary> {
         let start = Instant::now();
-        self.journal.begin(self.command, &self.plan.digest)?;
+        self.journal.begin(self.command, &self.plan.digest, self.drifted())?;
         self.take_over_renamed()?;
         self.remove_litter()?;
         let tasks = self.journal.with_ledger(|ledger| Tasks::new(self.graph, self.plan, ledger));
@@ -216,6 +218,13 @@ impl Apply<'_> {
             seconds: start.elapsed().as_secs_f64(),
             interrupted: self.stop.load(Ordering::Relaxed),
         }
+    }
+
+    /// What a repair takes on.
+    fn drifted(&self) -> Vec<String> {
+        let is_repair = self.command == repair::COMMAND;
+        let drifted = self.plan.roles.iter().filter(|planned| is_repair && planned.action != Action::None);
+        drifted.map(|planned| planned.role.to_string()).collect()
     }
 
     fn take_over_renamed(&self) -> Result<()> {
@@ -312,13 +321,7 @@ impl Apply<'_> {
             let outputs = |node: usize| guard.outputs.get(node)?.clone();
             let with_role = |id: &usize| {
                 let task = guard.tasks.get(*id);
-                let role = match self.planned(task.node).map(|planned| &planned.wish) {
-                    Some(Wish::Back { params: Some(params), .. }) if task.half == Half::Up => {
-                        self.graph.build_of(task.node, params, &outputs)
-                    }
-                    _ => self.graph.build(task.node, &outputs),
-                };
-                (*id, task, role)
+                (*id, task, self.build(task, &outputs))
             };
             batch.iter().map(with_role).collect()
         };
@@ -363,7 +366,24 @@ impl Apply<'_> {
         }
     }
 
-    fn break_off(&self, shared: &Mutex<Shared>, trouble: seed_role::Trouble) {
+    /// Builds a role with what others offer by now, and sees that it is the one that was planned.
+    fn build(&self, task: tasks::Task, outputs: &dyn Fn(usize) -> Option<Arc<Outputs>>) -> Result<Box<dyn Role>> {
+        let planned = self.planned(task.node).filter(|_| task.half == Half::Up);
+        if let Some(Wish::Back { params: Some(params), .. }) = planned.map(|planned| &planned.wish) {
+            return self.graph.build_of(task.node, params, outputs);
+        }
+        if let Some(planned) = planned
+            && let Some(then) = &planned.filled
+            && !stored::is_as_planned(then, &self.graph.filled(&self.graph.nodes[task.node].params.json, outputs))
+        {
+            let came_back = "what it uses of other roles is not what the plan said";
+            return Err(Trouble::new(format!("{} {}", planned.action.word(), planned.role), came_back)
+                .hint("look at the new plan and apply again"));
+        }
+        self.graph.build(task.node, outputs)
+    }
+
+    fn break_off(&self, shared: &Mutex<Shared>, trouble: Trouble) {
         lock(shared).broken.get_or_insert(trouble);
     }
 

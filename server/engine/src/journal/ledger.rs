@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use seed_role::attrs::{Attrs, Observation};
+use seed_role::claim::Claim;
 use seed_role::step::Kept;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
+use super::below::Below;
 use super::record::{Outcome, Record};
 
 /// A role that Seed made or changed.
@@ -46,6 +48,13 @@ pub struct Open {
     pub loses: Option<String>,
 }
 
+impl Owned {
+    /// Whether its entry could be read: otherwise only its name is known, and that Seed made it.
+    pub fn is_readable(&self) -> bool {
+        !self.is.is_empty()
+    }
+}
+
 /// What a snapshot begins with.
 const SNAPSHOT: &str = "seed-ledger 3 ";
 
@@ -60,6 +69,12 @@ pub struct PutAside {
     pub time: u64,
     /// What, and where it is.
     pub kept: Kept,
+    /// The path that it was moved from, if it was moved as a whole.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<PathBuf>,
+    /// Where the rest of it lies, if this is only a part of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub below: Option<Below>,
 }
 
 /// An entry: read from a snapshot only when it is asked for.
@@ -77,6 +92,20 @@ fn fingerprint(is: &str, params: &Json) -> u64 {
     is.hash(&mut hasher);
     params.hash(&mut hasher);
     hasher.finish()
+}
+
+/// Reads an entry. What cannot be read is known all the same, and never taken for something that Seed did not make.
+fn read_entry(json: &str) -> Owned {
+    serde_json::from_str(json).unwrap_or_else(|error| Owned {
+        is: String::new(),
+        params: Json::Null,
+        before: Observation::Unknown(format!("its entry in the ledger is damaged: {error}")),
+        ours: None,
+        made: Vec::new(),
+        disposable: false,
+        after: Vec::new(),
+        open: None,
+    })
 }
 
 impl Entry {
@@ -98,15 +127,27 @@ pub struct Ledger {
     pub last_run: u64,
     /// Whether the last run has ended.
     pub closed: bool,
+    /// Whether a snapshot says so: it is written once the journal does, so without it the end of the last run may never have been told.
+    pub settled: bool,
 }
 
 impl Ledger {
     /// What is known of a role.
     pub fn get(&self, role: &str) -> Option<Owned> {
         match self.entries.get(role)? {
-            Entry::Raw { json, .. } => serde_json::from_str(json).ok(),
+            Entry::Raw { json, .. } => Some(read_entry(json)),
             Entry::Read(owned) => Some((**owned).clone()),
         }
+    }
+
+    /// The backups that making something new on what is claimed writes over.
+    pub fn overwritten_with<'a>(&'a self, claims: &'a [Claim]) -> impl Iterator<Item = &'a PutAside> {
+        self.put_aside.iter().filter(|aside| aside.below.as_ref().is_some_and(|below| below.is_overwritten_with(claims)))
+    }
+
+    /// The backups that removing what is claimed takes away.
+    pub fn removed_with<'a>(&'a self, claims: &'a [Claim]) -> impl Iterator<Item = &'a PutAside> {
+        self.put_aside.iter().filter(|aside| aside.below.as_ref().is_some_and(|below| below.is_removed_with(claims)))
     }
 
     /// Whether Seed made or changed a role.
@@ -128,6 +169,11 @@ impl Ledger {
         self.entries.get(role).is_some_and(Entry::is_open)
     }
 
+    /// Whether the last run has not ended.
+    pub fn is_interrupted(&self) -> bool {
+        self.last_run > 0 && !self.closed
+    }
+
     /// Whether it knows of no role.
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
@@ -146,7 +192,7 @@ impl Ledger {
     fn edit(&mut self, role: &str) -> Option<&mut Owned> {
         let entry = self.entries.get_mut(role)?;
         if let Entry::Raw { json, .. } = entry {
-            *entry = Entry::Read(serde_json::from_str(json).ok()?);
+            *entry = Entry::Read(Box::new(read_entry(json)));
         }
         match entry {
             Entry::Read(owned) => Some(owned),
@@ -160,6 +206,7 @@ impl Ledger {
             Record::Run { id, .. } => {
                 self.last_run = *id;
                 self.closed = false;
+                self.settled = false;
             }
             Record::Close { .. } => self.closed = true,
             Record::Begin { role, is, params, was, disposable, after, action, loses } => {
@@ -203,10 +250,34 @@ impl Ledger {
                     open.undo = None;
                 }
             }
-            Record::Kept { role, run, time, kept } => {
-                self.put_aside.push(PutAside { role: role.clone(), run: *run, time: *time, kept: kept.clone() });
+            Record::Kept { role, run, time, kept, from, below } => {
+                if let Some(open) = self.edit(role).and_then(|owned| owned.open.as_mut()) {
+                    open.undo = None;
+                }
+                if let (Some(from), Some(to)) = (from, &kept.path) {
+                    self.each_below(|below| below.moved(from, to));
+                }
+                self.put_aside.push(PutAside {
+                    role: role.clone(),
+                    run: *run,
+                    time: *time,
+                    kept: kept.clone(),
+                    from: from.clone(),
+                    below: below.clone(),
+                });
             }
-            Record::Forgotten { role, run } => self.put_aside.retain(|aside| !(aside.role == *role && aside.run == *run)),
+            Record::Restored { role, run } => {
+                for aside in self.drop_backups(role, *run) {
+                    if let (Some(to), Some(from)) = (aside.from, aside.kept.path) {
+                        self.each_below(|below| below.moved(&from, &to));
+                    }
+                }
+            }
+            Record::Forgotten { role, run } => {
+                for path in self.drop_backups(role, *run).into_iter().filter_map(|aside| aside.kept.path) {
+                    self.put_aside.retain(|aside| !aside.below.as_ref().is_some_and(|below| below.lies_in(&path)));
+                }
+            }
             Record::End { role, outcome } => match outcome {
                 Outcome::Present(attrs) => {
                     if let Some(owned) = self.edit(role) {
@@ -224,12 +295,26 @@ impl Ledger {
                     self.entries.insert(to.clone(), entry);
                 }
                 self.put_aside.iter_mut().filter(|aside| aside.role == *from).for_each(|aside| aside.role.clone_from(to));
+                self.each_below(|below| below.renamed(from, to));
             }
             Record::Owned { role, owned } => drop(self.entries.insert(role.clone(), Entry::Read(owned.clone()))),
         }
     }
 
-    /// The ledger as records, with which a new journal begins.
+    fn each_below(&mut self, change: impl FnMut(&mut Below)) {
+        self.put_aside.iter_mut().filter_map(|aside| aside.below.as_mut()).for_each(change);
+    }
+
+    /// Drops the backups of a role from a run, and gives them.
+    fn drop_backups(&mut self, role: &str, run: u64) -> Vec<PutAside> {
+        let (dropped, left) =
+            std::mem::take(&mut self.put_aside).into_iter().partition(|aside| aside.role == role && aside.run == run);
+        self.put_aside = left;
+        dropped
+    }
+
+    /// The ledger as records, with which a new journal begins. Roles come last: each is then as its record says, whatever backups
+    /// there are of it.
     pub fn records(&self) -> Vec<Record> {
         let owned =
             self.entries.keys().filter_map(|role| Some(Record::Owned { role: role.clone(), owned: Box::new(self.get(role)?) }));
@@ -238,8 +323,10 @@ impl Ledger {
             run: aside.run,
             time: aside.time,
             kept: aside.kept.clone(),
+            from: aside.from.clone(),
+            below: aside.below.clone(),
         });
-        owned.chain(kept).collect()
+        kept.chain(owned).collect()
     }
 
     /// The ledger as text: a line a role, so that what is not asked for need not be read. `covers` is how much of the
@@ -285,7 +372,7 @@ impl Ledger {
             let params = u64::from_str_radix(params, 16).ok()?;
             entries.insert(role.to_string(), Entry::Raw { open: open == "open", params, json: json.into() });
         }
-        Some((Ledger { entries, put_aside, last_run, closed }, covers))
+        Some((Ledger { entries, put_aside, last_run, closed, settled: closed }, covers))
     }
 }
 

@@ -4,7 +4,9 @@
 //! announce), `ledger` (what the records come to, a cache that is made anew when it is missing), `blobs/` (old
 //! contents, by their hash) and `lock`.
 
+pub mod below;
 pub mod file;
+pub mod key;
 pub mod ledger;
 pub mod record;
 
@@ -64,6 +66,11 @@ pub fn folder_of(state_folder: &Path, spec: &Path) -> PathBuf {
         .collect();
     let hash = blake3::hash(path.as_os_str().as_encoded_bytes()).to_hex();
     state_folder.join("specs").join(format!("{readable}-{}", &hash[..12]))
+}
+
+/// The state folder that the folder of a journal is in; see [`folder_of`].
+pub fn state_folder_of(folder: &Path) -> Option<&Path> {
+    folder.parent()?.parent()
 }
 
 /// Reads what the journal in a folder comes to, without locking it.
@@ -196,13 +203,13 @@ impl Journal {
         made.get_or_insert_with(known).contains(folder)
     }
 
-    /// Begins the run.
+    /// Begins the run; for a repair, with the roles that have drifted.
     ///
     /// # Errors
     ///
     /// As [`Journal::write`].
-    pub fn begin(&self, command: &str, digest: &str) -> Result<()> {
-        let run = Record::Run { id: self.run, time: now(), command: command.into(), digest: digest.into() };
+    pub fn begin(&self, command: &str, digest: &str, drifted: Vec<String>) -> Result<()> {
+        let run = Record::Run { id: self.run, time: now(), command: command.into(), digest: digest.into(), drifted };
         self.write(&[run], false)
     }
 
@@ -254,7 +261,7 @@ impl Journal {
     pub fn close(&self, status: &str) -> Result<()> {
         self.write(&[Record::Close { id: self.run, status: status.into() }], true)?;
         let mut inner = self.inner();
-        let io = |error: std::io::Error| Trouble::from_io(format!("write the ledger in {}", self.folder.display()), &error);
+        let io = |error: std::io::Error| self.no_snapshot(&error);
         let mut length = inner.file.metadata().map_err(io)?.len();
         if length > ROTATE {
             let mut text = Vec::new();
@@ -262,7 +269,8 @@ impl Journal {
                 serde_json::to_writer(&mut text, &record).map_err(|error| io(error.into()))?;
                 text.push(b'\n');
             }
-            let last = Record::Run { id: self.run, time: now(), command: "rotate".into(), digest: String::new() };
+            let last =
+                Record::Run { id: self.run, time: now(), command: "rotate".into(), digest: String::new(), drifted: Vec::new() };
             serde_json::to_writer(&mut text, &last).map_err(|error| io(error.into()))?;
             text.push(b'\n');
             length = text.len() as u64;
@@ -271,9 +279,33 @@ impl Journal {
             file::replace(&self.folder.join("journal"), &text).map_err(io)?;
             inner.file = OpenOptions::new().append(true).read(true).open(self.folder.join("journal")).map_err(io)?;
         }
+        self.put_snapshot(&mut inner, length)
+    }
+
+    /// Writes a snapshot where the last run has ended and none says so. It changes nothing but what the next undo takes back.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be written.
+    pub fn settle(&self) -> Result<()> {
+        let mut inner = self.inner();
+        if !inner.ledger.closed || inner.ledger.settled {
+            return Ok(());
+        }
+        let length = inner.file.metadata().map_err(|error| self.no_snapshot(&error))?.len();
+        self.put_snapshot(&mut inner, length)
+    }
+
+    fn no_snapshot(&self, error: &std::io::Error) -> Trouble {
+        Trouble::from_io(format!("write the ledger in {}", self.folder.display()), error)
+    }
+
+    fn put_snapshot(&self, inner: &mut Inner, length: u64) -> Result<()> {
         let snapshot = inner.ledger.snapshot(length);
         // An older one covers less of the journal, and the rest is replayed.
-        file::replace_soon(&self.folder.join("ledger"), snapshot.as_bytes()).map_err(io)
+        file::replace_soon(&self.folder.join("ledger"), snapshot.as_bytes()).map_err(|error| self.no_snapshot(&error))?;
+        inner.ledger.settled = inner.ledger.closed;
+        Ok(())
     }
 
     /// An observation as the journal keeps it: long texts go to blobs, which are durable when this returns.

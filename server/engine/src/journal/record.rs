@@ -7,6 +7,8 @@ use seed_role::step::Kept;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
+use super::below::Below;
+
 /// A record.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(tag = "t", rename_all = "snake_case")]
@@ -21,6 +23,9 @@ pub enum Record {
         command: String,
         /// The digest of the plan that was confirmed.
         digest: String,
+        /// For a repair, the roles that had drifted: those that were taken on.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        drifted: Vec<String>,
     },
     /// A role is about to be changed. Durable before anything is.
     Begin {
@@ -58,14 +63,14 @@ pub enum Record {
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         undo: bool,
     },
-    /// A step whose interruption would have to be undone has ended.
+    /// A step whose interruption would have to be undone has ended, and has put nothing aside.
     StepDone {
         /// The role.
         role: String,
         /// What the step did.
         name: String,
     },
-    /// Something was put aside.
+    /// Something was put aside, with which the step that did so has ended.
     Kept {
         /// The role.
         role: String,
@@ -75,8 +80,21 @@ pub enum Record {
         time: u64,
         /// What, and where it is.
         kept: Kept,
+        /// The path that it was moved from, if it was moved as a whole.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        from: Option<PathBuf>,
+        /// Where the rest of it lies, if this is only a part of it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        below: Option<Below>,
     },
-    /// What was put aside is no longer there: brought back, or its time was over.
+    /// What was put aside was brought back.
+    Restored {
+        /// The role.
+        role: String,
+        /// The run that put it aside.
+        run: u64,
+    },
+    /// What was put aside is no longer there: its time was over, or something else was made in its place.
     Forgotten {
         /// The role.
         role: String,

@@ -5,10 +5,12 @@ use std::sync::Arc;
 use seed_role::attrs::{Attrs, Change, Observation};
 use seed_role::step::Kept;
 use seed_role::trouble::Trouble;
-use seed_role::{Contents, Mend, Role};
+use seed_role::{Contents, Mend, Role, Way};
 
+use super::losses::{Effect, backup_is_gone, gone, lies_in_backup};
 use super::{Action, Found, Ownership, PlannedRole, Planner, Wish, predicted};
 use crate::journal::{recall, unpack};
+use crate::stored;
 
 /// An action and what goes with it.
 pub(crate) struct Verdict {
@@ -99,8 +101,8 @@ impl Known<'_> {
     /// The way back to what was there.
     pub fn towards_past(&self, role: &dyn Role, seen: &Observation, past: &Past<'_>) -> Verdict {
         match (seen, past.to) {
+            (_, Observation::Unknown(reason)) => Verdict::refused(unreadable(reason)),
             (Observation::Unknown(reason), _) => Verdict::because(Action::Unknown, reason),
-            (_, Observation::Unknown(_)) => Verdict::because(Action::None, "what was there before is not known"),
             (Observation::Absent, Observation::Absent) => Verdict::plain(Action::None),
             (Observation::Present(attrs), Observation::Absent) => {
                 Verdict { loses: self.loses(role, attrs), ..Verdict::plain(Action::Remove) }
@@ -128,7 +130,9 @@ impl Known<'_> {
                 // Files are put back by writing them anew.
                 if !role.may_overwrite() {
                     let fixed = changes.iter().find(|change| role.mend(change, attrs) == Mend::Replace);
-                    if past.made_anew {
+                    // What is the same thing again needs no more than a change: nothing is made over it.
+                    let is_whole = past.kept.is_some_and(|kept| kept.path.is_some());
+                    if past.made_anew && (is_whole || fixed.is_some()) {
                         let loses = self.loses(role, attrs);
                         return Verdict {
                             changes,
@@ -148,6 +152,10 @@ impl Known<'_> {
             }
         }
     }
+}
+
+fn unreadable(reason: &str) -> String {
+    format!("what was there before cannot be read: {reason}")
 }
 
 /// Whether a wanted value holds an output that is not known yet.
@@ -198,6 +206,14 @@ impl Planner<'_> {
         }
         let (seen, verdict) = match &wish {
             Wish::Present => self.present(index, &known, now_role.unwrap_or(role), role, found),
+            Wish::Back { to: Observation::Unknown(reason), .. } => {
+                let seen = role.observe(self.world.host);
+                (seen_or_unknown(seen), Verdict::refused(unreadable(reason)))
+            }
+            Wish::Back { .. } if self.unseen_below(index, found).is_some() => {
+                let reason = self.unseen_below(index, found).unwrap_or_default();
+                (Observation::Unknown(reason.clone()), Verdict::refused(reason))
+            }
             Wish::Back { to, made_anew, .. } if owned.interrupted_in().is_some() => {
                 let open = owned.interruption();
                 let reason = owned.interrupted_in().map(interrupted).unwrap_or_default();
@@ -214,7 +230,7 @@ impl Planner<'_> {
                 let verdict = match &seen {
                     Ok(seen) => {
                         let past = Past { to, kept: kept.as_ref(), returned: *returned, made_anew: *made_anew };
-                        let verdict = known.towards_past(role, seen, &past);
+                        let verdict = self.with_backup(kept.as_ref(), known.towards_past(role, seen, &past));
                         let verdict = self.with_what_is_below(index, &known, role, seen, to, found, verdict);
                         let comes_back = matches!(verdict.action, Action::Create | Action::Replace);
                         let lost = lost
@@ -243,18 +259,41 @@ impl Planner<'_> {
                 (seen_or_unknown(seen), Verdict { reason, changes, ..Verdict::plain(Action::None) })
             }
         };
+        let effect = Effect::of(verdict.action);
+        let below = effect.loses(self.world.ledger, &role.claims(), &node.name, &wish);
+        let loses = verdict.loses.into_iter().chain(below).reduce(|one, other| format!("{one} and {other}"));
+        let verdict = Verdict { loses, ..verdict };
         let contents = match verdict.action {
             Action::None => Contents::Same,
             Action::Replace => Contents::Fresh,
             Action::Unknown => Contents::Unseen,
             Action::Create | Action::Change | Action::Remove => role.contents(&seen),
         };
+        let commands = commands(role, &wish, &verdict, &node.params.json);
         let now = now_role.ok().map(|role| Arc::new(role.outputs(seen.attrs())));
         let then = match verdict.action {
             Action::None => now.clone(),
             action => Some(Arc::new(predicted(role, action, &seen, &verdict.changes))),
         };
-        Found { planned: self.planned(index, owned, wish, seen, verdict), now, then, contents }
+        let planned = PlannedRole { commands, ..self.planned(index, owned, wish, seen, verdict) };
+        Found { planned, now, then, contents }
+    }
+
+    /// The verdict where a backup is to be brought back: it must be there, or in a folder that comes back before.
+    fn with_backup(&self, kept: Option<&Kept>, verdict: Verdict) -> Verdict {
+        let needed = kept.filter(|_| matches!(verdict.action, Action::Create | Action::Change | Action::Replace));
+        let gone = needed.and_then(|kept| gone(self.world.host, kept));
+        match gone.filter(|path| !lies_in_backup(self.world.host, self.world.ledger, path)) {
+            Some(path) => Verdict { changes: verdict.changes, ..Verdict::refused(backup_is_gone(path)) },
+            None => verdict,
+        }
+    }
+
+    /// Why a role that is led back cannot be looked at: what it rests on cannot. It must not be taken for absent then.
+    fn unseen_below(&self, index: usize, found: &[Option<Found>]) -> Option<String> {
+        let below = self.graph.nodes[index].rests_on.iter().filter_map(|below| found[*below].as_ref());
+        let unseen = below.map(|one| &one.planned).find(|one| one.refused && matches!(one.seen, Observation::Unknown(_)))?;
+        Some(format!("rests on {}, which cannot be looked at", unseen.role))
     }
 
     /// What stands on something that is made anew on the way back is made anew with it.
@@ -376,8 +415,29 @@ impl Planner<'_> {
             wish,
             seen,
             disposable: node.disposable || (node.instance.is_none() && owned.get().is_some_and(|owned| owned.disposable)),
+            commands: Vec::new(),
+            filled: None,
         }
     }
+}
+
+/// The commands that the spec names and that run for an action.
+fn commands(role: &dyn Role, wish: &Wish, verdict: &Verdict, params: &serde_json::Value) -> Vec<Vec<String>> {
+    if verdict.action == Action::None || verdict.refused {
+        return Vec::new();
+    }
+    let ways: &[Way] = match (wish, verdict.action) {
+        (_, Action::Replace) => &[Way::Down, Way::Up],
+        (Wish::Back { to: Observation::Present(_), .. } | Wish::Present, _) => &[Way::Up],
+        (Wish::Back { .. } | Wish::Look(_), _) => &[Way::Down],
+    };
+    let mut commands: Vec<Vec<String>> = Vec::new();
+    for command in ways.iter().flat_map(|way| role.commands(*way)).chain(stored::secret_commands(params)) {
+        if !commands.contains(&command) {
+            commands.push(command);
+        }
+    }
+    commands
 }
 
 fn interrupted(step: &str) -> String {

@@ -1,7 +1,5 @@
-//! The plan as JSON, and its digest.
+//! The plan as JSON.
 
-use seed_role::param::SECRET_MARK;
-use seed_spec::analysis::State;
 use serde_json::{Value as Json, json};
 
 use super::{Action, Plan, PlannedRole};
@@ -20,6 +18,7 @@ impl Plan {
             "spec": self.spec,
             "state": self.state,
             "digest": self.digest,
+            "keyed": self.keyed,
             "needs_root": self.needs_root,
             "kept_by_root": self.kept_by_root,
             "actions": actions,
@@ -48,38 +47,11 @@ fn role_json(planned: &PlannedRole) -> Json {
     if let Some(loses) = &planned.loses {
         one["loses"] = json!(loses);
     }
+    if !planned.commands.is_empty() {
+        one["commands"] = json!(planned.commands);
+    }
     if planned.refused {
         one["refused"] = json!(true);
     }
     one
-}
-
-/// A hash of what a plan does. Masked secrets count as equal, since their masks differ from process to process; roles
-/// that need nothing do not count.
-pub(super) fn digest(roles: &[PlannedRole], state: State) -> String {
-    let mut hasher = blake3::Hasher::new();
-    let mut add = |text: &str| {
-        hasher.update(&(text.len() as u64).to_le_bytes());
-        hasher.update(text.as_bytes());
-    };
-    add(if state == State::Absent { "absent" } else { "present" });
-    for planned in roles.iter().filter(|planned| planned.action != Action::None) {
-        add(&planned.role);
-        add(&planned.is);
-        add(planned.action.word());
-        add(planned.loses.as_deref().unwrap_or(""));
-        for change in &planned.changes {
-            add(&change.field);
-            add(&unmasked(&change.from));
-            add(&unmasked(&change.to));
-        }
-    }
-    hasher.finalize().to_hex()[..16].to_string()
-}
-
-fn unmasked(value: &Json) -> String {
-    match value {
-        Json::String(text) if text.starts_with(SECRET_MARK) => SECRET_MARK.to_string(),
-        other => other.to_string(),
-    }
 }

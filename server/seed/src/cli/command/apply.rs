@@ -98,12 +98,20 @@ impl Doing<'_> {
         Ok(())
     }
 
+    /// Notes that nothing is left to do of what was begun before.
+    pub fn note_end(&self) -> Result<()> {
+        self.journal.begin(self.command, &self.plan.digest, Vec::new())?;
+        Ok(self.journal.close("done")?)
+    }
+
     /// Tells a program that nothing was done.
     pub fn end_idle(&self, global: &Global) -> Result {
         if global.json {
             let summary = Summary { unchanged: self.plan.roles.len(), ..Summary::default() };
             report::apply::Progress::new(global, 0).finish(&summary)?;
         }
+        // What was done before is known to have been told by now.
+        self.journal.settle()?;
         Ok(Exit::Ok)
     }
 

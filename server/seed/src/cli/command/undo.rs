@@ -33,5 +33,11 @@ pub fn run(args: &Args, global: &Global) -> Result {
     let command = format!("undo {}", undo.run);
     let keep = project.analysis.keep;
     let doing = Doing { host: &host, graph: &undo.graph, plan: &undo.plan, journal: &journal, command: &command, keep };
+    if doing.is_idle() && !undo.has_ended {
+        // Nothing is left to do, which is an end too: the next undo is another one.
+        doing.show(global)?;
+        doing.note_end()?;
+        return doing.end_idle(global);
+    }
     doing.show_ask_and_do(&args.apply, global)
 }
