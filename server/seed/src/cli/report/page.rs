@@ -143,7 +143,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn colours_become_marks_and_blocks_become_folds() {
+    fn colours_become_marks_and_blocks_become_folds() -> std::io::Result<()> {
         let page = Page::of(|out| {
             out.enter("whole");
             writeln!(out, "{}w{:#}", style::NAME, style::NAME)?;
@@ -153,11 +153,11 @@ mod tests {
             out.leave();
             out.leave();
             Ok(())
-        })
-        .unwrap();
+        })?;
         assert_eq!(page.lines, ["w", "  - ä bad", "    bell·"]);
         assert_eq!(page.marks, [(0, 0, 1, "name"), (1, 2, 3, "gone"), (1, 7, 10, "bad")]);
         assert_eq!(page.folds, [(1, 2), (0, 2)]);
         assert_eq!(page.rows, BTreeMap::from([("whole".to_string(), 0), ("whole/part".to_string(), 1)]));
+        Ok(())
     }
 }
