@@ -4,21 +4,31 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod attributes;
 mod collections;
 mod commands;
 mod composite;
 mod consent;
+mod damage;
 mod data_below;
 mod documents;
 mod duck;
+mod edits;
 mod failures;
+mod foreign;
 mod fragments;
+mod hostile;
 mod interruption;
+mod keeping;
 mod lost_backups;
 mod mending;
 mod mistakes;
+mod moved;
+mod others_folders;
+mod owners;
 mod ownership;
 mod prompt;
+mod racer;
 mod recall;
 mod reference;
 mod safety;
@@ -27,5 +37,7 @@ mod screens;
 mod skeletons;
 mod torn;
 mod tree;
+mod trials;
+mod trust;
 mod undo;
 mod watching;

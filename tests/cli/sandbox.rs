@@ -72,6 +72,14 @@ impl Sandbox {
         self.top.join("state")
     }
 
+    /// The folder of the only journal.
+    pub fn journal(&self) -> PathBuf {
+        let journals = fs::read_dir(self.state().join("specs")).unwrap().map(|entry| entry.unwrap().path());
+        let journals: Vec<PathBuf> = journals.collect();
+        assert_eq!(journals.len(), 1, "{journals:?}");
+        journals.into_iter().next().unwrap()
+    }
+
     /// The folder of what was fetched.
     pub fn cache(&self) -> PathBuf {
         self.top.join("cache")
@@ -181,6 +189,19 @@ impl Sandbox {
         devices.filter(is_ours).map(|device| Path::new("/dev").join(device.file_name())).collect()
     }
 
+    /// The processes that were started with the state of the sandbox and are still there: the words of each.
+    pub fn processes(&self) -> Vec<String> {
+        let wanted = format!("SEED_STATE_DIR={}", self.state().display()).into_bytes();
+        let is_ours = |process: &Path| {
+            let environment = fs::read(process.join("environ")).unwrap_or_default();
+            environment.split(|byte| *byte == 0).any(|one| one == wanted)
+        };
+        let words =
+            |process: &Path| String::from_utf8_lossy(&fs::read(process.join("cmdline")).unwrap_or_default()).replace('\0', " ");
+        let all = fs::read_dir("/proc").unwrap().flatten().map(|entry| entry.path());
+        all.filter(|process| is_ours(process)).map(|process| words(&process)).collect()
+    }
+
     /// Asserts that nothing of the sandbox is mounted or attached.
     pub fn assert_nothing_leaks(&self) {
         assert_eq!(self.mounts(), Vec::<PathBuf>::new(), "left mounted");
@@ -202,7 +223,8 @@ impl Sandbox {
     }
 }
 
-fn own(path: &Path, user: u32) {
+/// Gives a path to a user, with all below it.
+pub fn own(path: &Path, user: u32) {
     std::os::unix::fs::lchown(path, Some(user), Some(user)).unwrap();
     if path.is_dir() && !path.is_symlink() {
         fs::read_dir(path).unwrap().for_each(|entry| own(&entry.unwrap().path(), user));
@@ -283,6 +305,16 @@ impl Ran {
     /// Standard error.
     pub fn stderr(&self) -> String {
         String::from_utf8_lossy(&self.output.stderr).into_owned()
+    }
+
+    /// Standard output as it came.
+    pub fn stdout_bytes(&self) -> &[u8] {
+        &self.output.stdout
+    }
+
+    /// Standard error as it came.
+    pub fn stderr_bytes(&self) -> &[u8] {
+        &self.output.stderr
     }
 
     /// Standard output as one JSON value.

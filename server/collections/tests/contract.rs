@@ -190,7 +190,7 @@ const ROWS: &[Row] = &[
             let params = json!({"roles": at.join("roles"), "template": at.join("skeleton"), "except": ["odd"]});
             let role = REGISTRY.get("meta.template").unwrap().build(&params).unwrap();
             let (from, to) = (role.observe(host).unwrap(), role.wanted(host).unwrap());
-            let transition = Transition { from: &from, to: Goal::Attrs(&to), keep: None, kept: None };
+            let transition = Transition { from: &from, to: Goal::Attrs(&to), keep: None, replaced: None, kept: None };
             let steps = role.steps(host, &transition).unwrap();
             steps.into_iter().for_each(|step| Driver::default().run(host, step));
             for (file, from, to) in [
@@ -402,7 +402,7 @@ impl Driver {
     ) -> bool {
         let host = &*machine.host;
         let from = role.observe(host).unwrap();
-        let steps = role.steps(host, &Transition { from: &from, to, keep, kept }).unwrap();
+        let steps = role.steps(host, &Transition { from: &from, to, keep, replaced: None, kept }).unwrap();
         let all = steps.len() <= limit;
         steps.into_iter().take(limit).for_each(|step| self.run(host, step));
         all
@@ -454,7 +454,7 @@ fn there_and_back(row: &Row, stop: usize) -> bool {
 }
 
 fn nothing_to_do(machine: &Machine, role: &dyn Role, from: &Observation, to: Goal<'_>) -> bool {
-    role.steps(&*machine.host, &Transition { from, to, keep: None, kept: None }).unwrap().is_empty()
+    role.steps(&*machine.host, &Transition { from, to, keep: None, replaced: None, kept: None }).unwrap().is_empty()
 }
 
 /// What removing the role as it was just made would destroy: nothing, but for a folder that was not empty.

@@ -26,7 +26,7 @@ fn seen(role: &dyn Role, host: &dyn Host) -> Attrs {
 
 fn steps(role: &dyn Role, host: &dyn Host, to: Goal<'_>, keep: Option<&str>) -> Vec<Step> {
     let from = role.observe(host).unwrap();
-    role.steps(host, &Transition { from: &from, to, keep, kept: None }).unwrap()
+    role.steps(host, &Transition { from: &from, to, keep, replaced: None, kept: None }).unwrap()
 }
 
 fn make(role: &dyn Role, host: &dyn Host) {

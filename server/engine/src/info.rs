@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use seed_role::attrs::Observation;
+use seed_role::attrs::{HIDDEN, Observation};
 use seed_spec::analysis::State;
 use seed_spec::analysis::interpolate::OPEN;
 use seed_spec::shape::{Record, Shape};
@@ -24,6 +24,7 @@ pub fn state_word(planned: &PlannedRole) -> &'static str {
     match &planned.seen {
         Observation::Absent => "absent",
         Observation::Unknown(_) => "unknown",
+        Observation::Present(seen) if seen.get(HIDDEN).is_some() => "drifted",
         Observation::Present(_) if planned.changes.is_empty() => "present",
         Observation::Present(_) => "drifted",
     }

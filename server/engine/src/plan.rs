@@ -8,10 +8,10 @@ mod select;
 mod spare;
 
 use std::collections::HashMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use seed_role::attrs::{Attrs, Change, Observation};
+use seed_role::attrs::{Attrs, Change, HIDDEN, Observation};
 use seed_role::claim::Claim;
 use seed_role::host::Host;
 use seed_role::param::Outputs;
@@ -20,11 +20,13 @@ use seed_role::trouble::Result;
 use seed_role::{Contents, Role};
 use seed_spec::analysis::State;
 
+pub use self::json::damage_json;
 pub use self::select::belongs_to;
 use self::select::{levels, select};
-use crate::journal::Ledger;
 use crate::journal::ledger::{Open, Owned};
+use crate::journal::{Damage, Ledger};
 use crate::node::{Graph, Whole};
+use crate::shelter;
 
 /// What is done with a role.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize)]
@@ -154,6 +156,10 @@ pub struct Plan {
     pub needs_root: bool,
     /// Whether root has applied the spec, and this user has not: what was made for it is not known here.
     pub kept_by_root: bool,
+    /// Where the spec was when it was last applied, if it was moved since.
+    pub continues: Option<PathBuf>,
+    /// What is damaged of the journal.
+    pub damage: Vec<Damage>,
     /// The run that it takes back, if it does.
     pub undoes: Option<u64>,
     /// Entries of the ledger that go by another name now: from, to.
@@ -216,6 +222,28 @@ struct Found {
     now: Option<Arc<Outputs>>,
     then: Option<Arc<Outputs>>,
     contents: Contents,
+    /// What is mounted over what it has mounted, or over that in which it lies.
+    hidden: Option<String>,
+}
+
+impl Found {
+    /// The same, where nothing can be told or done about it as long as something is mounted over it.
+    fn hidden_by(mut self, hidden: String, reason: String) -> Found {
+        let planned = &mut self.planned;
+        if planned.seen.attrs().is_none_or(|seen| seen.get(HIDDEN).is_none()) {
+            planned.seen = Observation::Unknown(reason.clone());
+            planned.changes = Vec::new();
+        }
+        if !matches!(planned.wish, Wish::Look(_)) {
+            planned.action = Action::Unknown;
+            planned.refused = true;
+            planned.loses = None;
+        }
+        planned.reason = Some(reason);
+        self.hidden = Some(hidden);
+        self.contents = Contents::Unseen;
+        self
+    }
 }
 
 /// Makes the plan for a graph.
@@ -257,6 +285,8 @@ pub fn plan(graph: &Graph, world: &World<'_>, spec: &str, options: &Options) -> 
         renamed,
         needs_root,
         kept_by_root: false,
+        continues: None,
+        damage: world.ledger.damage.clone(),
         undoes: options.undoes,
         wholes: graph.wholes.clone(),
     };
@@ -391,13 +421,38 @@ struct Planner<'a> {
 
 impl Planner<'_> {
     fn node(&self, index: usize, found: &[Option<Found>]) -> Found {
-        let mut one = self.look(index, found);
+        let one = self.look(index, found);
+        let mut one = match self.hidden(index, &one, found) {
+            Some((hidden, reason)) => one.hidden_by(hidden, reason),
+            None => one,
+        };
         let planned = &mut one.planned;
         let params = &self.graph.nodes[index].params;
         if params.dynamic && planned.wish == Wish::Present && planned.action != Action::None {
             planned.filled = Some(self.graph.filled(&params.json, &|before| found[before].as_ref()?.then.clone()));
         }
         one
+    }
+
+    /// What hides a role, and why it is not touched; see [`crate::shelter`].
+    fn hidden(&self, index: usize, one: &Found, found: &[Option<Found>]) -> Option<(String, String)> {
+        if let Some(hidden) = one.planned.seen.attrs().and_then(|seen| seen.text(HIDDEN)) {
+            return Some((hidden.to_string(), shelter::over_it(hidden)));
+        }
+        for sheltered in self.graph.shelters.around(self.graph, index) {
+            let Some(around) = &found[sheltered.by] else { continue };
+            let name = &around.planned.role;
+            if let Some(hidden) = &around.hidden {
+                return Some((hidden.clone(), shelter::over_its_shelter(name, hidden)));
+            }
+            let stays = matches!(around.planned.action, Action::None | Action::Change | Action::Remove);
+            let is_there = stays && around.planned.seen.attrs().is_some();
+            let table = self.world.host.mounts().ok().filter(|_| is_there)?;
+            if let Some(between) = self.graph.shelters.between(&table, &sheltered) {
+                return Some((between.at.display().to_string(), shelter::in_between(name, between)));
+            }
+        }
+        None
     }
 
     fn look(&self, index: usize, found: &[Option<Found>]) -> Found {
@@ -408,8 +463,25 @@ impl Planner<'_> {
             false => Ownership::new(self.world.ledger, known_as),
         };
         let wish = self.wish(index, &owned);
+        match self.doubt(index, known_as, &wish) {
+            Some(doubt) => left_in_doubt(self.led(index, &owned, Wish::Look(Some(doubt)), found)),
+            None => self.led(index, &owned, wish, found),
+        }
+    }
+
+    /// Why a role is left as it is although the wish leads it somewhere: the journal is damaged.
+    fn doubt(&self, index: usize, known_as: &str, wish: &Wish) -> Option<String> {
+        let node = &self.graph.nodes[index];
+        let may_be_ours = *wish == Wish::Look(None) && self.options.wishes.is_none();
+        let counts = self.selected[index] && node.state != State::Info && (!matches!(wish, Wish::Look(_)) || may_be_ours);
+        if counts { self.world.ledger.doubt(known_as) } else { None }
+    }
+
+    /// What is found where it is led as a wish says.
+    fn led(&self, index: usize, owned: &Ownership<'_>, wish: Wish, found: &[Option<Found>]) -> Found {
+        let node = &self.graph.nodes[index];
         if let Some(role) = node.role.as_ref().filter(|_| !node.params.dynamic) {
-            return self.judge(index, &owned, wish, Ok(&**role), Ok(&**role), found);
+            return self.judge(index, owned, wish, Ok(&**role), Ok(&**role), found);
         }
         let now = |before: usize| found[before].as_ref()?.now.clone();
         let then = |before: usize| found[before].as_ref()?.then.clone();
@@ -421,10 +493,10 @@ impl Planner<'_> {
         });
         if unchanged {
             let role = now_role.as_deref();
-            return self.judge(index, &owned, wish, role, role, found);
+            return self.judge(index, owned, wish, role, role, found);
         }
         let then_role = self.graph.build(index, &then);
-        self.judge(index, &owned, wish, now_role.as_deref(), then_role.as_deref(), found)
+        self.judge(index, owned, wish, now_role.as_deref(), then_role.as_deref(), found)
     }
 
     /// The name under which the ledger knows a role: what it takes over may have had to give way to another thing of its name.
@@ -458,7 +530,7 @@ impl Planner<'_> {
             _ => match owned.get() {
                 Some(owned) => {
                     // What was put aside first is what was there before Seed.
-                    let aside = self.world.ledger.put_aside.iter().find(|aside| *aside.role == *node.name);
+                    let aside = self.world.ledger.put_aside.iter().find(|aside| *aside.role == *node.name && aside.is_usable());
                     Wish::Back {
                         to: owned.before.clone(),
                         kept: aside.filter(|_| owned.before.attrs().is_some()).map(|aside| aside.kept.clone()),
@@ -474,6 +546,14 @@ impl Planner<'_> {
             },
         }
     }
+}
+
+/// What is looked at, and refused to whoever would change it.
+fn left_in_doubt(mut found: Found) -> Found {
+    found.planned.action = Action::Unknown;
+    found.planned.refused = true;
+    found.contents = Contents::Unseen;
+    found
 }
 
 fn merged(seen: &Attrs, changes: &[Change]) -> Attrs {

@@ -73,7 +73,7 @@ pub fn require_little(graph: &Graph, plan: &Plan, most: MaxDrift, folder: &Path)
     if drifted.len() <= most.of(kept) {
         return Ok(());
     }
-    let taken_on = taken_on(&journal::records(folder)?);
+    let taken_on = taken_on(&journal::history(folder)?.records);
     drifted.retain(|planned| !taken_on.contains(&*planned.role));
     if drifted.len() <= most.of(kept) {
         return Ok(());
@@ -95,7 +95,9 @@ fn taken_on(records: &[Record]) -> HashSet<String> {
         Record::Run { command, drifted, .. } => Some((command, drifted)),
         _ => None,
     });
-    let was_done = matches!(records.last(), Some(Record::Close { status, .. }) if status == "done");
+    // Behind the end of a run there may be records that belong to none, such as of backups that have expired.
+    let end = records.iter().rev().find(|record| matches!(record, Record::Run { .. } | Record::Close { .. }));
+    let was_done = matches!(end, Some(Record::Close { status, .. }) if status == "done");
     match last {
         Some((command, drifted)) if command == COMMAND && !was_done => drifted.iter().cloned().collect(),
         _ => HashSet::new(),

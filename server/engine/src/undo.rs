@@ -149,8 +149,9 @@ pub struct Undo {
 ///
 /// When there is none, or the journal cannot be read.
 pub fn plan_undo(project: &Project, host: &dyn Host, ledger: &Ledger) -> Result<Undo> {
-    let records = journal::records(&project.folder)?;
-    let runs = runs(&records);
+    let history = journal::history(&project.folder)?;
+    let records = &history.records;
+    let runs = runs(records);
     // Whoever was told nothing of its end runs it again, and means this one.
     let ended = runs.last().filter(|run| run.status == DONE && !ledger.settled).and_then(Run::undoes);
     let has_ended = ended.is_some();
@@ -163,7 +164,15 @@ pub fn plan_undo(project: &Project, host: &dyn Host, ledger: &Ledger) -> Result<
             Trouble::new("undo the last apply", "the journal of this spec tells of none").hint("seed log shows what was done")
         );
     };
-    let (begun, before) = history(&records, run.id);
+    let start = records.iter().position(|record| matches!(record, Record::Run { id, .. } if *id == run.id));
+    if history.is_broken_behind(start.unwrap_or_default()) {
+        return Err(Trouble::new(
+            "undo the last apply",
+            "the journal is damaged, and what the last run did is not known in full",
+        )
+        .hint("seed forget --damage SPEC accepts that, and no run from before is known then"));
+    }
+    let (begun, before) = begun_by(records, run.id);
     let wholes = crate::node::wholes(&project.analysis);
     let graph = Graph { wholes, ..Graph::new(drafts(project, host, &begun)) };
     let past = Past { run: run.id, begun: &begun, before: &before, ledger };
@@ -177,7 +186,7 @@ pub fn plan_undo(project: &Project, host: &dyn Host, ledger: &Ledger) -> Result<
 }
 
 /// What a run began, by role, and the ledger as it was before.
-fn history(records: &[Record], id: u64) -> (BTreeMap<String, Begun>, Ledger) {
+fn begun_by(records: &[Record], id: u64) -> (BTreeMap<String, Begun>, Ledger) {
     let mut begun: BTreeMap<String, Begun> = BTreeMap::new();
     let mut before = Ledger::default();
     let mut current = 0;
@@ -193,6 +202,11 @@ fn history(records: &[Record], id: u64) -> (BTreeMap<String, Begun>, Ledger) {
             && let Some(begun) = begun.get_mut(role)
         {
             begun.is_back = true;
+        }
+        if let Record::Forgot { role } = record
+            && current > id
+        {
+            begun.remove(role);
         }
         if current < id {
             before.take(record);
@@ -225,7 +239,7 @@ struct Past<'a> {
 
 impl Past<'_> {
     fn wish(&self, role: &str, begun: &Begun) -> Wish {
-        let kept = self.aside(role).filter(|aside| aside.kept.path.is_some() || self.fits(aside)).map(|aside| &aside.kept);
+        let kept = self.aside(role).filter(|aside| aside.is_usable() || self.comes_back(aside)).map(|aside| &aside.kept);
         let lost = if kept.is_none() && !begun.is_back { begun.loses.clone() } else { None };
         let is_replaced = begun.action == Action::Replace.word();
         let owned = self.before.get(role).filter(|owned| is_replaced && owned.is == begun.is);
@@ -244,9 +258,8 @@ impl Past<'_> {
         self.ledger.put_aside.iter().find(|aside| aside.run == self.run && aside.role == role)
     }
 
-    /// Whether the rest of what was kept in part is where it was, or comes back there with what it lies in. Put upon anything else,
-    /// signatures would make a file system of something that is none.
-    fn fits(&self, aside: &PutAside) -> bool {
+    /// Whether the rest of what was kept in part comes back to its place, with what it lies in.
+    fn comes_back(&self, aside: &PutAside) -> bool {
         let comes_back = |path: &Path| {
             let backups = self.begun.keys().filter_map(|role| self.aside(role)?.kept.path.as_deref());
             backups.into_iter().any(|backup| path.starts_with(backup))

@@ -12,6 +12,9 @@ use serde_json::Value as Json;
 #[serde(transparent)]
 pub struct Attrs(pub BTreeMap<Cow<'static, str>, Json>);
 
+/// The attribute that tells what is mounted over a mount point, so that what a role has mounted there is out of reach. Not a parameter.
+pub const HIDDEN: &str = "hidden_by";
+
 impl Attrs {
     /// None.
     pub fn new() -> Self {

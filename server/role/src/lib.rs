@@ -9,6 +9,7 @@ pub mod host;
 pub mod param;
 pub mod registry;
 pub mod schema;
+pub mod shell;
 pub mod step;
 pub mod tool;
 pub mod trouble;
@@ -157,6 +158,19 @@ pub trait Role: Send + Sync {
     /// all in it"); none if nothing of value. `ours` is what the role last made it look like, if it did.
     fn loses(&self, host: &dyn Host, seen: &Attrs, ours: Option<&Attrs>) -> Option<String>;
 
+    /// Whether what is there is still what was seen when the plan was made, as far as a change would destroy it. Other types look at this
+    /// by what the change does.
+    fn is_as_confirmed(&self, confirmed: &Attrs, seen: &Attrs) -> bool {
+        let _ = (confirmed, seen);
+        true
+    }
+
+    /// What a person should know of a change before it is made though no data is lost by it: such as that it cannot be taken back.
+    fn caution(&self, change: &Change, seen: &Attrs) -> Option<String> {
+        let _ = (change, seen);
+        None
+    }
+
     /// Whether a thing of this kind that Seed did not make, and that differs in a way that needs replacing
     /// it, may be replaced after asking (a file), or must be left alone (a file system).
     fn may_overwrite(&self) -> bool {
@@ -192,6 +206,17 @@ pub trait Role: Send + Sync {
             Observation::Absent => Contents::Fresh,
             Observation::Present(_) | Observation::Unknown(_) => Contents::Same,
         }
+    }
+
+    /// What is mounted over what the role has mounted, or over a folder on the way there, in words: then what lies there is another's, and
+    /// must not be touched. [`Role::observe`] tells it by [`attrs::HIDDEN`].
+    ///
+    /// # Errors
+    ///
+    /// When the mount table cannot be read.
+    fn hidden(&self, host: &dyn Host) -> Result<Option<String>> {
+        let _ = host;
+        Ok(None)
     }
 
     /// Brings what a step left half-done back to where it can be observed truthfully: called before

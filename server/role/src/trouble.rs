@@ -21,6 +21,8 @@ pub enum Kind {
     TimedOut,
     /// It is not safe, such as a symbolic link in a folder that others can write.
     Unsafe,
+    /// It is not as it was when the plan was made.
+    Changed,
     /// The process was told to stop.
     Interrupted,
     /// Anything else.

@@ -9,6 +9,8 @@ use seed_role::step::Step;
 use seed_role::trouble::Result;
 use seed_spec::unit;
 
+use super::beside::{self, ATTRIBUTES};
+
 const MODE: &str = "mode";
 const OWNER: &str = "owner";
 
@@ -44,7 +46,7 @@ pub(crate) fn owner(attrs: &Attrs) -> Option<&str> {
     attrs.text(OWNER)
 }
 
-/// The steps that change permission bits and owner from what was seen to the goal.
+/// The steps that change owner, extended attributes and permission bits from what was seen to the goal.
 pub(crate) fn steps(path: &Path, from: &Attrs, goal: &Attrs) -> Vec<Step> {
     let mut steps = Vec::new();
     let changed = |name: &str| goal.get(name).is_some() && goal.get(name) != from.get(name);
@@ -53,9 +55,17 @@ pub(crate) fn steps(path: &Path, from: &Attrs, goal: &Attrs) -> Vec<Step> {
         let at = path.clone();
         steps.push(Step::new("set the owner", move |host| host.set_owner(&path, host.owner(&owner)?)).durable(at));
     }
+    // An access list sets the bits of the group.
+    let gives_attributes = changed(ATTRIBUTES);
+    if gives_attributes {
+        let (path, attributes) = (PathBuf::from(path), beside::of(goal));
+        let at = path.clone();
+        let run = move |host: &dyn Host| host.set_attributes(&path, &attributes);
+        steps.push(Step::new("set the extended attributes", run).durable(at));
+    }
     // chown(2) takes the set-user-ID and set-group-ID bits away, so the mode comes after it.
     if let Some(mode) = mode(Some(goal)).or(mode(Some(from)))
-        && (changed(MODE) || (changed(OWNER) && mode & 0o6000 != 0))
+        && (changed(MODE) || gives_attributes || (changed(OWNER) && mode & 0o6000 != 0))
     {
         let path = PathBuf::from(path);
         let at = path.clone();

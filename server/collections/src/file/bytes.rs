@@ -3,7 +3,8 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use seed_role::host::{Host, Metadata};
+use seed_role::host::attributes::Attributes;
+use seed_role::host::{Digest, Host, Metadata};
 use seed_role::param::{SECRET_MARK, Size};
 use seed_role::trouble::Result;
 use serde_json::{Value as Json, json};
@@ -16,12 +17,12 @@ pub(super) const LIMIT: u64 = 8 << 20;
 const BYTES_MARK: &str = "‹bytes› ";
 const HASH: &str = "blake3";
 
-/// The content of the file at a path as an attribute; none if it has gone meanwhile.
-pub(super) fn of_file(host: &dyn Host, path: &Path, metadata: &Metadata) -> Result<Option<Json>> {
+/// The content of the file at a path as an attribute, and what it has beside it; none if it has gone meanwhile.
+pub(super) fn of_file(host: &dyn Host, path: &Path, metadata: &Metadata) -> Result<Option<(Json, Attributes)>> {
     if metadata.len > LIMIT {
-        return hash_of_file(host, path).map(Some);
+        return Ok(Some((hash_of_file(host, path)?, host.attributes(path)?)));
     }
-    Ok(host.read(path, LIMIT)?.map(encode))
+    Ok(host.read_whole(path, LIMIT)?.map(|(content, attributes)| (encode(content), attributes)))
 }
 
 /// Bytes as an attribute: the text that they are, or their digits where they are none.
@@ -49,17 +50,8 @@ pub(super) fn is_huge(attribute: &Json) -> bool {
 }
 
 fn hash_of_file(host: &dyn Host, path: &Path) -> Result<Json> {
-    const CHUNK: usize = 1 << 20;
-    let mut hasher = blake3::Hasher::new();
-    let mut read: u64 = 0;
-    loop {
-        let chunk = host.read_at(path, read, CHUNK)?;
-        hasher.update(&chunk);
-        read += chunk.len() as u64;
-        if chunk.len() < CHUNK {
-            return Ok(json!({ HASH: hasher.finalize().to_hex().to_string(), "size": Size(read).to_string() }));
-        }
-    }
+    let Digest { len, hash } = Digest::read(|offset, most| host.read_at(path, offset, most))?;
+    Ok(json!({ HASH: hash.to_hex().to_string(), "size": Size(len).to_string() }))
 }
 
 fn hex(bytes: &[u8]) -> Json {

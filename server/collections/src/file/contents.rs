@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use seed_role::attrs::{Attrs, Change, Observation};
 use seed_role::claim::Claim;
-use seed_role::host::{FileKind, Host, temporary_of};
+use seed_role::host::{Before, FileKind, Host, NewFile, temporary_of};
 use seed_role::param::{Output, Outputs, Size};
 use seed_role::step::{Goal, Step, Transition};
 use seed_role::trouble::{Result, Trouble};
@@ -13,6 +13,7 @@ use seed_spec::shape::{OutputInfo, RefKind};
 use serde_json::Value as Json;
 
 use super::access::{self, Access};
+use super::beside::{self, ATTRIBUTES};
 use super::{aside, bytes, check_path, folder_of, metadata_of};
 
 const CONTENT: &str = "content";
@@ -25,6 +26,9 @@ const SOMETHING_ELSE: &str = "‹secret› something else";
 /// Inode and length of a file that holds a secret: tells the file that was written from one that came after it, where the
 /// content must not.
 const WRITTEN: &str = "written";
+
+/// How many names the file has, where it has more than one.
+const LINKS: &str = "links";
 
 pub(super) const OUTPUTS: &[OutputInfo] = &[OutputInfo { name: "path", kind: RefKind::File, doc: "Where the file is." }];
 
@@ -82,6 +86,15 @@ macro_rules! role_of_contents {
             ) -> Option<String> {
                 contents::loses(self, seen, ours)
             }
+            fn is_as_confirmed(&self, confirmed: &seed_role::attrs::Attrs, seen: &seed_role::attrs::Attrs) -> bool {
+                contents::is_as_confirmed(confirmed, seen)
+            }
+            fn caution(&self, change: &seed_role::attrs::Change, seen: &seed_role::attrs::Attrs) -> Option<String> {
+                contents::caution(change, seen)
+            }
+            fn fit_past(&self, past: &mut seed_role::attrs::Attrs, _seen: &seed_role::attrs::Observation) {
+                contents::fit_past(past);
+            }
             fn may_overwrite(&self) -> bool {
                 true
             }
@@ -120,14 +133,14 @@ pub(super) fn outputs(file: &dyn Contents) -> Outputs {
 
 pub(super) fn observe(file: &dyn Contents, host: &dyn Host) -> Result<Observation> {
     let Some(metadata) = metadata_of(host, file.path(), FileKind::File)? else { return Ok(Observation::Absent) };
-    let attrs = access::seen(host, &metadata, Attrs::new());
+    let attrs = access::seen(host, &metadata, Attrs::new()).with_some(LINKS, (metadata.links > 1).then_some(metadata.links));
     if !file.is_secret() {
         return Ok(match bytes::of_file(host, file.path(), &metadata)? {
-            Some(content) => Observation::Present(attrs.with(CONTENT, content)),
+            Some((content, attributes)) => Observation::Present(beside::seen(&attributes, attrs).with(CONTENT, content)),
             None => Observation::Absent,
         });
     }
-    let attrs = attrs.with(WRITTEN, format!("{}:{}", metadata.inode, metadata.len));
+    let attrs = beside::seen(&host.attributes(file.path())?, attrs).with(WRITTEN, format!("{}:{}", metadata.inode, metadata.len));
     // A secret that cannot be had is an error of `wanted`; what is there can be told without it.
     let secret = file.render(host).ok().filter(|secret| secret.len() as u64 == metadata.len);
     let content = match &secret {
@@ -154,12 +167,37 @@ pub(super) fn wanted(file: &dyn Contents, host: &dyn Host) -> Result<Attrs> {
 }
 
 pub(super) fn mend(change: &Change, seen: &Attrs) -> Mend {
+    if let Some(locked) = beside::locked(seen) {
+        return Mend::Never(locked);
+    }
     match change.field.as_str() {
         // Of what cannot be recorded the journal has nothing to put back from, so it must not count as a mere change.
         CONTENT if change.to == SOMETHING_ELSE => Mend::Never("what it held then was secret, and was not kept".into()),
         CONTENT if !is_recorded(seen) => Mend::Replace,
         _ => Mend::InPlace,
     }
+}
+
+/// A file is only changed as what the plan has shown of it.
+pub(super) fn is_as_confirmed(confirmed: &Attrs, seen: &Attrs) -> bool {
+    let but_links = |attrs: &Attrs| {
+        let mut attrs = attrs.clone();
+        attrs.0.remove(LINKS);
+        attrs
+    };
+    but_links(confirmed) == but_links(seen)
+}
+
+/// A new file has one name.
+pub(super) fn caution(change: &Change, seen: &Attrs) -> Option<String> {
+    let names = seen.get(LINKS).filter(|_| change.field == CONTENT)?;
+    Some(format!(
+        "it is one of {names} hard links to one file: the others keep what they hold, and `absent` does not link it to them again"
+    ))
+}
+
+pub(super) fn fit_past(past: &mut Attrs) {
+    past.0.remove(LINKS);
 }
 
 /// Whether the attributes tell all that is needed to put the content back.
@@ -196,7 +234,7 @@ pub(super) fn steps(file: &dyn Contents, host: &dyn Host, transition: &Transitio
     };
     let goal = match transition.to {
         Goal::Absent if seen.is_none() => return Ok(Vec::new()),
-        Goal::Absent => return Ok(vec![aside.unwrap_or_else(|| remove(path))]),
+        Goal::Absent => return Ok(vec![aside.map_or_else(|| remove(host, path, seen), Ok)?]),
         Goal::Attrs(goal) => goal,
     };
     if let Some(seen) = seen
@@ -205,10 +243,15 @@ pub(super) fn steps(file: &dyn Contents, host: &dyn Host, transition: &Transitio
         return Ok(access::steps(path, seen, goal));
     }
     if let Some(kept) = transition.kept.and_then(|kept| kept.path.as_deref()) {
-        let out_of_the_way = aside.or_else(|| seen.map(|_| remove(path)));
+        let out_of_the_way = match (aside, seen) {
+            (None, Some(_)) => Some(remove(host, path, seen)?),
+            (aside, _) => aside,
+        };
         return Ok(out_of_the_way.into_iter().chain([aside::bring_back(path, kept)]).collect());
     }
-    let write = write(file, content_of(file, host, goal)?, seen, goal);
+    // What is put aside before is not in its place any more.
+    let before = if aside.is_some() { Before::Nothing } else { before(host, path, seen)? };
+    let write = write(file, content_of(file, host, goal)?, seen.or(transition.replaced), goal, before);
     Ok(aside.into_iter().chain([write]).collect())
 }
 
@@ -235,26 +278,43 @@ fn content_of(file: &dyn Contents, host: &dyn Host, goal: &Attrs) -> Result<Vec<
     Err(Trouble::new(attempted, "it was secret or too large to be recorded, and what was put aside of it is gone"))
 }
 
-fn write(file: &dyn Contents, content: Vec<u8>, seen: Option<&Attrs>, goal: &Attrs) -> Step {
+/// What was seen, to be compared once more with what is replaced or removed.
+fn before(host: &dyn Host, path: &Path, seen: Option<&Attrs>) -> Result<Before> {
+    let Some(seen) = seen else { return Ok(Before::Nothing) };
+    match seen.get(CONTENT).and_then(bytes::decode).map(|content| beside::before(host, seen, &content)) {
+        Some(Ok(Some(before))) => Ok(before),
+        Some(Err(trouble)) => Err(trouble),
+        // The attributes do not tell what it holds: it is read.
+        Some(Ok(None)) | None => Before::look(host, path),
+    }
+}
+
+fn write(file: &dyn Contents, content: Vec<u8>, seen: Option<&Attrs>, goal: &Attrs, before: Before) -> Step {
     let path = file.path().to_path_buf();
     let folder = folder_of(&path).to_path_buf();
     let default = if file.is_secret() { 0o600 } else { 0o644 };
     let mode = access::mode(Some(goal)).or(access::mode(seen)).unwrap_or(default);
     let owner = access::owner(goal).or(seen.and_then(access::owner)).map(String::from);
+    // What was there before has its own; else they are those of the file that is replaced.
+    let attributes =
+        [Some(goal), seen].into_iter().flatten().find(|attrs| attrs.get(ATTRIBUTES).is_some()).or(seen).map(beside::of);
     let litter = temporary_of(&path);
     let run = move |host: &dyn Host| {
         let owner = owner.as_deref().map(|owner| host.owner(owner)).transpose()?;
-        host.write_file(&path, &content, mode, owner)
+        let new = NewFile { content: &content, mode, owner, attributes: attributes.as_ref() };
+        host.replace_file(&path, &new, &before)
     };
     Step::new("write the file", run).folder(folder.clone()).litter(litter).durable(folder)
 }
 
-fn remove(path: &Path) -> Step {
+fn remove(host: &dyn Host, path: &Path, seen: Option<&Attrs>) -> Result<Step> {
+    if let Some(locked) = seen.and_then(beside::locked) {
+        return Err(Trouble::new(format!("remove {}", path.display()), locked));
+    }
+    let before = before(host, path, seen)?;
     let path = path.to_path_buf();
     let folder = folder_of(&path).to_path_buf();
-    let run = move |host: &dyn Host| {
-        metadata_of(host, &path, FileKind::File)?;
-        host.remove_file(&path)
-    };
-    Step::new("remove the file", run).thins(folder)
+    let litter = temporary_of(&path);
+    let run = move |host: &dyn Host| host.take_away(&path, &before);
+    Ok(Step::new("remove the file", run).litter(litter).thins(folder))
 }

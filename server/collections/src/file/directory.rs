@@ -3,15 +3,17 @@
 use schemars::JsonSchema;
 use seed_role::attrs::{Attrs, Change, Observation};
 use seed_role::claim::Claim;
+use seed_role::host::attributes::Attributes;
 use seed_role::host::{FileKind, Host};
 use seed_role::param::{AbsPath, Mode, Output, Outputs};
 use seed_role::step::{Goal, Step, Transition};
-use seed_role::trouble::Result;
+use seed_role::trouble::{Kind, Result};
 use seed_role::{Declared, Finding, Mend, Role, Watch};
 use seed_spec::shape::{OutputInfo, RefKind};
 use serde::Deserialize;
 
 use super::access::{self, Access};
+use super::beside::{self, ATTRIBUTES};
 use super::{aside, check_path, folder_of, metadata_of};
 
 /// A folder.
@@ -40,7 +42,13 @@ impl Role for Directory {
 
     fn observe(&self, host: &dyn Host) -> Result<Observation> {
         let metadata = metadata_of(host, &self.path, FileKind::Directory)?;
-        Ok(metadata.map_or(Observation::Absent, |there| Observation::Present(access::seen(host, &there, Attrs::new()))))
+        let Some(there) = metadata else { return Ok(Observation::Absent) };
+        let attributes = match host.attributes(&self.path) {
+            // Who may not read it changes nothing of them.
+            Err(trouble) if trouble.kind == Kind::NotPermitted => Attributes::default(),
+            attributes => attributes?,
+        };
+        Ok(Observation::Present(beside::seen(&attributes, access::seen(host, &there, Attrs::new()))))
     }
 
     fn wanted(&self, host: &dyn Host) -> Result<Attrs> {
@@ -48,8 +56,8 @@ impl Role for Directory {
         access.wanted(host, Attrs::new())
     }
 
-    fn mend(&self, _change: &Change, _seen: &Attrs) -> Mend {
-        Mend::InPlace
+    fn mend(&self, _change: &Change, seen: &Attrs) -> Mend {
+        beside::locked(seen).map_or(Mend::InPlace, Mend::Never)
     }
 
     fn loses(&self, host: &dyn Host, _seen: &Attrs, _ours: Option<&Attrs>) -> Option<String> {
@@ -67,7 +75,7 @@ impl Role for Directory {
         let seen = transition.from.attrs();
         Ok(match (transition.to, seen) {
             (Goal::Absent, None) => Vec::new(),
-            (Goal::Absent, Some(_)) => vec![self.removal(host, transition.keep)?],
+            (Goal::Absent, Some(seen)) => vec![self.removal(host, seen, transition.keep)?],
             (Goal::Attrs(goal), Some(seen)) => access::steps(&self.path, seen, goal),
             (Goal::Attrs(goal), None) => match transition.kept.and_then(|kept| kept.path.as_deref()) {
                 Some(kept) => vec![aside::bring_back(&self.path, kept)],
@@ -107,12 +115,15 @@ impl Directory {
     }
 
     /// Removes the folder. With something in it, it is put aside with all of it; it is emptied only where that was waived.
-    fn removal(&self, host: &dyn Host, keep: Option<&str>) -> Result<Step> {
+    fn removal(&self, host: &dyn Host, seen: &Attrs, keep: Option<&str>) -> Result<Step> {
         let path = self.path.to_path_buf();
         let folder = folder_of(&path).to_path_buf();
         let empty = host.list(&path)?.is_empty();
         Ok(match keep {
-            Some(keep) if !empty => aside::put(&path, keep, format!("the folder {} and all in it", path.display())),
+            // Made anew it would lack its access list.
+            Some(keep) if !empty || seen.get(ATTRIBUTES).is_some() => {
+                aside::put(&path, keep, format!("the folder {} and all in it", path.display()))
+            }
             // What comes into it from here on was not spoken of: then this fails.
             None if !empty => Step::new("remove the folder and all in it", move |host| host.remove_tree(&path)).thins(folder),
             // What comes into it from here on was not spoken of: then this fails.

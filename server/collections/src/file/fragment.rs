@@ -9,7 +9,7 @@ use seed_fragment::single::{self, Spot};
 use seed_fragment::{Key, marker, template};
 use seed_role::attrs::{Attrs, Change, Observation};
 use seed_role::claim::Claim;
-use seed_role::host::{FileKind, Host, Metadata, Owner, temporary_of};
+use seed_role::host::{Before, FileKind, Host, temporary_of};
 use seed_role::param::{AbsPath, Output, Outputs, Size, UNKNOWN_OUTPUT};
 use seed_role::step::{Goal, Step, Transition};
 use seed_role::trouble::{Kind, Result, Trouble};
@@ -73,16 +73,17 @@ impl Fragment {
         format!("embed {} in {}", self.key(), self.path.display())
     }
 
-    /// The file as text, with what it is; none if it is not there.
-    fn read(&self, host: &dyn Host) -> Result<Option<(Metadata, String)>> {
+    /// The file as text, and as it is to be compared when it is changed; none if it is not there.
+    fn read(&self, host: &dyn Host) -> Result<Option<(Before, String)>> {
         let Some(metadata) = metadata_of(host, &self.path, FileKind::File)? else { return Ok(None) };
-        let Some(content) = host.read(&self.path, bytes::LIMIT + 1)? else { return Ok(None) };
+        let Some((content, attributes)) = host.read_whole(&self.path, bytes::LIMIT + 1)? else { return Ok(None) };
         if content.len() as u64 > bytes::LIMIT {
             return Err(Trouble::new(self.attempted(), format!("the file is larger than {}", Size(bytes::LIMIT))));
         }
+        let before = Before::of_file(&metadata, &content, attributes);
         let text = String::from_utf8(content).ok().filter(|text| !text.contains('\0'));
         let text = text.ok_or_else(|| Trouble::new(self.attempted(), "the file is not UTF-8 text"))?;
-        Ok(Some((metadata, text)))
+        Ok(Some((before, text)))
     }
 
     fn told<T>(&self, result: std::result::Result<T, String>) -> Result<T> {
@@ -114,16 +115,14 @@ impl Fragment {
         host: &dyn Host,
         change: impl FnOnce(Option<&str>) -> std::result::Result<Option<String>, String>,
     ) -> Result<()> {
-        let there = self.read(host)?;
-        let text = there.as_ref().map(|(_, text)| text.as_str());
-        let (mode, owner) = match &there {
-            Some((metadata, _)) => (metadata.mode, Some(Owner { uid: metadata.uid, gid: metadata.gid })),
-            None => (0o644, None),
+        let (before, text) = match self.read(host)? {
+            Some((before, text)) => (before, Some(text)),
+            None => (Before::Nothing, None),
         };
-        match self.told(change(text))? {
-            Some(new) if Some(new.as_str()) == text => Ok(()),
-            Some(new) => host.write_file(&self.path, new.as_bytes(), mode, owner),
-            None => host.remove_file(&self.path),
+        match self.told(change(text.as_deref()))? {
+            new if new == text => Ok(()),
+            Some(new) => host.replace_file(&self.path, &before.with_content(new.as_bytes(), None), &before),
+            None => host.take_away(&self.path, &before),
         }
     }
 }
@@ -234,6 +233,10 @@ impl Role for Fragment {
 
     fn mend(&self, _change: &Change, _seen: &Attrs) -> Mend {
         Mend::InPlace
+    }
+
+    fn is_as_confirmed(&self, confirmed: &Attrs, seen: &Attrs) -> bool {
+        confirmed == seen
     }
 
     fn loses(&self, _host: &dyn Host, seen: &Attrs, ours: Option<&Attrs>) -> Option<String> {

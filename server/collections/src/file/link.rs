@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use seed_role::attrs::{Attrs, Change, Observation};
 use seed_role::claim::Claim;
-use seed_role::host::{FileKind, Host, temporary_of};
+use seed_role::host::{Before, FileKind, Host, Owner, temporary_of};
 use seed_role::param::{AbsPath, Output, Outputs};
 use seed_role::step::{Goal, Step, Transition};
 use seed_role::trouble::{Result, Trouble};
@@ -15,7 +15,7 @@ use seed_spec::Code;
 use seed_spec::shape::{OutputInfo, RefKind};
 use serde::Deserialize;
 
-use super::{bytes, check_path, folder_of, metadata_of};
+use super::{beside, bytes, check_path, folder_of, metadata_of};
 
 /// A symbolic link.
 ///
@@ -30,6 +30,14 @@ pub(super) struct Link {
 }
 
 const TO: &str = "to";
+const OWNER: &str = "owner";
+
+/// A link as it was seen, to be compared once more when it is replaced or removed.
+fn before(host: &dyn Host, seen: &Attrs) -> Result<Before> {
+    let target = seen.get(TO).and_then(bytes::decode).unwrap_or_default();
+    let owner = seen.text(OWNER).map(|owner| host.owner(owner)).transpose()?.unwrap_or_else(|| host.whoami());
+    Ok(Before::Link { target: std::ffi::OsString::from_vec(target).into(), owner })
+}
 
 impl Role for Link {
     fn claims(&self) -> Vec<Claim> {
@@ -56,11 +64,10 @@ impl Role for Link {
     }
 
     fn observe(&self, host: &dyn Host) -> Result<Observation> {
-        if metadata_of(host, &self.path, FileKind::Link)?.is_none() {
-            return Ok(Observation::Absent);
-        }
+        let Some(there) = metadata_of(host, &self.path, FileKind::Link)? else { return Ok(Observation::Absent) };
         let target = host.read_link(&self.path)?.into_os_string().into_vec();
-        Ok(Observation::Present(Attrs::new().with(TO, bytes::encode(target))))
+        let owner = beside::link_owner(host, Owner { uid: there.uid, gid: there.gid });
+        Ok(Observation::Present(Attrs::new().with(TO, bytes::encode(target)).with_some(OWNER, owner)))
     }
 
     fn wanted(&self, _host: &dyn Host) -> Result<Attrs> {
@@ -75,31 +82,37 @@ impl Role for Link {
         None
     }
 
-    fn steps(&self, _host: &dyn Host, transition: &Transition<'_>) -> Result<Vec<Step>> {
+    fn steps(&self, host: &dyn Host, transition: &Transition<'_>) -> Result<Vec<Step>> {
         let seen = transition.from.attrs();
         let path = self.path.to_path_buf();
         let folder = folder_of(&path).to_path_buf();
+        let litter = temporary_of(&path);
+        let before = seen.map_or(Ok(Before::Nothing), |seen| before(host, seen))?;
         let goal = match transition.to {
             Goal::Absent if seen.is_none() => return Ok(Vec::new()),
             Goal::Absent => {
-                let run = move |host: &dyn Host| {
-                    metadata_of(host, &path, FileKind::Link)?;
-                    host.remove_file(&path)
-                };
-                return Ok(vec![Step::new("remove the link", run).thins(folder)]);
+                let run = move |host: &dyn Host| host.take_away(&path, &before);
+                return Ok(vec![Step::new("remove the link", run).litter(litter).thins(folder)]);
             }
             Goal::Attrs(goal) => goal,
         };
-        if seen.is_some_and(|seen| seen.get(TO) == goal.get(TO)) {
+        if seen.is_some_and(|seen| seen.changes(goal).is_empty()) {
             return Ok(Vec::new());
         }
         let target = goal.get(TO).and_then(bytes::decode);
         let attempted = || format!("point the link {} anew", path.display());
         let target = target.ok_or_else(|| Trouble::new(attempted(), "nothing tells where to"))?;
         let target = PathBuf::from(std::ffi::OsStr::from_bytes(&target));
-        let litter = temporary_of(&path);
-        let run = move |host: &dyn Host| host.make_link(&path, &target);
+        let owner = goal.text(OWNER).or(seen.and_then(|seen| seen.text(OWNER))).map(String::from);
+        let run = move |host: &dyn Host| {
+            let owner = owner.map(|owner| host.owner(&owner)).transpose()?;
+            host.replace_link(&path, &target, owner, &before)
+        };
         Ok(vec![Step::new("make the link", run).folder(folder.clone()).litter(litter).durable(folder)])
+    }
+
+    fn is_as_confirmed(&self, confirmed: &Attrs, seen: &Attrs) -> bool {
+        confirmed == seen
     }
 
     fn outputs(&self, _seen: Option<&Attrs>) -> Outputs {

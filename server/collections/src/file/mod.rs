@@ -10,6 +10,7 @@ use seed_spec::Code;
 
 pub(crate) mod access;
 pub(crate) mod aside;
+mod beside;
 mod bytes;
 mod contents;
 mod directory;

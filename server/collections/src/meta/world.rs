@@ -11,7 +11,7 @@ use seed_fragment::marker;
 use seed_fragment::skeleton::{self, Skeleton};
 use seed_fragment::store::{BASES, Entry, LOCK, Lock, Store, hash, read_lock, write_lock};
 use seed_role::attrs::Attrs;
-use seed_role::host::{FileKind, Host, Metadata, Owner};
+use seed_role::host::{self, FileKind, Host, Owner};
 use seed_role::param::Size;
 use seed_role::trouble::{Result, Trouble};
 use serde::{Deserialize, Serialize};
@@ -36,7 +36,8 @@ struct File {
     relative: PathBuf,
     path: PathBuf,
     text: Option<String>,
-    metadata: Option<Metadata>,
+    /// As it was read, to be compared once more when it is changed.
+    before: host::Before,
     /// What the skeleton renders to; none for a file that is no longer part of it.
     rendered: Option<String>,
 }
@@ -174,22 +175,22 @@ impl World {
                 return Err(Trouble::new(attempted(), format!("{} is no folder", folder.display())).hint(hint));
             }
         }
-        let metadata = host.metadata(&path)?;
-        let text = match &metadata {
-            None => None,
+        let (before, text) = match host.metadata(&path)? {
+            None => (host::Before::Nothing, None),
             Some(there) if there.kind != FileKind::File => {
                 return Err(Trouble::new(attempted(), "it is no regular file").hint(hint));
             }
             Some(there) if there.len > LIMIT => {
                 return Err(Trouble::new(attempted(), format!("it is larger than {}", Size(LIMIT))));
             }
-            Some(_) => {
-                let bytes = host.read(&path, LIMIT)?.unwrap_or_default();
+            Some(there) => {
+                let (bytes, attributes) = host.read_whole(&path, LIMIT)?.unwrap_or_default();
+                let before = host::Before::of_file(&there, &bytes, attributes);
                 let text = String::from_utf8(bytes).ok().filter(|text| !text.contains('\0'));
-                Some(text.ok_or_else(|| Trouble::new(attempted(), "it is not UTF-8 text"))?)
+                (before, Some(text.ok_or_else(|| Trouble::new(attempted(), "it is not UTF-8 text"))?))
             }
         };
-        Ok(File { role: role.into(), name, relative, path, text, metadata, rendered })
+        Ok(File { role: role.into(), name, relative, path, text, before, rendered })
     }
 
     /// What is there as attributes; none where no part is.
@@ -306,7 +307,7 @@ impl World {
                 Trouble::new(attempted(), said).hint("seed fragment detach NAME#INSTANCE makes an edited block yours alone")
             })?;
             match new {
-                None => host.remove_file(&file.path)?,
+                None => host.take_away(&file.path, &file.before)?,
                 Some(new) if new != *text => self.write_file(file, &new, host)?,
                 Some(_) => {}
             }
@@ -315,11 +316,8 @@ impl World {
     }
 
     fn write_file(&self, file: &File, text: &str, host: &dyn Host) -> Result<()> {
-        let (mode, owner) = match &file.metadata {
-            Some(there) => (there.mode, Some(Owner { uid: there.uid, gid: there.gid })),
-            None => (0o644, self.owner(host)?),
-        };
-        host.write_file(&file.path, text.as_bytes(), mode, owner)
+        let new = file.before.with_content(text.as_bytes(), self.owner(host)?);
+        host.replace_file(&file.path, &new, &file.before)
     }
 
     /// New files belong to whom the roles belong, also when root brings them in step.

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use seed_role::attrs::Attrs;
+use seed_role::host::mount::holding;
 use seed_role::host::{Host, Mount, MountRequest};
 use seed_role::trouble::Kind;
 use seed_role::{Result, Trouble};
@@ -44,7 +45,20 @@ pub fn for_kernel(asked: &[String]) -> Vec<String> {
 
 /// The topmost mount at a path.
 pub fn mounted_at<'a>(mounts: &'a [Mount], at: &Path) -> Option<&'a Mount> {
-    mounts.iter().rev().find(|mount| mount.at == at)
+    holding(mounts, at).filter(|mount| mount.at == at)
+}
+
+/// Whether what is mounted can be reached by its path: nothing is mounted over it.
+pub fn is_visible(table: &[Mount], mount: &Mount) -> bool {
+    holding(table, &mount.at).is_some_and(|top| top.id == mount.id)
+}
+
+/// What is mounted over all of these at a place where one of them is, in words; none if one of them can be reached there.
+pub fn hidden(table: &[Mount], ours: &[Mount], at: &Path) -> Option<String> {
+    let at_place = ours.iter().any(|mount| mount.at == at);
+    let top = holding(table, at).filter(|top| at_place && ours.iter().all(|mount| mount.id != top.id))?;
+    let source = if top.source == top.fs_type { String::new() } else { format!(" ({})", top.source) };
+    Some(format!("{}{source} on {}", top.fs_type, top.at.display()))
 }
 
 /// A file system as something that can be mounted.
@@ -72,18 +86,30 @@ impl Source {
         let is_device = |mount: &&Mount| self.devices.iter().any(|device| device.as_os_str() == mount.source.as_str());
         let found: Vec<Mount> = table.iter().filter(is_device).cloned().collect();
         let Some(uuid) = self.btrfs.as_ref().filter(|_| found.is_empty()) else { return Ok(found) };
-        // One that cannot be looked at, such as one that is covered by another mount, is not this one.
-        let is_it = |mount: &&Mount| mount.fs_type == "btrfs" && host.btrfs(&mount.at).is_ok_and(|it| it.uuid == *uuid);
+        // One that cannot be looked at is not this one; nor is one that another is mounted over, whose path leads elsewhere.
+        let is_it = |mount: &&Mount| {
+            mount.fs_type == "btrfs" && is_visible(&table, mount) && host.btrfs(&mount.at).is_ok_and(|it| it.uuid == *uuid)
+        };
         Ok(table.iter().filter(is_it).cloned().collect())
     }
 
-    /// Where its top is mounted.
+    /// Where its top is mounted and can be reached.
     ///
     /// # Errors
     ///
     /// When the mount table cannot be read.
     pub fn top(&self, host: &dyn Host) -> Result<Option<Mount>> {
-        Ok(self.mounts(host)?.into_iter().find(|mount| mount.root == Path::new("/")))
+        let table = host.mounts()?;
+        Ok(self.mounts(host)?.into_iter().find(|mount| mount.root == Path::new("/") && is_visible(&table, mount)))
+    }
+
+    /// What is mounted over it at a place, in words.
+    ///
+    /// # Errors
+    ///
+    /// When the mount table cannot be read.
+    pub fn hidden(&self, host: &dyn Host, at: &Path) -> Result<Option<String>> {
+        Ok(hidden(&*host.mounts()?, &self.mounts(host)?, at))
     }
 }
 
@@ -294,6 +320,8 @@ mod tests {
     fn mount(options: &[&str], super_options: &[&str]) -> Mount {
         let owned = |texts: &[&str]| texts.iter().map(|text| text.to_string()).collect();
         Mount {
+            id: 2,
+            parent: 1,
             at: "/srv/lab".into(),
             source: "/dev/loop0".into(),
             fs_type: "btrfs".into(),

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use schemars::JsonSchema;
-use seed_role::attrs::{Attrs, Change, Observation};
+use seed_role::attrs::{Attrs, Change, HIDDEN, Observation};
 use seed_role::claim::Claim;
 use seed_role::host::{Host, MountRequest};
 use seed_role::param::{AbsPath, Mode, Output, Outputs, Size};
@@ -98,8 +98,10 @@ impl Role for Tmpfs {
         let Some(mount) = mounted_at(&mounts, &self.mount).filter(|mount| mount.fs_type != "autofs") else {
             return Ok(Observation::Absent);
         };
-        let mut attrs = Attrs::new().with("type", mount.fs_type.clone());
-        if mount.fs_type != "tmpfs" {
+        let hidden = self.hidden(host)?;
+        let is_other = hidden.is_some() || mount.fs_type != "tmpfs";
+        let mut attrs = Attrs::new().with("type", mount.fs_type.clone()).with_some(HIDDEN, hidden);
+        if is_other {
             return Ok(Observation::Present(attrs));
         }
         if let Some(size) = mount.super_options.iter().find_map(|option| self.size_attribute(option)) {
@@ -146,6 +148,15 @@ impl Role for Tmpfs {
                 Ok(vec![Step::new("unmount", unmount)])
             }
         }
+    }
+
+    fn hidden(&self, host: &dyn Host) -> Result<Option<String>> {
+        let table = host.mounts()?;
+        let is_tmpfs = |mount: &&seed_role::host::Mount| mount.at == self.mount.0 && mount.fs_type == "tmpfs";
+        // One over another is not Seed's: it makes none where there is one.
+        let lowest =
+            table.iter().filter(is_tmpfs).find(|mount| table.iter().filter(is_tmpfs).all(|other| other.id != mount.parent));
+        Ok(lowest.and_then(|lowest| super::mounts::hidden(&table, std::slice::from_ref(lowest), &self.mount)))
     }
 
     fn outputs(&self, _: Option<&Attrs>) -> Outputs {

@@ -244,7 +244,8 @@ impl Lab {
             }
             let goal = self.before.get(name).and_then(Observation::attrs).map_or(Goal::Absent, Goal::Attrs);
             let now = role.observe(self.host()).unwrap();
-            let steps = role.steps(self.host(), &Transition { from: &now, to: goal, keep: None, kept: None }).unwrap();
+            let steps =
+                role.steps(self.host(), &Transition { from: &now, to: goal, keep: None, replaced: None, kept: None }).unwrap();
             assert!(steps.is_empty(), "{name}: {steps:?} after it was taken back, with {now:?}");
         }
         for folder in self.folders.iter().rev() {
@@ -268,7 +269,7 @@ impl Lab {
     pub fn try_remove(&mut self, name: &'static str) -> seed_role::Result<()> {
         let role = self.role(name);
         let from = role.observe(self.host())?;
-        let transition = Transition { from: &from, to: Goal::Absent, keep: None, kept: None };
+        let transition = Transition { from: &from, to: Goal::Absent, keep: None, replaced: None, kept: None };
         role.steps(self.host(), &transition)?.into_iter().try_for_each(|step| (step.run)(self.host()).map(drop))
     }
 
@@ -277,7 +278,7 @@ impl Lab {
         for (name, ..) in self.roles.clone() {
             let role = self.role(name);
             let (from, wanted) = (role.observe(self.host())?, role.wanted(self.host())?);
-            let transition = Transition { from: &from, to: Goal::Attrs(&wanted), keep: None, kept: None };
+            let transition = Transition { from: &from, to: Goal::Attrs(&wanted), keep: None, replaced: None, kept: None };
             role.steps(self.host(), &transition)?.into_iter().try_for_each(|step| (step.run)(self.host()).map(drop))?;
         }
         Ok(())
@@ -323,7 +324,7 @@ impl Lab {
     fn recover(&mut self) {
         self.host().refresh();
         let Some(interrupted) = self.interrupted.take() else { return };
-        interrupted.litter.iter().for_each(|litter| self.host().remove_file(litter).unwrap());
+        interrupted.litter.iter().for_each(|litter| drop(self.host().settle(litter).unwrap()));
         if interrupted.undo {
             self.role(interrupted.role).recover(self.host(), &interrupted.step).unwrap();
         }
@@ -332,7 +333,7 @@ impl Lab {
     fn change(&mut self, name: &'static str, role: &dyn Role, to: Goal<'_>, kept: Option<&Kept>) -> Option<()> {
         let from = role.observe(self.host()).unwrap();
         let keep = self.keep.then_some("seed-kept-1");
-        let steps = role.steps(self.host(), &Transition { from: &from, to, keep, kept });
+        let steps = role.steps(self.host(), &Transition { from: &from, to, keep, replaced: None, kept });
         for step in steps.unwrap_or_else(|trouble| panic!("{name}: {trouble}")) {
             self.run(name, step)?;
         }

@@ -1,9 +1,10 @@
 //! Apply: what was planned is done, in parallel along the graph, journalled, and looked at again.
 
+mod expire;
 mod role;
 mod tasks;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -15,11 +16,12 @@ use seed_role::trouble::Result;
 use seed_role::{Role, Trouble};
 use serde::Serialize;
 
-use crate::journal::ledger::PutAside;
-use crate::journal::{Journal, Record, now};
+use crate::journal::{Journal, Record};
 use crate::node::Graph;
 use crate::plan::{Action, Plan, PlannedRole, Wish};
+use crate::shelter::Makers;
 use crate::{repair, stored};
+pub use expire::expire;
 use role::{Durable, Prepared};
 use tasks::{Half, Status, Tasks};
 
@@ -112,40 +114,6 @@ pub struct Apply<'a> {
     pub report: &'a (dyn Fn(&Event) + Sync),
 }
 
-/// How long the spec lets what was put aside be kept, in milliseconds, against the time now.
-fn is_over(aside: &PutAside, keep: u64) -> bool {
-    now().saturating_sub(aside.time) > keep / 1000
-}
-
-/// Removes what was put aside by earlier runs and whose time is over.
-///
-/// # Errors
-///
-/// When it cannot be removed; then it is tried again the next time.
-pub fn expire(host: &dyn Host, journal: &Journal, keep: u64) -> Result<()> {
-    let over: Vec<PutAside> =
-        journal.with_ledger(|ledger| ledger.put_aside.iter().filter(|aside| is_over(aside, keep)).cloned().collect());
-    for aside in over {
-        if let Some(path) = &aside.kept.path {
-            remove_put_aside(host, path)?;
-        }
-        journal.write(&[Record::Forgotten { role: aside.role, run: aside.run }], false)?;
-    }
-    Ok(())
-}
-
-fn remove_put_aside(host: &dyn Host, path: &std::path::Path) -> Result<()> {
-    use seed_role::host::FileKind;
-    /// The inode number of a subvolume's top folder (btrfs(5)).
-    const SUBVOLUME_INODE: u64 = 256;
-    match host.metadata(path)? {
-        Some(metadata) if metadata.kind == FileKind::Directory && metadata.inode == SUBVOLUME_INODE => host.btrfs_delete(path),
-        Some(metadata) if metadata.kind == FileKind::Directory => host.remove_tree(path),
-        Some(_) => host.remove_file(path),
-        None => Ok(()),
-    }
-}
-
 /// What the workers share.
 struct Shared {
     tasks: Tasks,
@@ -158,9 +126,10 @@ struct Shared {
 }
 
 impl Apply<'_> {
-    /// Whether there is nothing to do, not even to end what an interruption left open.
+    /// Whether there is nothing to do, not even to refuse something or to end what an interruption left open.
     pub fn is_idle(graph: &Graph, plan: &Plan, journal: &Journal) -> bool {
-        plan.renamed.is_empty() && journal.with_ledger(|ledger| Tasks::new(graph, plan, ledger).is_empty())
+        let refuses = plan.roles.iter().any(|planned| planned.refused);
+        !refuses && plan.renamed.is_empty() && journal.with_ledger(|ledger| Tasks::new(graph, plan, ledger).is_empty())
     }
 
     /// Does it.
@@ -173,7 +142,6 @@ impl Apply<'_> {
         let start = Instant::now();
         self.journal.begin(self.command, &self.plan.digest, self.drifted())?;
         self.take_over_renamed()?;
-        self.remove_litter()?;
         let tasks = self.journal.with_ledger(|ledger| Tasks::new(self.graph, self.plan, ledger));
         let shared = Mutex::new(Shared {
             tasks,
@@ -185,6 +153,7 @@ impl Apply<'_> {
         });
         let workers = self.jobs.min(lock(&shared).tasks.width());
         self.refuse(&shared)?;
+        self.settle_interrupted(&shared)?;
         let woken = Condvar::new();
         std::thread::scope(|scope| {
             // This thread is one of them.
@@ -233,15 +202,26 @@ impl Apply<'_> {
         if records.is_empty() { Ok(()) } else { self.journal.write(&records, false) }
     }
 
-    /// Removes the temporary files that interrupted steps may have left.
-    fn remove_litter(&self) -> Result<()> {
-        let litter: Vec<PathBuf> = self.journal.with_ledger(|ledger| {
-            let open = ledger.open().filter_map(|role| ledger.get(role)?.open);
-            open.flat_map(|open| open.litter).collect()
+    /// Sorts out the temporary files that interrupted steps may have left. Where somebody changed a file more than once meanwhile, two
+    /// versions of it are there: then who looks after it has to choose, and its role fails.
+    fn settle_interrupted(&self, shared: &Mutex<Shared>) -> Result<()> {
+        let litter: Vec<(String, PathBuf)> = self.journal.with_ledger(|ledger| {
+            let open = ledger.open().filter_map(|role| Some((role, ledger.get(role)?.open?)));
+            open.flat_map(|(role, open)| open.litter.into_iter().map(|path| (role.to_string(), path))).collect()
         });
-        for path in litter {
+        for (role, path) in litter {
             // What cannot be removed (its device is gone, say) does no harm: its name is used again.
-            let _ = self.host.remove_file(&path);
+            let Ok(Some(spare)) = self.host.settle(&path) else { continue };
+            let message = format!(
+                "it was changed while an earlier run was interrupted, and once more since: the version in between is {}; choose one of \
+                 them, remove the other and apply again",
+                spare.display()
+            );
+            let mut shared = lock(shared);
+            let planned = self.plan.roles.iter().find(|planned| *planned.role == *role);
+            if let Some(planned) = planned.filter(|planned| !shared.failed.contains_key(&planned.node)) {
+                self.fail_before(&mut shared, planned, &message)?;
+            }
         }
         Ok(())
     }
@@ -250,18 +230,23 @@ impl Apply<'_> {
     fn refuse(&self, shared: &Mutex<Shared>) -> Result<()> {
         let mut shared = lock(shared);
         for planned in self.plan.roles.iter().filter(|planned| planned.refused) {
-            let message = planned.reason.clone().unwrap_or_default();
-            self.journal.write(&[refused(planned, &message)], false)?;
-            (self.report)(&Event::Failed {
-                role: planned.role.to_string(),
-                action: planned.action,
-                message: message.clone(),
-                seconds: 0.0,
-            });
-            shared.failed.insert(planned.node, message);
-            for skipped in shared.tasks.fail_node(planned.node) {
-                self.skip(&mut shared, skipped.node, &format!("needs {}, which failed", planned.role));
-            }
+            self.fail_before(&mut shared, planned, planned.reason.as_deref().unwrap_or_default())?;
+        }
+        Ok(())
+    }
+
+    /// Fails a role before it is begun with.
+    fn fail_before(&self, shared: &mut Shared, planned: &PlannedRole, message: &str) -> Result<()> {
+        self.journal.write(&[refused(planned, message)], false)?;
+        (self.report)(&Event::Failed {
+            role: planned.role.to_string(),
+            action: planned.action,
+            message: message.to_string(),
+            seconds: 0.0,
+        });
+        shared.failed.insert(planned.node, message.to_string());
+        for skipped in shared.tasks.fail_node(planned.node) {
+            self.skip(shared, skipped.node, &format!("needs {}, which failed", planned.role));
         }
         Ok(())
     }
@@ -316,14 +301,18 @@ impl Apply<'_> {
 
     /// Runs tasks that are ready at the same time: their intents become durable together.
     fn run_batch(&self, batch: &[usize], shared: &Mutex<Shared>) {
-        let tasks: Vec<_> = {
+        let (tasks, around): (Vec<_>, Makers) = {
             let guard = lock(shared);
             let outputs = |node: usize| guard.outputs.get(node)?.clone();
             let with_role = |id: &usize| {
                 let task = guard.tasks.get(*id);
                 (*id, task, self.build(task, &outputs))
             };
-            batch.iter().map(with_role).collect()
+            let tasks: Vec<_> = batch.iter().map(with_role).collect();
+            let makers = tasks.iter().flat_map(|(_, task, _)| self.graph.shelters.around(self.graph, task.node)).map(|it| it.by);
+            let makers: BTreeSet<usize> = makers.collect();
+            let around = makers.into_iter().filter_map(|maker| Some((maker, self.graph.build(maker, &outputs).ok()?))).collect();
+            (tasks, Makers::new(around))
         };
         let started = Instant::now();
         let mut prepared: Vec<(usize, Prepared<'_>)> = Vec::new();
@@ -331,7 +320,7 @@ impl Apply<'_> {
         for (id, task, role) in tasks {
             let Some(planned) = self.planned(task.node) else { continue };
             (self.report)(&Event::Started { role: planned.role.to_string(), action: planned.action });
-            match role.and_then(|role| self.prepare(planned, task.half, role)) {
+            match role.and_then(|role| self.prepare(planned, task.half, role, &around)) {
                 Ok(ready) => prepared.push((id, ready)),
                 Err(trouble) => {
                     let mut end = role::End::failed(&trouble);
@@ -349,7 +338,7 @@ impl Apply<'_> {
         }
         let mut durable = Durable::default();
         for (id, ready) in prepared {
-            ended.push((id, self.carry_out(ready, &mut durable)));
+            ended.push((id, self.carry_out(ready, &around, &mut durable)));
         }
         if let Err(trouble) = durable.sync(self.host) {
             ended.iter_mut().for_each(|(_, end)| end.fail(&trouble));

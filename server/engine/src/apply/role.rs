@@ -18,6 +18,7 @@ use crate::journal::{Outcome, Record, fingerprint, now};
 use crate::plan::decide::{Known, Past};
 use crate::plan::losses::{Effect, backup_is_gone, gone};
 use crate::plan::{Action, Ownership, PlannedRole, Wish};
+use crate::shelter::{self, Makers};
 
 /// Folders made on the way have this mode.
 const FOLDER_MODE: u32 = 0o755;
@@ -85,8 +86,34 @@ impl End {
 }
 
 impl Apply<'_> {
+    /// That nothing is mounted over what a role has mounted, nor over that in which it lies: see [`crate::shelter`]. `around` are the roles
+    /// that make the mounts around it.
+    fn require_in_reach(&self, planned: &PlannedRole, role: &dyn Role, around: &Makers) -> Result<()> {
+        let refused = |reason: String| Err(Trouble::new(format!("{} {}", planned.action.word(), planned.role), reason));
+        if let Some(hidden) = role.hidden(self.host)? {
+            return refused(shelter::over_it(&hidden));
+        }
+        for sheltered in self.graph.shelters.around(self.graph, planned.node) {
+            let name = &self.graph.nodes[sheltered.by].name;
+            if let Some(hidden) = around.hidden(self.host, sheltered.by)? {
+                return refused(shelter::over_its_shelter(name, &hidden));
+            }
+            if let Some(between) = self.graph.shelters.between(&*self.host.mounts()?, &sheltered) {
+                return refused(shelter::in_between(name, between));
+            }
+        }
+        Ok(())
+    }
+
     /// Looks at the role again, and finds the steps.
-    pub(super) fn prepare<'p>(&self, planned: &'p PlannedRole, half: Half, role: Box<dyn Role>) -> Result<Prepared<'p>> {
+    pub(super) fn prepare<'p>(
+        &self,
+        planned: &'p PlannedRole,
+        half: Half,
+        role: Box<dyn Role>,
+        around: &Makers,
+    ) -> Result<Prepared<'p>> {
+        self.require_in_reach(planned, &*role, around)?;
         let node = &self.graph.nodes[planned.node];
         let ownership = Ownership::Read(self.journal.with_ledger(|ledger| ledger.get(&node.name)));
         let mut records = Vec::new();
@@ -95,7 +122,8 @@ impl Apply<'_> {
             role.recover(self.host, step)?;
             records.push(Record::StepDone { role: node.name.to_string(), name: step.to_string() });
         }
-        let known = Known { owned: &ownership, host: self.host };
+        let stranger = self.journal.with_ledger(|ledger| ledger.stranger());
+        let known = Known { owned: &ownership, stranger, host: self.host };
         let seen = role.observe(self.host)?;
         let attempt = || format!("{} {}", planned.action.word(), planned.role);
         if let Observation::Unknown(reason) = &seen {
@@ -123,7 +151,8 @@ impl Apply<'_> {
         }
         self.confirm_no_backup_is_lost(planned, half, &*role, from_nothing)?;
         let goal = goal_attrs.as_ref().map_or(Goal::Absent, Goal::Attrs);
-        let steps = role.steps(self.host, &Transition { from: &seen, to: goal, keep, kept })?;
+        let replaced = planned.seen.attrs().filter(|_| planned.action == Action::Replace && half == Half::Up);
+        let steps = role.steps(self.host, &Transition { from: &seen, to: goal, keep, replaced, kept })?;
         records.push(Record::Begin {
             role: node.name.to_string(),
             is: node.role_type.name.to_string(),
@@ -192,6 +221,13 @@ impl Apply<'_> {
         if verdict.refused {
             return Err(Trouble::new(attempt(), verdict.reason.unwrap_or_default()));
         }
+        if let (Some(confirmed), Some(seen)) = (planned.seen.attrs(), seen.attrs())
+            && verdict.action != Action::None
+            && !role.is_as_confirmed(confirmed, seen)
+        {
+            return Err(Trouble::new(attempt(), "it changed since the plan was made")
+                .hint("it was left as it is; look at the new plan and apply again"));
+        }
         let harmless = verdict.loses.is_none() || planned.loses.is_some() || planned.disposable;
         let expected = match planned.action {
             Action::Unknown => harmless,
@@ -241,11 +277,13 @@ impl Apply<'_> {
     }
 
     /// Runs the steps, and looks whether they led where they should.
-    pub(super) fn carry_out(&self, ready: Prepared<'_>, durable: &mut Durable) -> End {
+    pub(super) fn carry_out(&self, ready: Prepared<'_>, around: &Makers, durable: &mut Durable) -> End {
         let Prepared { planned, half, role, steps, made, from_nothing, .. } = ready;
         let name = planned.role.to_string();
         let changed = !steps.is_empty();
-        let outcome = self.run_steps(planned, &*role, steps, made, durable).and_then(|()| self.verify(planned, half, &*role));
+        let in_reach = || self.require_in_reach(planned, &*role, around);
+        let outcome =
+            self.run_steps(planned, &*role, steps, made, durable, &in_reach).and_then(|()| self.verify(planned, half, &*role));
         match outcome {
             Ok((outputs, outcome)) => {
                 let mut records: Vec<Record> =
@@ -278,6 +316,7 @@ impl Apply<'_> {
         steps: Vec<Step>,
         made: Vec<PathBuf>,
         durable: &mut Durable,
+        in_reach: &dyn Fn() -> Result<()>,
     ) -> Result<()> {
         let mut first = Some(made);
         for step in steps {
@@ -296,6 +335,7 @@ impl Apply<'_> {
                 }
             };
             self.report_step(planned, &step.name);
+            in_reach()?;
             for folder in &made {
                 self.host.make_folder(folder, FOLDER_MODE)?;
             }

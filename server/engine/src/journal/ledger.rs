@@ -10,6 +10,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 use super::below::Below;
+use super::damage::Damage;
+use super::moved;
+use super::read::Extent;
 use super::record::{Outcome, Record};
 
 /// A role that Seed made or changed.
@@ -56,7 +59,7 @@ impl Owned {
 }
 
 /// What a snapshot begins with.
-const SNAPSHOT: &str = "seed-ledger 3 ";
+const SNAPSHOT: &str = "seed-ledger 4 ";
 
 /// Something put aside.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -69,12 +72,23 @@ pub struct PutAside {
     pub time: u64,
     /// What, and where it is.
     pub kept: Kept,
+    /// When a run found that its time is over, in seconds since 1970.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expired: Option<u64>,
     /// The path that it was moved from, if it was moved as a whole.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from: Option<PathBuf>,
     /// Where the rest of it lies, if this is only a part of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub below: Option<Below>,
+}
+
+impl PutAside {
+    /// Whether it can be brought back now: it is whole, or the rest of it is in its place. Put upon anything else, signatures would make a
+    /// file system of something that is none.
+    pub fn is_usable(&self) -> bool {
+        self.kept.path.is_some() || self.below.as_ref().is_some_and(Below::is_in_place)
+    }
 }
 
 /// An entry: read from a snapshot only when it is asked for.
@@ -118,17 +132,30 @@ impl Entry {
 }
 
 /// What the journal comes to.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Ledger {
+    #[serde(skip)]
     entries: BTreeMap<String, Entry>,
     /// What is put aside, in order.
     pub put_aside: Vec<PutAside>,
+    /// What was put aside of roles that were forgotten since: kept until its time is over, and brought back by none.
+    pub forgotten: Vec<PutAside>,
+    /// The damages of the journal.
+    pub damage: Vec<Damage>,
     /// The number of the last run.
     pub last_run: u64,
+    /// How many runs the journal tells of.
+    pub runs: u64,
     /// Whether the last run has ended.
     pub closed: bool,
     /// Whether a snapshot says so: it is written once the journal does, so without it the end of the last run may never have been told.
+    #[serde(skip)]
     pub settled: bool,
+    /// The latest time that was recorded since the clock was last found to be behind, in seconds since 1970.
+    pub time: u64,
+    /// Where else it may be known what was made for the spec, in words.
+    #[serde(skip)]
+    pub elsewhere: Option<String>,
 }
 
 impl Ledger {
@@ -142,12 +169,12 @@ impl Ledger {
 
     /// The backups that making something new on what is claimed writes over.
     pub fn overwritten_with<'a>(&'a self, claims: &'a [Claim]) -> impl Iterator<Item = &'a PutAside> {
-        self.put_aside.iter().filter(|aside| aside.below.as_ref().is_some_and(|below| below.is_overwritten_with(claims)))
+        self.backups().filter(|aside| aside.below.as_ref().is_some_and(|below| below.is_overwritten_with(claims)))
     }
 
     /// The backups that removing what is claimed takes away.
     pub fn removed_with<'a>(&'a self, claims: &'a [Claim]) -> impl Iterator<Item = &'a PutAside> {
-        self.put_aside.iter().filter(|aside| aside.below.as_ref().is_some_and(|below| below.is_removed_with(claims)))
+        self.backups().filter(|aside| aside.below.as_ref().is_some_and(|below| below.is_removed_with(claims)))
     }
 
     /// Whether Seed made or changed a role.
@@ -161,6 +188,30 @@ impl Ledger {
             Some(Entry::Raw { params: known, .. }) => *known != fingerprint(is, params),
             Some(Entry::Read(owned)) => owned.is != is || owned.params != *params,
             None => false,
+        }
+    }
+
+    /// Why it cannot be told what was done with a role, if that is so: the journal is damaged, and what is lost of it may concern the role.
+    pub fn doubt(&self, role: &str) -> Option<String> {
+        let mut unknown = self.damage.iter().filter(|damage| !damage.known);
+        // Without an entry, any record that is lost may have been its entry.
+        let damage = if self.owns(role) { unknown.find(|damage| damage.concerns(role)) } else { unknown.next() }?;
+        let what_to_do = match &damage.roles {
+            Some(_) if damage.concerns(role) => format!("seed forget SPEC {role}"),
+            Some(roles) => format!("seed forget SPEC {}", roles.join(" ")),
+            None => "seed forget --damage SPEC".into(),
+        };
+        Some(format!(
+            "is left as it is: {} is damaged, and what Seed did with it is not known ({what_to_do} lets go of what is lost)",
+            damage.place()
+        ))
+    }
+
+    /// What a thing without an entry is to Seed, as the rest of a sentence about it.
+    pub fn stranger(&self) -> String {
+        match &self.elsewhere {
+            Some(elsewhere) => format!("is not known here ({elsewhere})"),
+            None => "was not made by Seed".into(),
         }
     }
 
@@ -203,12 +254,23 @@ impl Ledger {
     /// Takes a record in.
     pub fn take(&mut self, record: &Record) {
         match record {
-            Record::Run { id, .. } => {
+            Record::Run { id, time, .. } => {
                 self.last_run = *id;
+                self.runs += 1;
                 self.closed = false;
+                self.time = self.time.max(*time);
                 self.settled = false;
             }
             Record::Close { .. } => self.closed = true,
+            Record::Base { last_run, time } => {
+                *self = Ledger {
+                    last_run: *last_run,
+                    time: *time,
+                    closed: true,
+                    damage: std::mem::take(&mut self.damage),
+                    ..Ledger::default()
+                };
+            }
             Record::Begin { role, is, params, was, disposable, after, action, loses } => {
                 if let Some(owned) = self.edit(role) {
                     owned.is.clone_from(is);
@@ -257,6 +319,7 @@ impl Ledger {
                 if let (Some(from), Some(to)) = (from, &kept.path) {
                     self.each_below(|below| below.moved(from, to));
                 }
+                self.time = self.time.max(*time);
                 self.put_aside.push(PutAside {
                     role: role.clone(),
                     run: *run,
@@ -264,7 +327,17 @@ impl Ledger {
                     kept: kept.clone(),
                     from: from.clone(),
                     below: below.clone(),
+                    expired: None,
                 });
+            }
+            Record::Expired { role, run, time } => {
+                self.time = self.time.max(*time);
+                let found = self.backups_mut().filter(|aside| aside.role == *role && aside.run == *run);
+                found.for_each(|aside| aside.expired = Some(*time));
+            }
+            Record::ClockBack { time } => {
+                self.time = *time;
+                self.backups_mut().for_each(|aside| aside.expired = None);
             }
             Record::Restored { role, run } => {
                 for aside in self.drop_backups(role, *run) {
@@ -275,9 +348,14 @@ impl Ledger {
             }
             Record::Forgotten { role, run } => {
                 for path in self.drop_backups(role, *run).into_iter().filter_map(|aside| aside.kept.path) {
-                    self.put_aside.retain(|aside| !aside.below.as_ref().is_some_and(|below| below.lies_in(&path)));
+                    let stays = |aside: &PutAside| !aside.below.as_ref().is_some_and(|below| below.lies_in(&path));
+                    self.put_aside.retain(stays);
+                    self.forgotten.retain(stays);
                 }
             }
+            Record::Forgot { role } => self.forget(role),
+            Record::Accepted => self.damage.clear(),
+            Record::Moved { from, to, roles, kept } => self.take_along(&moved::Way { from, to }, roles, kept),
             Record::End { role, outcome } => match outcome {
                 Outcome::Present(attrs) => {
                     if let Some(owned) = self.edit(role) {
@@ -302,43 +380,86 @@ impl Ledger {
     }
 
     fn each_below(&mut self, change: impl FnMut(&mut Below)) {
-        self.put_aside.iter_mut().filter_map(|aside| aside.below.as_mut()).for_each(change);
+        self.backups_mut().filter_map(|aside| aside.below.as_mut()).for_each(change);
     }
 
     /// Drops the backups of a role from a run, and gives them.
     fn drop_backups(&mut self, role: &str, run: u64) -> Vec<PutAside> {
-        let (dropped, left) =
-            std::mem::take(&mut self.put_aside).into_iter().partition(|aside| aside.role == role && aside.run == run);
-        self.put_aside = left;
+        let of_it = |aside: &PutAside| aside.role == role && aside.run == run;
+        let (mut dropped, put_aside): (Vec<_>, _) = std::mem::take(&mut self.put_aside).into_iter().partition(of_it);
+        let (others, forgotten): (Vec<_>, _) = std::mem::take(&mut self.forgotten).into_iter().partition(of_it);
+        dropped.extend(others);
+        (self.put_aside, self.forgotten) = (put_aside, forgotten);
         dropped
+    }
+
+    fn forget(&mut self, role: &str) {
+        self.entries.remove(role);
+        let (gone, stays): (Vec<_>, _) = std::mem::take(&mut self.put_aside).into_iter().partition(|aside| aside.role == role);
+        self.put_aside = stays;
+        self.forgotten.extend(gone);
+        self.damage.retain_mut(|damage| !damage.settle(role));
+    }
+
+    fn take_along(&mut self, way: &moved::Way<'_>, roles: &[String], kept: &[PathBuf]) {
+        for role in roles {
+            if let Some(owned) = self.edit(role) {
+                way.translate_owned(owned);
+            }
+        }
+        self.backups_mut().for_each(|aside| way.translate_backup(&mut aside.kept, &mut aside.from, &mut aside.below, kept));
+    }
+
+    /// All that is put aside, of roles that are known and of those that were forgotten.
+    pub fn backups(&self) -> impl Iterator<Item = &PutAside> {
+        self.put_aside.iter().chain(&self.forgotten)
+    }
+
+    fn backups_mut(&mut self) -> impl Iterator<Item = &mut PutAside> {
+        self.put_aside.iter_mut().chain(&mut self.forgotten)
     }
 
     /// The ledger as records, with which a new journal begins. Roles come last: each is then as its record says, whatever backups
     /// there are of it.
     pub fn records(&self) -> Vec<Record> {
+        let mut records = vec![Record::Base { last_run: self.last_run, time: self.time }];
+        let known = self.put_aside.iter().map(|aside| (aside, false));
+        let mut backups: Vec<(&PutAside, bool)> = known.chain(self.forgotten.iter().map(|aside| (aside, true))).collect();
+        // As they were made: what was moved to a backup took along what lay in it then.
+        backups.sort_by_key(|(aside, _)| aside.run);
+        for (aside, is_forgotten) in backups {
+            let PutAside { role, run, time, kept, from, below, expired } = aside.clone();
+            records.push(Record::Kept { role: role.clone(), run, time, kept, from, below });
+            records.extend(expired.map(|time| Record::Expired { role: role.clone(), run, time }));
+            records.extend(is_forgotten.then_some(Record::Forgot { role }));
+        }
         let owned =
             self.entries.keys().filter_map(|role| Some(Record::Owned { role: role.clone(), owned: Box::new(self.get(role)?) }));
-        let kept = self.put_aside.iter().map(|aside| Record::Kept {
-            role: aside.role.clone(),
-            run: aside.run,
-            time: aside.time,
-            kept: aside.kept.clone(),
-            from: aside.from.clone(),
-            below: aside.below.clone(),
-        });
-        kept.chain(owned).collect()
+        records.extend(owned);
+        records
     }
 
-    /// The ledger as text: a line a role, so that what is not asked for need not be read. `covers` is how much of the
-    /// journal it comes from. A checksum before it tells one that a power failure has left in part.
-    pub fn snapshot(&self, covers: u64) -> String {
-        let text = self.body(covers);
+    /// The entries as JSON, without reading those that were not read yet.
+    pub(super) fn texts(&self) -> impl Iterator<Item = std::borrow::Cow<'_, str>> {
+        self.entries.values().map(|entry| match entry {
+            Entry::Raw { json, .. } => (&**json).into(),
+            Entry::Read(owned) => serde_json::to_string(owned).unwrap_or_default().into(),
+        })
+    }
+
+    /// The ledger as text: a line a role, so that what is not asked for need not be read. It comes from `extent` of the journal. A
+    /// checksum before it tells one that a power failure has left in part.
+    pub fn snapshot(&self, extent: &Extent) -> String {
+        let text = self.body(extent);
         format!("{SNAPSHOT}{:08x} {text}", crc32fast::hash(text.as_bytes()))
     }
 
-    fn body(&self, covers: u64) -> String {
-        let aside = serde_json::to_string(&self.put_aside).unwrap_or_default();
-        let mut text = format!("{covers} {} {}\n{aside}\n", self.last_run, u8::from(self.closed));
+    fn body(&self, extent: &Extent) -> String {
+        let mut text = format!(
+            "{}\n{}\n",
+            serde_json::to_string(extent).unwrap_or_default(),
+            serde_json::to_string(self).unwrap_or_default()
+        );
         for (role, entry) in &self.entries {
             let (open, params, json) = match entry {
                 Entry::Raw { open, params, json } => (*open, *params, json.to_string()),
@@ -353,26 +474,23 @@ impl Ledger {
         text
     }
 
-    /// Reads a snapshot; the second part is how much of the journal it covers. None if it is not one, or is damaged.
-    pub fn from_snapshot(text: &str) -> Option<(Ledger, u64)> {
+    /// Reads a snapshot; the second part is how much of the journal it comes from. None if it is not one, or is damaged.
+    pub fn from_snapshot(text: &str) -> Option<(Ledger, Extent)> {
         let (checksum, text) = text.strip_prefix(SNAPSHOT)?.split_once(' ')?;
         if u32::from_str_radix(checksum, 16) != Ok(crc32fast::hash(text.as_bytes())) {
             return None;
         }
         let mut lines = text.strip_suffix('\n')?.split('\n');
-        let mut header = lines.next()?.split(' ');
-        let covers = header.next()?.parse().ok()?;
-        let last_run = header.next()?.parse().ok()?;
-        let closed = header.next()? == "1";
-        let put_aside = serde_json::from_str(lines.next()?).ok()?;
-        let mut entries = BTreeMap::new();
+        let extent = serde_json::from_str(lines.next()?).ok()?;
+        let mut ledger: Ledger = serde_json::from_str(lines.next()?).ok()?;
         for line in lines {
             let mut parts = line.splitn(4, '\t');
             let (role, open, params, json) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
             let params = u64::from_str_radix(params, 16).ok()?;
-            entries.insert(role.to_string(), Entry::Raw { open: open == "open", params, json: json.into() });
+            ledger.entries.insert(role.to_string(), Entry::Raw { open: open == "open", params, json: json.into() });
         }
-        Some((Ledger { entries, put_aside, last_run, closed, settled: closed }, covers))
+        ledger.settled = ledger.closed;
+        Some((ledger, extent))
     }
 }
 
@@ -395,9 +513,10 @@ mod tests {
             open: None,
         };
         ledger.take(&Record::Owned { role: "note".into(), owned: Box::new(made) });
-        let text = ledger.snapshot(7);
-        let (read, covers) = Ledger::from_snapshot(&text).unwrap();
-        assert!(read.owns("note") && covers == 7);
+        let extent = Extent { bytes: 7, ..Extent::default() };
+        let text = ledger.snapshot(&extent);
+        let (read, covered) = Ledger::from_snapshot(&text).unwrap();
+        assert!(read.owns("note") && covered == extent);
         for end in 0..text.len() {
             assert!(Ledger::from_snapshot(&text[..end]).is_none(), "cut at {end}");
             let zeroed = format!("{}{}", &text[..end], "\0".repeat(text.len() - end));

@@ -38,6 +38,8 @@ impl Verdict {
 /// What is known of a role besides what is seen.
 pub(crate) struct Known<'a> {
     pub owned: &'a Ownership<'a>,
+    /// What the thing is to Seed if it has no entry, in words.
+    pub stranger: String,
     pub host: &'a dyn seed_role::host::Host,
 }
 
@@ -84,16 +86,18 @@ impl Known<'_> {
                 Mend::Never(reason) => return Verdict { changes, ..Verdict::refused(reason) },
             }
         }
+        let caution = cautions(role, seen, &changes);
         let Some(field) = replace else {
-            return Verdict { changes, ..Verdict::plain(Action::Change) };
+            return Verdict { changes, reason: caution, ..Verdict::plain(Action::Change) };
         };
         if self.owned.get().is_none() && !role.may_overwrite() {
             let reason = format!(
-                "was not made by Seed and differs in {field}, which can only be mended by destroying it; remove it, or change the spec"
+                "{} and differs in {field}, which can only be mended by destroying it; remove it, or change the spec",
+                self.stranger
             );
             return Verdict { changes, ..Verdict::refused(reason) };
         }
-        let reason = format!("{field} cannot be changed in place");
+        let reason = with_caution(format!("{field} cannot be changed in place"), caution);
         let loses = self.loses(role, seen);
         Verdict { changes, loses, ..Verdict::because(Action::Replace, reason) }
     }
@@ -147,7 +151,7 @@ impl Known<'_> {
                 }
                 let is_harmless = |change: &Change| role.mend(change, attrs) == Mend::InPlace && role.keeps_data(change);
                 let loses = if changes.iter().all(is_harmless) { None } else { self.loses(role, attrs) };
-                let reason = "what was there before is put back";
+                let reason = with_caution("what was there before is put back".into(), cautions(role, attrs, &changes));
                 Verdict { changes, loses, ..Verdict::because(Action::Change, reason) }
             }
         }
@@ -156,6 +160,19 @@ impl Known<'_> {
 
 fn unreadable(reason: &str) -> String {
     format!("what was there before cannot be read: {reason}")
+}
+
+/// What a person should know of these changes before they are made.
+fn cautions(role: &dyn Role, seen: &Attrs, changes: &[Change]) -> Option<String> {
+    let cautions: Vec<String> = changes.iter().filter_map(|change| role.caution(change, seen)).collect();
+    (!cautions.is_empty()).then(|| cautions.join("; "))
+}
+
+fn with_caution(reason: String, caution: Option<String>) -> String {
+    match caution {
+        Some(caution) => format!("{reason}; {caution}"),
+        None => reason,
+    }
 }
 
 /// Whether a wanted value holds an output that is not known yet.
@@ -183,14 +200,14 @@ impl Planner<'_> {
     ) -> Found {
         let node = &self.graph.nodes[index];
         let wish = self.unpacked(wish);
-        let known = Known { owned, host: self.world.host };
+        let known = Known { owned, stranger: self.world.ledger.stranger(), host: self.world.host };
         let going_back = !matches!(wish, Wish::Present);
         let role = match if going_back { now_role } else { then_role } {
             Ok(role) => role,
             Err(trouble) => {
                 let verdict = Verdict::because(Action::Unknown, trouble.to_string());
                 let planned = self.planned(index, owned, wish, Observation::Unknown(trouble.to_string()), verdict);
-                return Found { planned, now: None, then: None, contents: Contents::Unseen };
+                return Found { planned, now: None, then: None, contents: Contents::Unseen, hidden: None };
             }
         };
         let mut wish = if self.came_back_with_its_folder(index, &wish, found) { Wish::Look(None) } else { wish };
@@ -249,7 +266,7 @@ impl Planner<'_> {
                 let reason = reason.clone().or_else(|| {
                     let there = matches!(seen, Ok(Observation::Present(_)));
                     (there && not_ours && owned.get().is_none() && self.options.wishes.is_none())
-                        .then(|| "was not made by Seed, and is left as it is".to_string())
+                        .then(|| format!("{}, and is left as it is", self.world.ledger.stranger()))
                 });
                 let changes = match (&seen, role.wanted(self.world.host)) {
                     (Ok(Observation::Present(seen)), Ok(wanted)) if node.state == seed_spec::State::Info => seen.changes(&wanted),
@@ -276,7 +293,7 @@ impl Planner<'_> {
             action => Some(Arc::new(predicted(role, action, &seen, &verdict.changes))),
         };
         let planned = PlannedRole { commands, ..self.planned(index, owned, wish, seen, verdict) };
-        Found { planned, now, then, contents }
+        Found { planned, now, then, contents, hidden: None }
     }
 
     /// The verdict where a backup is to be brought back: it must be there, or in a folder that comes back before.

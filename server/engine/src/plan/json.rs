@@ -3,6 +3,7 @@
 use serde_json::{Value as Json, json};
 
 use super::{Action, Plan, PlannedRole};
+use crate::journal::Damage;
 
 impl Plan {
     /// The plan as `seed plan --json` prints it.
@@ -14,21 +15,31 @@ impl Plan {
             .iter()
             .map(|whole| json!({"role": &*whole.name, "is": &*whole.is, "why": whole.why.as_deref(), "part_of": whole.part_of.as_deref()}))
             .collect();
-        json!({
+        let mut json = json!({
             "spec": self.spec,
             "state": self.state,
             "digest": self.digest,
             "keyed": self.keyed,
             "needs_root": self.needs_root,
             "kept_by_root": self.kept_by_root,
+            "damage": self.damage.iter().map(damage_json).collect::<Vec<_>>(),
             "actions": actions,
             "composites": composites,
             "summary": {
                 "create": count(Action::Create), "change": count(Action::Change), "replace": count(Action::Replace),
                 "remove": count(Action::Remove), "none": count(Action::None), "unknown": count(Action::Unknown),
             },
-        })
+        });
+        if let Some(path) = &self.continues {
+            json["continues"] = json!(path);
+        }
+        json
     }
+}
+
+/// A damage of the journal.
+pub fn damage_json(damage: &Damage) -> Json {
+    json!({"line": damage.line, "message": damage.what, "concerns": damage.concern(), "known": damage.known})
 }
 
 fn role_json(planned: &PlannedRole) -> Json {

@@ -9,9 +9,11 @@ use seed_spec::value::Secret;
 use crate::tool::Tool;
 use crate::trouble::Result;
 
+pub mod before;
 pub mod block;
 pub mod btrfs;
 pub mod btrfs_format;
+pub mod folder;
 pub mod gpt;
 pub mod mount;
 pub(crate) mod options;
@@ -20,6 +22,7 @@ pub mod real;
 pub(crate) mod refusal;
 pub mod sim;
 
+pub use before::{Before, Digest, NewFile};
 pub use block::{LoopConfig, LoopDevice};
 pub use btrfs::{BtrfsDevice, BtrfsFileSystem, Subvolume};
 pub use mount::{Mount, MountRequest};
@@ -60,6 +63,8 @@ pub struct Metadata {
     pub device: u64,
     /// The number of its inode there.
     pub inode: u64,
+    /// How many names it has.
+    pub links: u64,
 }
 
 /// A program to run. Never a shell: the arguments reach the program as they are.
@@ -127,6 +132,25 @@ pub trait Host: Send + Sync {
     /// Writes a file as a whole: to [`temporary_of`] its path, then renamed over it, with mode and owner set before.
     /// Durable only after [`Host::sync`].
     fn write_file(&self, path: &Path, content: &[u8], mode: u32, owner: Option<Owner>) -> Result<()>;
+    /// The content of a regular file, at most `limit` bytes of it, and what it has beside content, owner and mode; none if there is
+    /// nothing.
+    fn read_whole(&self, path: &Path, limit: u64) -> Result<Option<(Vec<u8>, attributes::Attributes)>>;
+    /// What a file or folder has beside content, owner and mode.
+    fn attributes(&self, path: &Path) -> Result<attributes::Attributes>;
+    /// Gives a file or folder exactly these. Its mode may have to be set again after it.
+    fn set_attributes(&self, path: &Path, attributes: &attributes::Attributes) -> Result<()>;
+    /// Writes a file as a whole in place of what was confirmed. What somebody else put there since stays
+    /// ([`crate::trouble::Kind::Changed`]), and so does all where the new file cannot have what it is to have. An interruption
+    /// leaves what [`Host::settle`] sorts out. Durable only after [`Host::sync`].
+    fn replace_file(&self, path: &Path, new: &NewFile<'_>, before: &Before) -> Result<()>;
+    /// The same for a symbolic link. Its owner is this process where it is left open.
+    fn replace_link(&self, path: &Path, target: &Path, owner: Option<Owner>, before: &Before) -> Result<()>;
+    /// Removes what was confirmed, a file or link. What somebody else put there since stays ([`crate::trouble::Kind::Changed`]). An
+    /// interruption leaves what [`Host::settle`] sorts out.
+    fn take_away(&self, path: &Path, before: &Before) -> Result<()>;
+    /// Sorts out what an interruption left under a name of [`temporary_of`], or another temporary name: what is this program's is removed,
+    /// and what somebody saved while it was changed gets its name back. If that name is taken by now it stays beside it: then where.
+    fn settle(&self, temporary: &Path) -> Result<Option<PathBuf>>;
     /// Makes a sparse file of that length, or with `full` one whose blocks are all allocated. Atomic as
     /// [`Host::write_file`] is; fails if there is something.
     fn make_image(&self, path: &Path, len: u64, full: bool, mode: u32) -> Result<()>;

@@ -3,12 +3,15 @@
 mod command;
 mod confirm;
 mod exit;
+#[cfg(test)]
+mod hostile;
 mod interrupt;
 mod options;
 mod output;
 mod report;
 mod spec_file;
 mod style;
+mod terminal;
 
 use clap::{CommandFactory, Parser, Subcommand};
 
@@ -39,6 +42,8 @@ enum Command {
     Undo(command::undo::Args),
     Graph(command::graph::Args),
     Log(command::log::Args),
+    List(command::list::Args),
+    Forget(command::forget::Args),
     Laws(command::laws::Args),
     Fmt(command::fmt::Args),
     Fragment(command::fragment::Args),
@@ -56,6 +61,9 @@ enum Command {
     Lsp(command::lsp::Args),
     Completions(command::completions::Args),
     Man(command::man::Args),
+    /// Read a repository for another `seed`, which gives it limits and ends it
+    #[command(name = seed_collection::child::COMMAND, hide = true)]
+    ReadRepository,
 }
 
 impl Command {
@@ -68,6 +76,7 @@ impl Command {
                 | Command::Info(_)
                 | Command::Graph(_)
                 | Command::Log(_)
+                | Command::List(_)
                 | Command::Laws(_)
                 | Command::Fmt(_)
                 | Command::Fragment(_)
@@ -97,6 +106,8 @@ pub fn main() -> std::process::ExitCode {
         Command::Undo(args) => command::undo::run(&args, global),
         Command::Graph(args) => command::graph::run(&args, global),
         Command::Log(args) => command::log::run(&args, global),
+        Command::List(args) => command::list::run(&args, global),
+        Command::Forget(args) => command::forget::run(&args, global),
         Command::Laws(args) => command::laws::run(&args, global),
         Command::Fmt(args) => command::fmt::run(&args, global),
         Command::Fragment(args) => command::fragment::run(&args, global),
@@ -114,6 +125,10 @@ pub fn main() -> std::process::ExitCode {
         Command::Lsp(args) => command::lsp::run(&args),
         Command::Completions(args) => command::completions::run(&args, Cli::command()),
         Command::Man(args) => command::man::run(&args, Cli::command()),
+        Command::ReadRepository => {
+            seed_collection::child::serve();
+            Ok(exit::Exit::Ok)
+        }
     };
     match result {
         Ok(exit) => exit.into(),

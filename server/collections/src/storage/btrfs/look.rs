@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use seed_role::Result;
-use seed_role::attrs::{Attrs, Observation};
+use seed_role::attrs::{Attrs, HIDDEN, Observation};
 use seed_role::host::{BtrfsDevice, BtrfsFileSystem, Host, Mount, Subvolume};
 use seed_role::param::{BlockRef, Size};
 use serde_json::{Map, Value as Json, json};
@@ -54,7 +54,9 @@ fn is_on(device: &Seen, uuid: &str) -> bool {
 }
 
 fn known(role: &Btrfs, host: &dyn Host, file_system: &Signature, members: &[&Seen]) -> Result<Option<Known>> {
-    let on = source(file_system, members).mounts(host)?;
+    let table = host.mounts()?;
+    let mut on = source(file_system, members).mounts(host)?;
+    on.retain(|mount| mounts::is_visible(&table, mount));
     let wanted = on.iter().find(|mount| role.mount.as_ref().is_some_and(|at| at.0 == mount.at) && is_top(mount));
     if let Some(mount) = wanted.or_else(|| on.iter().find(|mount| is_top(mount))).or(on.first()) {
         let (file_system, subvolumes) = (host.btrfs(&mount.at)?, host.btrfs_subvolumes(&mount.at)?);
@@ -68,6 +70,15 @@ fn known(role: &Btrfs, host: &dyn Host, file_system: &Signature, members: &[&See
 fn source(file_system: &Signature, members: &[&Seen]) -> mounts::Source {
     let devices = members.iter().filter_map(|device| device.path.clone()).collect();
     mounts::Source { devices, btrfs: Some(file_system.uuid.clone()) }
+}
+
+/// What is mounted over it at its place.
+pub fn hidden(role: &Btrfs, host: &dyn Host) -> Result<Option<String>> {
+    let Some(at) = &role.mount else { return Ok(None) };
+    let devices = devices(role, host)?;
+    let Some(file_system) = file_system_of(&devices) else { return Ok(None) };
+    let members: Vec<&Seen> = devices.iter().filter(|device| is_on(device, &file_system.uuid)).collect();
+    source(file_system, &members).hidden(host, at)
 }
 
 fn is_top(mount: &Mount) -> bool {
@@ -89,6 +100,7 @@ pub fn observe(role: &Btrfs, host: &dyn Host) -> Result<Observation> {
         Some(known) => with_known(role, attrs, known),
         None => attrs.with("label", file_system.label.clone()).with("mount", Json::Null),
     };
+    let attrs = attrs.with_some(HIDDEN, hidden(role, host)?);
     let live = known.filter(|known| known.mount.is_some()).map(|known| known.file_system);
     Ok(Observation::Present(with_devices(attrs, &devices, file_system, live.as_ref())))
 }

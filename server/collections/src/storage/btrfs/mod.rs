@@ -364,6 +364,10 @@ impl Role for Btrfs {
         change::steps(self, host, transition)
     }
 
+    fn hidden(&self, host: &dyn Host) -> Result<Option<String>> {
+        look::hidden(self, host)
+    }
+
     fn recover(&self, host: &dyn Host, step: &str) -> Result<()> {
         change::recover(self, host, step)
     }

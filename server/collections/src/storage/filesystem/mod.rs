@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use schemars::JsonSchema;
-use seed_role::attrs::{Attrs, Change, Observation};
+use seed_role::attrs::{Attrs, Change, HIDDEN, Observation};
 use seed_role::claim::Claim;
 use seed_role::host::Host;
 use seed_role::param::{AbsPath, BlockRef, Output, Outputs, Size, Uuid};
@@ -189,7 +189,9 @@ impl Role for Filesystem {
     fn observe(&self, host: &dyn Host) -> Result<Observation> {
         let Some(window) = window(host, &self.device)? else { return Ok(Observation::Absent) };
         let Some(found) = probe(host, &window)? else { return Ok(Observation::Absent) };
-        let on = self.source(host).mounts(host)?;
+        let table = host.mounts()?;
+        let mut on = self.source(host).mounts(host)?;
+        on.retain(|mount| mounts::is_visible(&table, mount));
         let mount = on.iter().find(|mount| self.mount.as_ref().is_some_and(|at| at.0 == mount.at)).or(on.first());
         let size = self.covered(host, &found, mount.map(|mount| mount.at.as_path()), window.len)?;
         let options = mount.map(|mount| mounts::options_attribute(self.options.as_deref(), mount));
@@ -199,7 +201,8 @@ impl Role for Filesystem {
             .with("uuid", found.uuid)
             .with_some("size", size.map(|size| Size(size).to_string()))
             .with("mount", mount.map_or(Json::Null, |mount| Json::from(mount.at.display().to_string())))
-            .with_some("options", options);
+            .with_some("options", options)
+            .with_some(HIDDEN, self.hidden(host)?);
         Ok(Observation::Present(attrs))
     }
 
@@ -233,6 +236,10 @@ impl Role for Filesystem {
 
     fn steps(&self, host: &dyn Host, transition: &Transition<'_>) -> Result<Vec<Step>> {
         change::steps(self, host, transition)
+    }
+
+    fn hidden(&self, host: &dyn Host) -> Result<Option<String>> {
+        self.mount.as_ref().map_or(Ok(None), |at| self.source(host).hidden(host, at))
     }
 
     fn recover(&self, host: &dyn Host, step: &str) -> Result<()> {

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use schemars::JsonSchema;
-use seed_role::attrs::{Attrs, Change, Observation};
+use seed_role::attrs::{Attrs, Change, HIDDEN, Observation};
 use seed_role::claim::Claim;
 use seed_role::host::{Host, Mount as Mounted, MountRequest};
 use seed_role::param::{AbsPath, BlockRef, Output, Outputs};
@@ -21,6 +21,9 @@ use super::{finding, mounts, not_in_place};
 mod fstab;
 mod persist;
 mod unit;
+
+#[cfg(test)]
+mod odd_names;
 
 /// A file system that is there already, mounted at a place; also at every start of the machine, if asked.
 ///
@@ -80,10 +83,16 @@ impl Mount {
     }
 
     /// Whether a mount is that of the device. Of a Btrfs on many devices the kernel names only one.
+    fn is_of_device(&self, host: &dyn Host, mount: &Mounted) -> bool {
+        self.device.path.as_ref().is_some_and(|path| resolved(host, path).as_os_str() == mount.source.as_str())
+    }
+
     fn is_mine(&self, host: &dyn Host, mount: &Mounted) -> Result<bool> {
-        let Some(path) = &self.device.path else { return Ok(false) };
-        if resolved(host, path).as_os_str() == mount.source.as_str() {
+        if self.is_of_device(host, mount) {
             return Ok(true);
+        }
+        if self.device.path.is_none() {
+            return Ok(false);
         }
         if mount.fs_type != "btrfs" {
             return Ok(false);
@@ -171,17 +180,14 @@ impl Role for Mount {
 
     fn check(&self) -> Vec<Finding> {
         let mut findings = Vec::new();
-        if self.persist == Persist::Fstab && !fstab::can_hold(&self.at) {
-            findings.push(finding("at", Code::WrongValue, "/etc/fstab cannot hold this path", "use `persist: unit`"));
+        if let Some((param, why)) = persist::unfit(self) {
+            findings.push(finding(param, Code::WrongValue, why, "give it another name, or leave `persist` out"));
         }
-        if self
-            .fs_type
-            .as_ref()
-            .is_some_and(|fs_type| fs_type.is_empty() || fs_type.contains(|one: char| one.is_whitespace() || one == ','))
-        {
+        let is_of_a_type = |one: char| one.is_ascii_alphanumeric() || matches!(one, '.' | '_' | '-');
+        if self.fs_type.as_ref().is_some_and(|fs_type| fs_type.is_empty() || !fs_type.chars().all(is_of_a_type)) {
             findings.push(finding("type", Code::WrongValue, "a type is one word", "write it as mount(8) has it, such as `ext4`"));
         }
-        if self.options.iter().flatten().any(|option| option.is_empty() || option.contains([',', ' ', '\t', '\n'])) {
+        if self.options.iter().flatten().any(|option| option.is_empty() || option.contains(|one: char| one == ',' || one.is_whitespace() || one.is_control())) {
             let help = "write each option as its own item: `[ro, noatime]`";
             findings.push(finding("options", Code::WrongValue, "an option has neither commas nor blanks", help));
         }
@@ -197,6 +203,9 @@ impl Role for Mount {
             return Ok(if is_persistent { Observation::Present(attrs) } else { Observation::Absent });
         };
         let device = if self.is_mine(host, mount)? { self.device.key() } else { mount.source.clone() };
+        if let Some(hidden) = self.hidden(host)? {
+            attrs.set(HIDDEN, hidden);
+        }
         attrs.set("at", self.at.display().to_string());
         attrs.set("device", device);
         attrs.set("type", mount.fs_type.clone());
@@ -247,6 +256,20 @@ impl Role for Mount {
                 Ok(steps)
             }
         }
+    }
+
+    fn hidden(&self, host: &dyn Host) -> Result<Option<String>> {
+        let table = host.mounts()?;
+        let mut ours = Vec::new();
+        for mount in table.iter().filter(|mount| mount.at == self.at.0) {
+            // What another is mounted over is known by its device alone: its path leads elsewhere.
+            let is_ours =
+                if mounts::is_visible(&table, mount) { self.is_mine(host, mount)? } else { self.is_of_device(host, mount) };
+            if is_ours {
+                ours.push(mount.clone());
+            }
+        }
+        Ok(mounts::hidden(&table, &ours, &self.at))
     }
 
     fn outputs(&self, _: Option<&Attrs>) -> Outputs {

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
 use seed_role::attrs::Attrs;
-use seed_role::host::{Host, Metadata, Owner, run, temporary_of};
+use seed_role::host::{Before, Host, run, temporary_of};
 use seed_role::step::Step;
 use seed_role::tool::Tool;
 use seed_role::{Result, Trouble};
@@ -47,10 +47,29 @@ pub(super) fn seen(role: &Mount, host: &dyn Host) -> Result<Attrs> {
     Ok(Attrs::new().with("persist", persist).with_some("entry", entry))
 }
 
+/// Which parameter cannot stand in what has it mounted at boot, and why.
+pub(super) fn unfit(role: &Mount) -> Option<(&'static str, &'static str)> {
+    let cannot_hold: fn(&str) -> Option<&'static str> = match role.persist {
+        Persist::None => return None,
+        Persist::Fstab => fstab::cannot_hold,
+        Persist::Unit => unit::cannot_hold,
+    };
+    let text = |path: &Path| path.to_str().map_or(Some("it is not UTF-8"), cannot_hold);
+    let at = if role.persist == Persist::Unit { unit::cannot_mount(&role.at) } else { text(&role.at) };
+    let device = || Some(("device", text(role.device.path.as_deref()?)?));
+    let options = || Some(("options", role.options.iter().flatten().find_map(|option| cannot_hold(option))?));
+    at.map(|why| ("at", why)).or_else(device).or_else(options)
+}
+
 /// The entry that the spec asks for, as far as it can be told before the device is there.
 pub(super) fn entry_foreseen(role: &Mount, host: &dyn Host) -> Result<Option<String>> {
     if role.persist == Persist::None {
         return Ok(None);
+    }
+    // What comes from other roles is known only now.
+    if let Some((param, why)) = unfit(role) {
+        let attempt = format!("have {:?} mounted at boot", role.at.display());
+        return Err(Trouble::new(attempt, format!("`{param}`: {why}")).hint("`persist: none` mounts it all the same"));
     }
     // A type that cannot be told now is told, or complained of, when it is mounted.
     let fs_type = match &role.fs_type {
@@ -106,16 +125,16 @@ fn entry(role: &Mount, host: &dyn Host, told: Option<String>) -> Result<String> 
 fn change_fstab(host: &dyn Host, change: impl FnOnce(Option<&[u8]>) -> Option<Vec<u8>>) -> Result<()> {
     let _only_one = FSTAB.lock().unwrap_or_else(PoisonError::into_inner);
     let path = Path::new(fstab::PATH);
-    let before = read(host, path)?;
-    let after = change(before.as_deref());
-    if before == after {
-        return Ok(());
-    }
-    let metadata: Option<Metadata> = host.metadata(path)?;
-    let (mode, owner) = metadata.map_or((0o644, None), |it| (it.mode, Some(Owner { uid: it.uid, gid: it.gid })));
+    let before = match (host.metadata(path)?, host.read_whole(path, MOST)?) {
+        (Some(there), Some((text, attributes))) => Some((Before::of_file(&there, &text, attributes), text)),
+        _ => None,
+    };
+    let (before, text) = before.map_or((Before::Nothing, None), |(before, text)| (before, Some(text)));
+    let after = change(text.as_deref());
     match after {
-        Some(after) => host.write_file(path, &after, mode, owner),
-        None => host.remove_file(path),
+        _ if text == after => Ok(()),
+        Some(after) => host.replace_file(path, &before.with_content(&after, None), &before),
+        None => host.take_away(path, &before),
     }
 }
 

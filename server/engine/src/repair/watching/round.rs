@@ -134,7 +134,9 @@ impl Watching<'_> {
     }
 
     fn apply(&self, plan: &Plan, journal: &Journal, outcomes: &Mutex<Outcomes>) -> Result<()> {
-        expire(self.settings.host, journal, self.project.analysis.keep)?;
+        for trouble in expire(self.settings.host, journal, self.project.analysis.keep) {
+            self.note(trouble.to_string());
+        }
         let report = |event: &apply::Event| {
             let mut outcomes = outcomes.lock().unwrap_or_else(PoisonError::into_inner);
             match event {

@@ -22,15 +22,15 @@ const CAPABILITIES: &str = "security.capability";
 /// What the kernel works out from the content: that of another file would be wrong (ima(7), evm).
 const OF_THE_CONTENT: [&str; 2] = ["security.ima", "security.evm"];
 
-/// Flags that keep a file from being replaced or removed, or that its new content cannot have, and what they are called.
+/// Flags that keep a file from being replaced or removed, or that its new content cannot have.
 const LOCKED: [(u32, &str); 3] = [
-    (IFlags::IMMUTABLE.bits(), "the flag `immutable` (chattr -i takes it away)"),
-    (IFlags::APPEND.bits(), "the flag `append only` (chattr -a takes it away)"),
+    (IFlags::IMMUTABLE.bits(), "immutable"),
+    (IFlags::APPEND.bits(), "append only"),
     // FS_VERITY_FL, which linux/fs.h has and rustix has not.
-    (0x0010_0000, "the protection by fs-verity"),
+    (0x0010_0000, "verity"),
 ];
 
-/// Flags that a new file can be given, by the names of lsattr(1).
+/// Flags that a new file can be given. All names are those of lsattr(1).
 const FLAGS: [(u32, &str); 13] = [
     (IFlags::COMPRESSED.bits(), "compressed"),
     (IFlags::DIRSYNC.bits(), "dirsync"),
@@ -85,9 +85,25 @@ impl Attributes {
         read().map_err(|errno| nix::errno::Errno::from_raw(errno.raw_os_error()))
     }
 
-    /// What keeps a file that has these from being replaced or removed, in words; none if nothing does.
+    /// Whether file capabilities are among them.
+    pub fn has_capabilities(&self) -> bool {
+        self.extended.contains_key(CAPABILITIES)
+    }
+
+    /// The flag that keeps a file that has these from being replaced; none if nothing does.
     pub fn locked(&self) -> Option<&'static str> {
-        LOCKED.iter().find(|(flag, _)| self.flags & flag != 0).map(|(_, words)| *words)
+        LOCKED.iter().find(|(flag, _)| self.flags & flag != 0).map(|(_, name)| *name)
+    }
+
+    /// What its flags are called.
+    pub fn flag_names(&self) -> impl Iterator<Item = &'static str> {
+        LOCKED.iter().chain(&FLAGS).filter(|(flag, _)| self.flags & flag != 0).map(|(_, name)| *name)
+    }
+
+    /// The flags of these names; those of which nothing is known count as none.
+    pub fn flags_named<'n>(names: impl Iterator<Item = &'n str>) -> u32 {
+        let flag = |name: &str| LOCKED.iter().chain(&FLAGS).find(|(_, known)| *known == name).map_or(0, |(flag, _)| *flag);
+        names.fold(0, |flags, name| flags | flag(name))
     }
 
     /// Gives a new file exactly these, whatever it inherited from its folder. To be called once the file has its owner and
@@ -97,7 +113,7 @@ impl Attributes {
     ///
     /// What it could not be given.
     pub fn give(&self, to: BorrowedFd<'_>) -> Result<(), Lost> {
-        let mut lost: Vec<String> = self.locked().map(String::from).into_iter().collect();
+        let mut lost: Vec<String> = self.locked().map(|name| format!("the flag `{name}`")).into_iter().collect();
         match extended_of(to) {
             Ok(there) => self.give_extended(to, &there, &mut lost),
             Err(errno) => lost.push(format!("the extended attributes ({errno})")),

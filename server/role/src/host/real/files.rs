@@ -12,7 +12,10 @@ use nix::sys::stat::{FchmodatFlags, FileStat, Mode, fchmod, fchmodat, fstat, mkd
 use nix::unistd::{Gid, Uid, UnlinkatFlags, fchown, fchownat, ftruncate, symlinkat, unlinkat};
 
 use super::RealHost;
+use super::attributes::{Attributes, Lost};
+use super::exchange::{self, Stop};
 use super::safety::Place;
+use crate::host::before::{Before, NewFile, changed, path_of_temporary};
 use crate::host::refusal::{Refusal, Told, nothing_there};
 use crate::host::{FileKind, Metadata, Owner};
 use crate::trouble::{Result, Trouble};
@@ -20,7 +23,7 @@ use crate::trouble::{Result, Trouble};
 /// How many bytes of zeros are written at once where a file system cannot allocate without writing.
 const ZEROS: usize = 1 << 20;
 
-fn kind_of(stat: &FileStat) -> FileKind {
+pub(super) fn kind_of(stat: &FileStat) -> FileKind {
     match stat.st_mode & libc::S_IFMT {
         libc::S_IFREG => FileKind::File,
         libc::S_IFDIR => FileKind::Directory,
@@ -42,6 +45,7 @@ fn metadata_of(stat: &FileStat) -> Metadata {
         allocated: stat.st_blocks as u64 * 512,
         device: stat.st_dev as u64,
         inode: stat.st_ino as u64,
+        links: stat.st_nlink as u64,
     }
 }
 
@@ -74,7 +78,7 @@ impl<'a> Temporary<'a> {
         let file = match open() {
             Err(Errno::EEXIST) => {
                 // What an interrupted run left.
-                unlinkat(place.folder(), &name, UnlinkatFlags::NoRemoveDir)?;
+                exchange::settle(place, &name)?;
                 open()?
             }
             other => other?,
@@ -95,6 +99,13 @@ impl<'a> Temporary<'a> {
         self.placed = true;
         Ok(())
     }
+
+    /// Takes the place of what was confirmed.
+    fn replace_confirmed(mut self, before: &Before) -> Result<(), Stop> {
+        // From here on what has the temporary name may be somebody's.
+        self.placed = true;
+        exchange::put(self.place, &self.name, before)
+    }
 }
 
 impl Drop for Temporary<'_> {
@@ -105,8 +116,49 @@ impl Drop for Temporary<'_> {
     }
 }
 
+/// A file that has capabilities, opened, and what it has; none for all else, and for what this process may not read.
+fn capable(place: &Place<'_>) -> nix::Result<Option<(File, Attributes)>> {
+    if kind_of(&place.stat()?) != FileKind::File {
+        return Ok(None);
+    }
+    let flags = OFlag::O_RDONLY | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
+    let file = match openat(place.folder(), place.name(), flags, Mode::empty()) {
+        Err(Errno::EACCES) => return Ok(None),
+        file => File::from(file?),
+    };
+    let attributes = Attributes::of(file.as_fd())?;
+    Ok(attributes.has_capabilities().then_some((file, attributes)))
+}
+
+/// Makes a link under the temporary name.
+fn temporary_link(place: &Place<'_>, target: &Path) -> nix::Result<PathBuf> {
+    let name = place.temporary();
+    let link = || symlinkat(target, place.folder(), &name);
+    match link() {
+        Err(Errno::EEXIST) => {
+            // What an interrupted run left.
+            exchange::settle(place, &name)?;
+            link()?;
+        }
+        other => other?,
+    }
+    Ok(name)
+}
+
+fn told_of_exchange(done: Result<(), Stop>, path: &Path, attempted: impl FnOnce() -> String) -> Result<()> {
+    done.map_err(|stop| match stop {
+        Stop::Errno(errno) => Trouble::from_errno(attempted(), errno),
+        Stop::Changed(how) => changed(attempted(), how),
+        Stop::Kept(how, spare) => {
+            let spare = path.with_file_name(spare.file_name().unwrap_or_default());
+            let hint = format!("it was changed more than once: the other version of it is {}", spare.display());
+            changed(attempted(), how).hint(hint)
+        }
+    })
+}
+
 /// Renames unless there is something.
-fn rename_new(from: &Place<'_>, name: &Path, to: &Place<'_>, new: &Path) -> nix::Result<()> {
+pub(super) fn rename_new(from: &Place<'_>, name: &Path, to: &Place<'_>, new: &Path) -> nix::Result<()> {
     match renameat2(from.folder(), name, to.folder(), new, RenameFlags::RENAME_NOREPLACE) {
         // File systems that do not know the flag: look before.
         Err(Errno::EINVAL) => match to.stat() {
@@ -154,6 +206,16 @@ impl RealHost {
     }
 
     pub(super) fn read_file(&self, path: &Path, limit: u64) -> Result<Option<Vec<u8>>> {
+        Ok(self.read_opened(path, limit)?.map(|(_, content)| content))
+    }
+
+    pub(super) fn read_with_attributes(&self, path: &Path, limit: u64) -> Result<Option<(Vec<u8>, Attributes)>> {
+        let Some((file, content)) = self.read_opened(path, limit)? else { return Ok(None) };
+        let attributes = Attributes::of(file.as_fd()).told(|| format!("read the extended attributes of {}", path.display()))?;
+        Ok(Some((content, attributes)))
+    }
+
+    fn read_opened(&self, path: &Path, limit: u64) -> Result<Option<(File, Vec<u8>)>> {
         let attempted = || format!("read {}", path.display());
         // Without O_NONBLOCK a pipe that nobody writes to would never open.
         let opened = self.safety.open(path, OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_NOCTTY);
@@ -179,9 +241,9 @@ impl RealHost {
         content.truncate(filled);
         if len == 0 && limit > 0 {
             // Files of /proc and /sys do not tell their length.
-            file.take(limit).read_to_end(&mut content).told(attempted)?;
+            (&file).take(limit).read_to_end(&mut content).told(attempted)?;
         }
-        Ok(Some(content))
+        Ok(Some((file, content)))
     }
 
     pub(super) fn read_range(&self, path: &Path, offset: u64, len: usize) -> Result<Vec<u8>> {
@@ -229,7 +291,7 @@ impl RealHost {
         Ok(names)
     }
 
-    pub(super) fn replace_file(&self, path: &Path, content: &[u8], mode: u32, owner: Option<Owner>) -> Result<()> {
+    pub(super) fn write_whole(&self, path: &Path, content: &[u8], mode: u32, owner: Option<Owner>) -> Result<()> {
         let attempted = || format!("write {}", path.display());
         let place = self.safety.place(path).told(attempted)?;
         let mut temporary = Temporary::new(&place).told(attempted)?;
@@ -243,6 +305,87 @@ impl RealHost {
         // It may have taken the place of a link to a folder.
         self.safety.forget_below(path);
         replaced.told(attempted)
+    }
+
+    pub(super) fn replace_confirmed(&self, path: &Path, new: &NewFile<'_>, before: &Before) -> Result<()> {
+        let attempted = || format!("write {}", path.display());
+        let lost = |lost: Lost| {
+            Trouble::new(attempted(), format!("{lost} by it"))
+                .hint("nothing was changed: take that away first, or change the file by hand")
+        };
+        let place = self.safety.place(path).told(attempted)?;
+        let mut temporary = Temporary::new(&place).told(attempted)?;
+        if let Some(attributes) = new.attributes.filter(|attributes| attributes.flags != 0) {
+            // Some flags are taken by an empty file alone. What is lacking is found below.
+            let _ = attributes.give(temporary.file.as_fd());
+        }
+        temporary.file.write_all(new.content).told(attempted)?;
+        if let Some(owner) = new.owner {
+            fchown(&temporary.file, Some(Uid::from_raw(owner.uid)), Some(Gid::from_raw(owner.gid))).told(attempted)?;
+        }
+        if let Some(attributes) = new.attributes {
+            attributes.give(temporary.file.as_fd()).map_err(lost)?;
+        }
+        // After the owner: chown(2) takes the set-user bits away. After an access list, whose mask it sets.
+        fchmod(&temporary.file, Mode::from_bits_truncate(new.mode)).told(attempted)?;
+        let replaced = temporary.replace_confirmed(before);
+        self.safety.forget_below(path);
+        told_of_exchange(replaced, path, attempted)
+    }
+
+    pub(super) fn take_confirmed(&self, path: &Path, before: &Before) -> Result<()> {
+        let attempted = || format!("remove {}", path.display());
+        let place = self.safety.place(path).told(attempted)?;
+        let taken = exchange::take(&place, &place.temporary(), before);
+        self.safety.forget_below(path);
+        told_of_exchange(taken, path, attempted)
+    }
+
+    pub(super) fn replace_link_confirmed(&self, path: &Path, target: &Path, owner: Option<Owner>, before: &Before) -> Result<()> {
+        let attempted = || format!("make the link {}", path.display());
+        let place = self.safety.place(path).told(attempted)?;
+        let temporary = temporary_link(&place, target).told(attempted)?;
+        if let Some(Owner { uid, gid }) = owner {
+            let no_follow = nix::fcntl::AtFlags::AT_SYMLINK_NOFOLLOW;
+            let given = fchownat(place.folder(), &temporary, Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid)), no_follow);
+            if given.is_err() {
+                let _ = unlinkat(place.folder(), &temporary, UnlinkatFlags::NoRemoveDir);
+            }
+            given.told(attempted)?;
+        }
+        let replaced = exchange::put(&place, &temporary, before);
+        self.safety.forget_below(path);
+        told_of_exchange(replaced, path, attempted)
+    }
+
+    pub(super) fn settle_temporary(&self, temporary: &Path) -> Result<Option<PathBuf>> {
+        let attempted = || format!("sort out what an interruption left in {}", temporary.display());
+        let Some(path) = path_of_temporary(temporary) else { return self.unlink_file(temporary).map(|()| None) };
+        let Some(place) = unless_gone(self.safety.place(&path)).told(attempted)? else { return Ok(None) };
+        let kept = exchange::settle(&place, &place.temporary());
+        self.safety.forget_below(&path);
+        Ok(kept.told(attempted)?.map(|name| path.with_file_name(name)))
+    }
+
+    pub(super) fn attributes_of(&self, path: &Path) -> Result<Attributes> {
+        let attempted = || format!("read the extended attributes of {}", path.display());
+        Attributes::of(self.open_itself(path).told(attempted)?.as_fd()).told(attempted)
+    }
+
+    pub(super) fn change_attributes(&self, path: &Path, attributes: &Attributes) -> Result<()> {
+        let attempted = || format!("set the extended attributes of {}", path.display());
+        let file = self.open_itself(path).told(attempted)?;
+        let given = attributes.give(file.as_fd());
+        // An access list may let others into a folder.
+        self.safety.changed(path, false);
+        given.map_err(|lost| Trouble::new(attempted(), lost.to_string()))
+    }
+
+    /// Opens a file or folder, and not what a link there leads to.
+    fn open_itself(&self, path: &Path) -> Result<OwnedFd, Refusal> {
+        let place = self.safety.place(path)?;
+        let flags = OFlag::O_RDONLY | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
+        Ok(openat(place.folder(), place.name(), flags, Mode::empty())?)
     }
 
     pub(super) fn new_image(&self, path: &Path, len: u64, full: bool, mode: u32) -> Result<()> {
@@ -308,15 +451,7 @@ impl RealHost {
                 Trouble::new(attempted(), "there is something else that is no link").hint("move it away, or choose another path")
             );
         }
-        let temporary = place.temporary();
-        let link = || symlinkat(target, place.folder(), &temporary);
-        match link() {
-            Err(Errno::EEXIST) => {
-                unlinkat(place.folder(), &temporary, UnlinkatFlags::NoRemoveDir).told(attempted)?;
-                link().told(attempted)?;
-            }
-            other => other.told(attempted)?,
-        }
+        let temporary = temporary_link(&place, target).told(attempted)?;
         let renamed = renameat(place.folder(), &temporary, place.folder(), place.name());
         self.safety.forget_below(path);
         if renamed.is_err() {
@@ -339,7 +474,12 @@ impl RealHost {
         let place = self.safety.place(path).told(attempted)?;
         let (uid, gid) = (Uid::from_raw(owner.uid), Gid::from_raw(owner.gid));
         let no_follow = nix::fcntl::AtFlags::AT_SYMLINK_NOFOLLOW;
+        let capable = capable(&place).told(attempted)?;
         fchownat(place.folder(), place.name(), Some(uid), Some(gid), no_follow).told(attempted)?;
+        if let Some((file, attributes)) = capable {
+            // chown(2) takes capabilities away.
+            attributes.give(file.as_fd()).map_err(|lost| Trouble::new(attempted(), format!("{lost}")))?;
+        }
         // A group may have been given what its bits allow.
         self.safety.changed(path, owner == Owner { uid: 0, gid: 0 });
         Ok(())

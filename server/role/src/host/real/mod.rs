@@ -5,31 +5,44 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use seed_spec::value::Secret;
 
+use super::before::{Before, NewFile};
 use super::{BtrfsFileSystem, Command, Host, LoopConfig, LoopDevice, Metadata, Mount, MountRequest, Outcome, Owner, Subvolume};
+use crate::host::refusal::Told;
 use crate::trouble::Result;
 
 pub mod attributes;
 mod btrfs;
 mod btrfs_ioctl;
 mod btrfs_tree;
+mod exchange;
 mod files;
 mod loops;
 mod mounts;
 mod partitions;
 mod people;
 mod programs;
-mod safety;
-mod trees;
+pub(in crate::host) mod safety;
+pub(in crate::host) mod trees;
 
 /// The machine that this process runs on, through its system calls.
 ///
-/// What it reads of the mount table, the loop devices, the folders that others can write and the names of users is
-/// kept until [`Host::refresh`], or until it changes them itself.
+/// What it reads of the loop devices, the folders that others can write and the names of users is kept until [`Host::refresh`], or until
+/// it changes them itself; the mount table also until the kernel tells of a change to it.
 pub struct RealHost {
     safety: safety::Safety,
     mounts: Table<Mount>,
+    mount_changes: mounts::Changes,
     loops: Table<LoopDevice>,
     people: people::People,
+}
+
+/// Whether nobody but root can change what is in a folder, nor the way to it, links on it included.
+///
+/// # Errors
+///
+/// What the system says. A folder that is not there counts as the one that it would be in.
+pub fn only_root_changes(folder: &Path) -> Result<bool> {
+    safety::only_root_changes(folder).told(|| format!("look at {}", folder.display()))
 }
 
 /// A table that is read once and kept until it may have changed.
@@ -68,6 +81,7 @@ impl RealHost {
         RealHost {
             safety: safety::Safety::new(nix::unistd::geteuid().is_root()),
             mounts: Table::new(),
+            mount_changes: mounts::Changes::default(),
             loops: Table::new(),
             people: people::People::default(),
         }
@@ -101,7 +115,28 @@ impl Host for RealHost {
         self.names_in(path)
     }
     fn write_file(&self, path: &Path, content: &[u8], mode: u32, owner: Option<Owner>) -> Result<()> {
-        self.replace_file(path, content, mode, owner)
+        self.write_whole(path, content, mode, owner)
+    }
+    fn read_whole(&self, path: &Path, limit: u64) -> Result<Option<(Vec<u8>, attributes::Attributes)>> {
+        self.read_with_attributes(path, limit)
+    }
+    fn attributes(&self, path: &Path) -> Result<attributes::Attributes> {
+        self.attributes_of(path)
+    }
+    fn set_attributes(&self, path: &Path, attributes: &attributes::Attributes) -> Result<()> {
+        self.change_attributes(path, attributes)
+    }
+    fn replace_file(&self, path: &Path, new: &NewFile<'_>, before: &Before) -> Result<()> {
+        self.replace_confirmed(path, new, before)
+    }
+    fn replace_link(&self, path: &Path, target: &Path, owner: Option<Owner>, before: &Before) -> Result<()> {
+        self.replace_link_confirmed(path, target, owner, before)
+    }
+    fn take_away(&self, path: &Path, before: &Before) -> Result<()> {
+        self.take_confirmed(path, before)
+    }
+    fn settle(&self, temporary: &Path) -> Result<Option<PathBuf>> {
+        self.settle_temporary(temporary)
     }
     fn make_image(&self, path: &Path, len: u64, full: bool, mode: u32) -> Result<()> {
         self.new_image(path, len, full, mode)
@@ -160,6 +195,9 @@ impl Host for RealHost {
     }
 
     fn mounts(&self) -> Result<Arc<Vec<Mount>>> {
+        if self.mount_changes.came() {
+            self.mounts.forget();
+        }
         self.mounts.get(mounts::read_table)
     }
     fn mount(&self, request: &MountRequest) -> Result<()> {

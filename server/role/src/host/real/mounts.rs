@@ -1,12 +1,15 @@
 //! The mount table, and changes to it (mount(2)).
 
-use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::fs::File;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use super::RealHost;
 use crate::host::options::{Options, split};
@@ -23,10 +26,28 @@ pub(super) fn read_table() -> Result<Vec<Mount>> {
     Ok(text.split(|byte| *byte == b'\n').filter_map(parse_line).collect())
 }
 
+/// Whether somebody has changed the mount table: the kernel tells it of an open file (poll(2), proc_pid_mountinfo(5)).
+#[derive(Default)]
+pub(super) struct Changes(OnceLock<Option<File>>);
+
+impl Changes {
+    /// Whether there was a change since it was last asked. Where it cannot be told there may have been.
+    pub(super) fn came(&self) -> bool {
+        let Some(file) = self.0.get_or_init(|| File::open("/proc/self/mountinfo").ok()) else { return true };
+        let mut polled = [PollFd::new(file.as_fd(), PollFlags::POLLPRI)];
+        match poll(&mut polled, PollTimeout::ZERO) {
+            Ok(0) => false,
+            Ok(_) | Err(_) => true,
+        }
+    }
+}
+
 /// A line of proc_pid_mountinfo(5): `36 35 98:0 /root /at opts shared:1 - ext3 /dev/root super`.
 fn parse_line(line: &[u8]) -> Option<Mount> {
     let mut fields = line.split(|byte| *byte == b' ');
-    let device = std::str::from_utf8(fields.nth(2)?).ok()?;
+    let number = |field: &[u8]| std::str::from_utf8(field).ok()?.parse().ok();
+    let (id, parent) = (number(fields.next()?)?, number(fields.next()?)?);
+    let device = std::str::from_utf8(fields.next()?).ok()?;
     let (major, minor) = device.split_once(':')?;
     let root = unescaped(fields.next()?);
     let at = unescaped(fields.next()?);
@@ -35,7 +56,8 @@ fn parse_line(line: &[u8]) -> Option<Mount> {
     let fs_type = String::from_utf8_lossy(fields.next()?).into_owned();
     let source = unescaped(fields.next()?).to_string_lossy().into_owned();
     let super_options = words(fields.next().unwrap_or_default());
-    Some(Mount { at, source, fs_type, root, options, super_options, device: (major.parse().ok()?, minor.parse().ok()?) })
+    let device = (major.parse().ok()?, minor.parse().ok()?);
+    Some(Mount { id, parent, at, source, fs_type, root, options, super_options, device })
 }
 
 fn words(field: &[u8]) -> Vec<String> {

@@ -2,6 +2,7 @@
 
 use nix::errno::Errno;
 
+use crate::host::before::changed;
 use crate::host::refusal::{Refusal, Told};
 use crate::trouble::{Result, Trouble};
 
@@ -12,6 +13,8 @@ pub enum Denied {
     Refusal(Refusal),
     /// The same, and what to do.
     Hinted(Errno, String),
+    /// It is not as it was confirmed; how.
+    Changed(&'static str),
     /// In words.
     Words(String),
 }
@@ -33,6 +36,7 @@ impl<T> Told<T> for Result<T, Denied> {
         self.or_else(|denied| match denied {
             Denied::Refusal(refusal) => Err(refusal).told(attempted),
             Denied::Hinted(errno, hint) => Err(Trouble::from_errno(attempted(), errno).hint(hint)),
+            Denied::Changed(how) => Err(changed(attempted().into(), how)),
             Denied::Words(words) => Err(Trouble::new(attempted(), words)),
         })
     }

@@ -119,6 +119,7 @@ pub fn trouble(attempted: String, kind: Kind) -> Trouble {
         Kind::MissingTool => "a program is not installed",
         Kind::TimedOut => "it took too long and was stopped",
         Kind::Unsafe => "a symbolic link of another user is on the way",
+        Kind::Changed => "it changed since the plan was made",
         Kind::Interrupted => "the process was told to stop",
         Kind::Other => "Input/output error",
     };

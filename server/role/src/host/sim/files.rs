@@ -10,6 +10,8 @@ use super::denied::Denied;
 use super::machine::Machine;
 use super::tree::{FileRef, Node, NodeKind};
 use super::walk::{Spot, Walked};
+use crate::host::attributes::{Attributes, Lost};
+use crate::host::before::{Before, Digest, NewFile, difference};
 use crate::host::refusal::{Refusal, nothing_there};
 use crate::host::{Metadata, Owner};
 
@@ -108,6 +110,61 @@ impl Machine {
         }
         let node = Node::new(NodeKind::File(Content::from_bytes(bytes)), mode, owner.unwrap_or(self.me));
         self.put(&walked, node)
+    }
+
+    /// What is at a path; only files and links can be replaced.
+    fn before(&self, path: &Path) -> Result<Before, Denied> {
+        let Some(spot) = unless_gone(self.spot(path, false))? else { return Ok(Before::Nothing) };
+        let node = self.node(spot.file)?;
+        match &node.kind {
+            NodeKind::File(content) => {
+                let bytes = content.read(0, usize::try_from(content.len()).unwrap_or(usize::MAX));
+                let (mode, owner, attributes) = (node.mode, node.owner, node.attributes.clone());
+                Ok(Before::File { content: Digest::of(&bytes), mode, owner, attributes })
+            }
+            NodeKind::Link(target) => Ok(Before::Link { target: target.clone(), owner: node.owner }),
+            _ => Err(Denied::Changed("something else is there")),
+        }
+    }
+
+    fn confirm(&self, path: &Path, before: &Before) -> Result<(), Denied> {
+        match difference(before, &self.before(path)?) {
+            Some(how) => Err(Denied::Changed(how)),
+            None => Ok(()),
+        }
+    }
+
+    pub fn replace_file(&mut self, path: &Path, new: &NewFile<'_>, before: &Before) -> Result<(), Denied> {
+        if let Some(locked) = new.attributes.and_then(Attributes::locked) {
+            return Err(Denied::Words(Lost(vec![format!("the flag `{locked}`")]).to_string()));
+        }
+        self.confirm(path, before)?;
+        let walked = self.walk(path, false)?;
+        let mut node = Node::new(NodeKind::File(Content::from_bytes(new.content)), new.mode, new.owner.unwrap_or(self.me));
+        node.attributes = new.attributes.cloned().unwrap_or_default();
+        Ok(self.put(&walked, node)?)
+    }
+
+    pub fn replace_link(&mut self, path: &Path, target: &Path, owner: Option<Owner>, before: &Before) -> Result<(), Denied> {
+        self.confirm(path, before)?;
+        let walked = self.walk(path, false)?;
+        Ok(self.put(&walked, Node::new(NodeKind::Link(target.to_path_buf()), 0o777, owner.unwrap_or(self.me)))?)
+    }
+
+    pub fn take_confirmed(&mut self, path: &Path, before: &Before) -> Result<(), Denied> {
+        self.confirm(path, before)?;
+        Ok(self.remove_file(path)?)
+    }
+
+    pub fn set_attributes(&mut self, path: &Path, attributes: &Attributes) -> Result<()> {
+        let spot = self.spot(path, true)?;
+        self.writable(spot)?;
+        self.node_mut(spot.file)?.attributes = attributes.clone();
+        Ok(())
+    }
+
+    pub fn attributes(&self, path: &Path) -> Result<Attributes> {
+        Ok(self.node(self.spot(path, true)?.file)?.attributes.clone())
     }
 
     pub fn make_image(&mut self, path: &Path, len: u64, full: bool, mode: u32) -> Result<()> {

@@ -9,7 +9,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use seed_spec::value::Secret;
 
-use super::refusal::Told;
+use super::attributes::Attributes;
+use super::before::{Before, NewFile};
+use super::refusal::{Refusal, Told};
 use super::{
     BtrfsFileSystem, Command, Host, LoopConfig, LoopDevice, Metadata, Mount, MountRequest, Outcome, Owner, Subvolume,
     temporary_of,
@@ -253,6 +255,37 @@ impl Host for SimHost {
             machine.remove_file(&temporary_of(path))?;
             machine.write_file(path, content, mode, owner)
         })
+    }
+    fn read_whole(&self, path: &Path, limit: u64) -> Result<Option<(Vec<u8>, Attributes)>> {
+        self.look("read", &[path], on("read", path), |machine| {
+            let Some(content) = machine.read(path, limit)? else { return Ok::<_, Refusal>(None) };
+            Ok(Some((content, machine.attributes(path)?)))
+        })
+    }
+    fn attributes(&self, path: &Path) -> Result<Attributes> {
+        self.look("attributes", &[path], on("read the extended attributes of", path), |machine| machine.attributes(path))
+    }
+    fn set_attributes(&self, path: &Path, attributes: &Attributes) -> Result<()> {
+        let attempted = on("set the extended attributes of", path);
+        self.change("set_attributes", &[path], attempted, |machine| machine.set_attributes(path, attributes))
+    }
+    fn replace_file(&self, path: &Path, new: &NewFile<'_>, before: &Before) -> Result<()> {
+        let midst = |machine: &mut Machine| drop(machine.write_file(&temporary_of(path), new.content, 0o600, None));
+        self.change_with_midst("write_file", &[path], on("write", path), midst, |machine| {
+            machine.remove_file(&temporary_of(path))?;
+            machine.replace_file(path, new, before)
+        })
+    }
+    fn replace_link(&self, path: &Path, target: &Path, owner: Option<Owner>, before: &Before) -> Result<()> {
+        let attempted = on("make the link", path);
+        self.change("make_link", &[path], attempted, |machine| machine.replace_link(path, target, owner, before))
+    }
+    fn take_away(&self, path: &Path, before: &Before) -> Result<()> {
+        self.change("remove_file", &[path], on("remove", path), |machine| machine.take_confirmed(path, before))
+    }
+    fn settle(&self, temporary: &Path) -> Result<Option<PathBuf>> {
+        // Here nothing can be stopped between two names.
+        self.remove_file(temporary).map(|()| None)
     }
     fn make_image(&self, path: &Path, len: u64, full: bool, mode: u32) -> Result<()> {
         let midst = |machine: &mut Machine| drop(machine.make_image(&temporary_of(path), len, full, mode));

@@ -98,7 +98,7 @@ fn shown(fs_type: &str, option: &str) -> String {
 
 impl Machine {
     pub fn mount_table(&self) -> Vec<Mount> {
-        let entry = |mount: &super::machine::MountEntry| {
+        let entry = |(id, mount): (&u32, &super::machine::MountEntry)| {
             let file_system = self.file_systems.get(&mount.fs)?;
             let mut options = vec![read_only_word(mount.is_read_only())];
             options.extend(words(mount.flags, &OF_MOUNT));
@@ -112,6 +112,8 @@ impl Machine {
                 super_options.push(format!("subvol=/{}", path.display()));
             }
             Some(Mount {
+                id: u64::from(*id),
+                parent: u64::from(mount.parent.unwrap_or(*id)),
                 at: mount.at.clone(),
                 source: mount.source.clone(),
                 fs_type: file_system.fs_type.clone(),
@@ -121,7 +123,7 @@ impl Machine {
                 device: file_system.device,
             })
         };
-        self.mounts.values().filter_map(entry).collect()
+        self.mounts.iter().filter_map(entry).collect()
     }
 
     pub fn mount(&mut self, request: &MountRequest) -> Result<()> {

@@ -87,6 +87,7 @@ pub fn denied(path: &str) -> impl Fn(Denied) -> String + '_ {
     move |denied| match denied {
         Denied::Refusal(refusal) => format!("{path}: {}", spoken(refusal)),
         Denied::Hinted(errno, hint) => format!("{path}: {} ({hint})", errno.desc()),
+        Denied::Changed(how) => format!("{path}: {how}"),
         Denied::Words(words) => format!("{path}: {words}"),
     }
 }

@@ -9,6 +9,7 @@ use super::machine::Machine;
 use super::superblock;
 use super::tree::{FileRef, NodeKind};
 use super::volume::FileSystem;
+use crate::host::attributes::Attributes;
 use crate::host::{LoopDevice, Mount};
 
 /// What is at a place.
@@ -17,6 +18,7 @@ struct Entry {
     kind: EntryKind,
     mode: u32,
     owner: (u32, u32),
+    attributes: Attributes,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,7 +48,8 @@ impl Entry {
                 words
             }
         };
-        format!("{what}, mode {:04o}, owner {uid}:{gid}", self.mode)
+        let beside = if self.attributes.is_empty() { String::new() } else { format!(", {:?}", self.attributes) };
+        format!("{what}, mode {:04o}, owner {uid}:{gid}{beside}", self.mode)
     }
 }
 
@@ -122,7 +125,8 @@ impl SimState {
                     }
                 }
             };
-            let entry = Entry { kind, mode: node.mode, owner: (node.owner.uid, node.owner.gid) };
+            let entry =
+                Entry { kind, mode: node.mode, owner: (node.owner.uid, node.owner.gid), attributes: node.attributes.clone() };
             self.files.insert(if path.is_empty() { "/".to_string() } else { path }, entry);
         }
     }

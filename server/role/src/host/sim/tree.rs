@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use nix::errno::Errno;
 
 use super::content::Content;
+use crate::host::attributes::Attributes;
 use crate::host::{FileKind, Metadata, Owner};
 
 /// Names a tree of the machine.
@@ -46,6 +47,8 @@ pub struct Node {
     pub kind: NodeKind,
     pub mode: u32,
     pub owner: Owner,
+    /// What it has beside content, owner and mode.
+    pub attributes: Attributes,
     /// Whether a folder names it. One that nobody names is gone when nobody holds it.
     pub named: bool,
     /// How many loop devices hold it.
@@ -56,7 +59,7 @@ pub struct Node {
 
 impl Node {
     pub fn new(kind: NodeKind, mode: u32, owner: Owner) -> Self {
-        Node { kind, mode: mode & 0o7777, owner, named: true, holds: 0, mounts: 0 }
+        Node { kind, mode: mode & 0o7777, owner, attributes: Attributes::default(), named: true, holds: 0, mounts: 0 }
     }
 
     pub fn is_folder(&self) -> bool {
@@ -200,6 +203,7 @@ impl Tree {
             allocated: node.allocated(),
             device: nix::sys::stat::makedev(u64::from(major), u64::from(minor)),
             inode: ino,
+            links: 1,
         })
     }
 }

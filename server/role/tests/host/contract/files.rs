@@ -1,8 +1,10 @@
 //! Files, folders and links.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use seed_role::host::{FileKind, Host, Owner, temporary_of};
+use seed_role::host::attributes::Attributes;
+use seed_role::host::{Before, FileKind, Host, NewFile, Owner, temporary_of};
 use seed_role::trouble::Kind;
 
 use super::Question;
@@ -11,6 +13,9 @@ use super::Question;
 pub const ALL: &[Question] = &[
     ("nothing", nothing),
     ("written", written),
+    ("confirmed", confirmed),
+    ("confirmed-links", confirmed_links),
+    ("beside-the-content", beside_the_content),
     ("ranges", ranges),
     ("images", images),
     ("folders", folders),
@@ -71,6 +76,114 @@ fn written(host: &dyn Host, folder: &Path) {
     assert_eq!(host.list(folder).unwrap(), ["file", "folder"]);
     host.sync(&[file, folder.to_path_buf(), folder.join("no/such")]).unwrap();
 }
+
+fn new_file(content: &[u8]) -> NewFile<'_> {
+    NewFile { content, mode: 0o640, owner: None, attributes: None }
+}
+
+/// Only what was confirmed is replaced or removed; all else stays as somebody left it, and nothing is left beside it.
+fn confirmed(host: &dyn Host, folder: &Path) {
+    let file = folder.join("file");
+    let look = || Before::look(host, &file).unwrap();
+    let content = || host.read(&file, 100).unwrap();
+    let changed = |done: seed_role::Result<()>| assert_eq!(done.unwrap_err().kind, Kind::Changed);
+    let nothing = look();
+    assert_eq!(nothing, Before::Nothing);
+    host.replace_file(&file, &new_file(b"one"), &nothing).unwrap();
+    assert_eq!(host.metadata(&file).unwrap().unwrap().mode, 0o640);
+    changed(host.replace_file(&file, &new_file(b"late"), &nothing));
+    assert_eq!(content().unwrap(), b"one");
+    let one = look();
+    host.replace_file(&file, &new_file(b"two"), &one).unwrap();
+    assert_eq!(content().unwrap(), b"two");
+    // Each thing that somebody can change.
+    let two = look();
+    let edits: [&dyn Fn(); 5] = [
+        &|| host.write_file(&file, b"too", 0o640, None).unwrap(),
+        &|| host.set_mode(&file, 0o600).unwrap(),
+        &|| host.remove_file(&file).unwrap(),
+        &|| host.make_link(&file, Path::new("elsewhere")).unwrap(),
+        &|| host.make_folder(&file, 0o755).unwrap(),
+    ];
+    for edit in edits {
+        if matches!(host.metadata(&file).unwrap(), Some(there) if there.kind != FileKind::File) {
+            host.remove_file(&file).unwrap();
+        }
+        if host.metadata(&file).unwrap().is_some() {
+            host.write_file(&file, b"two", 0o640, None).unwrap();
+        }
+        edit();
+        let edited = host.metadata(&file).unwrap();
+        changed(host.replace_file(&file, &new_file(b"three"), &two));
+        changed(host.take_away(&file, &two));
+        assert_eq!(host.metadata(&file).unwrap(), edited);
+        assert!(host.list(folder).unwrap().iter().all(|name| name == "file"));
+    }
+    host.remove_folder(&file).unwrap();
+    host.replace_file(&file, &new_file(b"two"), &Before::Nothing).unwrap();
+    host.take_away(&file, &two).unwrap();
+    assert_eq!(host.list(folder).unwrap(), [""; 0]);
+    changed(host.take_away(&file, &two));
+    // What an interrupted write left is in nobody's way.
+    host.write_file(&temporary_of(&file), b"left over", 0o644, None).unwrap();
+    assert_eq!(host.settle(&temporary_of(&file)).unwrap(), None);
+    assert_eq!(host.list(folder).unwrap(), [""; 0]);
+    assert_eq!(host.settle(&folder.join("no/such/.file.seed-new")).unwrap(), None);
+}
+
+/// The same for links.
+fn confirmed_links(host: &dyn Host, folder: &Path) {
+    let link = folder.join("link");
+    let point = |to: &str, before: &Before| host.replace_link(&link, Path::new(to), None, before);
+    point("one", &Before::Nothing).unwrap();
+    assert_eq!(point("late", &Before::Nothing).unwrap_err().kind, Kind::Changed);
+    let one = Before::look(host, &link).unwrap();
+    point("two", &one).unwrap();
+    assert_eq!(point("late", &one).unwrap_err().kind, Kind::Changed);
+    assert_eq!(host.take_away(&link, &one).unwrap_err().kind, Kind::Changed);
+    assert_eq!(host.read_link(&link).unwrap(), Path::new("two"));
+    if host.whoami().uid == 0 {
+        host.set_owner(&link, Owner { uid: 77, gid: 88 }).unwrap();
+        let two = Before::look(host, &link).unwrap();
+        host.replace_link(&link, Path::new("three"), Some(Owner { uid: 77, gid: 88 }), &two).unwrap();
+        let there = host.metadata(&link).unwrap().unwrap();
+        assert_eq!((there.kind, there.uid, there.gid), (FileKind::Link, 77, 88));
+    }
+    host.take_away(&link, &Before::look(host, &link).unwrap()).unwrap();
+    assert_eq!(host.list(folder).unwrap(), [""; 0]);
+}
+
+/// A file has exactly the attributes that it is given, and they count as what was confirmed.
+fn beside_the_content(host: &dyn Host, folder: &Path) {
+    let file = folder.join("file");
+    host.write_file(&file, b"x", 0o644, None).unwrap();
+    assert!(host.attributes(&file).unwrap().is_empty());
+    let attributes = Attributes { extended: BTreeMap::from([("user.note".to_string(), b"kept\0".to_vec())]), flags: NODUMP };
+    let new = NewFile { content: b"y", mode: 0o600, owner: None, attributes: Some(&attributes) };
+    let plain = Before::look(host, &file).unwrap();
+    host.replace_file(&file, &new, &plain).unwrap();
+    assert_eq!(host.read_whole(&file, 10).unwrap(), Some((b"y".to_vec(), attributes.clone())));
+    assert_eq!(host.attributes(&file).unwrap(), attributes);
+    let Before::File { content, mode, owner, .. } = Before::look(host, &file).unwrap() else { panic!() };
+    let without = Before::File { content, mode, owner, attributes: Attributes::default() };
+    assert_eq!(host.take_away(&file, &without).unwrap_err().kind, Kind::Changed);
+    // What a new file cannot have is known before anything is replaced.
+    let locked = Attributes { flags: IMMUTABLE, ..Attributes::default() };
+    let refused = host.replace_file(&file, &NewFile { attributes: Some(&locked), ..new }, &Before::look(host, &file).unwrap());
+    assert!(refused.unwrap_err().to_string().contains("immutable"));
+    assert_eq!(host.attributes(&file).unwrap(), attributes);
+    assert_eq!(host.list(folder).unwrap(), ["file"]);
+    host.set_attributes(&file, &Attributes::default()).unwrap();
+    assert!(host.attributes(&file).unwrap().is_empty());
+    // A folder has some as well.
+    assert!(host.attributes(folder).unwrap().is_empty());
+    host.set_attributes(folder, &attributes).unwrap();
+    assert_eq!(host.attributes(folder).unwrap(), attributes);
+}
+
+/// Flags of linux/fs.h.
+const NODUMP: u32 = 0x40;
+const IMMUTABLE: u32 = 0x10;
 
 /// Bytes in the middle of a file.
 fn ranges(host: &dyn Host, folder: &Path) {

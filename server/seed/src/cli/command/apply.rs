@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use seed_engine::apply::{Apply, Summary, expire};
+use seed_engine::apply::{Apply, Summary};
 use seed_engine::journal::{self, Journal};
 use seed_engine::trust::Trust;
 use seed_engine::untrusted::{self, hold_back};
@@ -37,9 +37,9 @@ pub fn run(args: &Args, global: &Global) -> Result {
         return super::plan::plan(&args.spec, &args.plan, global);
     }
     let host = RealHost::new();
-    let project = spec_file::open_to_look(&args.spec, global, &host)?;
+    let mut project = spec_file::open_to_look(&args.spec, global, &host)?;
     seed_engine::pinned::verify(&project.analysis)?;
-    let journal = Journal::open(&project.folder)?;
+    let journal = spec_file::open_journal(&mut project, &host)?;
     let ledger = journal.ledger();
     let options = args.plan.options();
     let mut project = project.asked_for(options.state, &host).with_orphans(&ledger, &host);
@@ -51,8 +51,7 @@ pub fn run(args: &Args, global: &Global) -> Result {
         untrusted::require(&project, &trust)?;
     }
     let command = if plan.state == State::Absent { "apply absent" } else { "apply present" };
-    let doing =
-        Doing { host: &host, graph: &project.graph, plan: &plan, journal: &journal, command, keep: project.analysis.keep };
+    let doing = Doing { host: &host, graph: &project.graph, plan: &plan, journal: &journal, command };
     doing.show_ask_and_do(&args.apply, global)
 }
 
@@ -68,8 +67,6 @@ pub struct Doing<'a> {
     pub journal: &'a Journal,
     /// What the journal is to call it.
     pub command: &'a str,
-    /// How long what is put aside is kept, in milliseconds.
-    pub keep: u64,
 }
 
 impl Doing<'_> {
@@ -119,7 +116,6 @@ impl Doing<'_> {
     pub fn carry_out(&self, args: &ApplyArgs, global: &Global) -> Result {
         let progress = report::apply::Progress::new(global, self.plan.roles.len() - self.plan.count(seed_engine::Action::None));
         interrupt::listen();
-        expire(self.host, self.journal, self.keep)?;
         let report = |event: &seed_engine::apply::Event| progress.tell(event);
         let apply = Apply {
             graph: self.graph,

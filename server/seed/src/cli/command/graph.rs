@@ -9,7 +9,7 @@ use seed_engine::journal;
 use seed_engine::picture::{Note, Picture};
 use seed_engine::project::DiskLoader;
 use seed_knowledge::index::{Index, project_of};
-use seed_role::host::Host;
+use seed_role::host::folder;
 use seed_role::host::real::RealHost;
 use seed_spec::analysis::{Analysis, Request};
 
@@ -82,8 +82,8 @@ pub fn run(args: &Args, global: &Global) -> Result {
         Format::Json => format!("{:#}\n", picture.json()),
     };
     match &args.output {
-        Some(path) => host.write_file(&spec_file::absolute(path), text.as_bytes(), 0o644, None)?,
-        None => output::stdout().write_all(text.as_bytes())?,
+        Some(path) => folder::put(path, text.as_bytes(), 0o644)?,
+        None => output::data().write_all(text.as_bytes())?,
     }
     Ok(Exit::Ok)
 }
@@ -95,7 +95,7 @@ fn notes(spec: &Path, analysis: &Analysis) -> Result<Vec<Note>> {
     let root = project_of(start)?;
     let mut index = Index::open(&root, &journal::state_folder());
     if let Err(trouble) = index.refresh() {
-        writeln!(anstream::stderr(), "{}warning:{:#} {trouble}", style::WARN, style::WARN)?;
+        writeln!(output::stderr(), "{}warning:{:#} {trouble}", style::WARN, style::WARN)?;
     }
     let real = spec.canonicalize().unwrap_or_else(|_| spec.to_path_buf());
     let file = real.strip_prefix(&root).unwrap_or(&real).to_string_lossy().into_owned();

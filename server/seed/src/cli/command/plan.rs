@@ -32,8 +32,8 @@ pub fn run(args: &Args, global: &Global) -> Result {
 /// Plans, and shows the plan.
 pub fn plan(spec: &SpecArg, args: &PlanArgs, global: &Global) -> Result {
     let host = RealHost::new();
-    let project = spec_file::open_to_look(spec, global, &host)?;
-    let ledger = journal::read(&project.folder)?;
+    let mut project = spec_file::open_to_look(spec, global, &host)?;
+    let ledger = spec_file::read_journal(&mut project, &host)?;
     let options = args.options();
     let mut project = project.asked_for(options.state, &host).with_orphans(&ledger, &host);
     hold_back(&mut project, &Trust::new(&journal::state_folder()));

@@ -4,7 +4,6 @@ use std::io::Write;
 use std::time::Duration;
 
 use seed_engine::Action;
-use seed_engine::journal::{self, Journal};
 use seed_engine::plan::Options;
 use seed_engine::repair::{COMMAND, Event, MaxDrift, Settings, require_little, watch};
 use seed_role::host::real::RealHost;
@@ -50,19 +49,18 @@ fn interval(text: &str) -> std::result::Result<Duration, String> {
 /// Runs it.
 pub fn run(args: &Args, global: &Global) -> Result {
     let host = RealHost::new();
-    let project = spec_file::open_to_change(&args.spec, global, &host)?;
+    let mut project = spec_file::open_to_change(&args.spec, global, &host)?;
     let options = Options { only: args.only.clone(), ..Options::default() };
     if args.apply.dry_run {
-        let ledger = journal::read(&project.folder)?;
+        let ledger = spec_file::read_journal(&mut project, &host)?;
         let plan = project.with_orphans(&ledger, &host).plan(&host, &ledger, &options)?;
         return super::plan::show(&plan, global);
     }
-    let journal = Journal::open(&project.folder)?;
+    let journal = spec_file::open_journal(&mut project, &host)?;
     let ledger = journal.ledger();
     let project = project.with_orphans(&ledger, &host);
     let plan = project.plan(&host, &ledger, &options)?;
-    let keep = project.analysis.keep;
-    let doing = Doing { host: &host, graph: &project.graph, plan: &plan, journal: &journal, command: COMMAND, keep };
+    let doing = Doing { host: &host, graph: &project.graph, plan: &plan, journal: &journal, command: COMMAND };
     doing.show(global)?;
     let max_drift = args.max_drift.unwrap_or_default();
     if args.apply.yes || args.apply.plan_digest.is_some() {

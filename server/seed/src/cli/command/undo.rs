@@ -1,6 +1,5 @@
 //! `seed undo`.
 
-use seed_engine::journal::{self, Journal};
 use seed_engine::undo;
 use seed_role::host::real::RealHost;
 
@@ -23,16 +22,15 @@ pub struct Args {
 /// Runs it.
 pub fn run(args: &Args, global: &Global) -> Result {
     let host = RealHost::new();
-    let project = spec_file::open(&args.spec, global, &host)?;
+    let mut project = spec_file::open(&args.spec, global, &host)?;
     if args.apply.dry_run {
-        let undo = undo::plan_undo(&project, &host, &journal::read(&project.folder)?)?;
-        return super::plan::show(&undo.plan, global);
+        let ledger = spec_file::read_journal(&mut project, &host)?;
+        return super::plan::show(&undo::plan_undo(&project, &host, &ledger)?.plan, global);
     }
-    let journal = Journal::open(&project.folder)?;
+    let journal = spec_file::open_journal(&mut project, &host)?;
     let undo = undo::plan_undo(&project, &host, &journal.ledger())?;
     let command = format!("undo {}", undo.run);
-    let keep = project.analysis.keep;
-    let doing = Doing { host: &host, graph: &undo.graph, plan: &undo.plan, journal: &journal, command: &command, keep };
+    let doing = Doing { host: &host, graph: &undo.graph, plan: &undo.plan, journal: &journal, command: &command };
     if doing.is_idle() && !undo.has_ended {
         // Nothing is left to do, which is an end too: the next undo is another one.
         doing.show(global)?;

@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::page::Page;
 use crate::cli::options::Global;
-use crate::cli::{output, style};
+use crate::cli::{output, style, terminal};
 
 /// Tells what happens.
 pub struct Progress {
@@ -57,7 +57,7 @@ impl Progress {
             Event::Started { .. } => {}
             Event::Progress { role, message, .. } => {
                 if let Some(bar) = &self.bar {
-                    bar.set_message(format!("{role}: {message}"));
+                    bar.set_message(terminal::line(&format!("{role}: {message}")).into_owned());
                 }
                 if self.verbose {
                     self.line(&format!("    {}{role}: {message}{:#}", style::DIM, style::DIM));
@@ -95,7 +95,7 @@ impl Progress {
 
     fn line(&self, line: &str) {
         let write = || {
-            let _ = writeln!(anstream::stderr().lock(), "{line}");
+            let _ = writeln!(output::stderr(), "{}", line.replace('\n', "\n      "));
         };
         match &self.bar {
             Some(bar) => bar.suspend(write),

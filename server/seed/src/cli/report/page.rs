@@ -7,8 +7,8 @@ use std::io::Write;
 
 use serde::Serialize;
 
-use crate::cli::output::Output;
 use crate::cli::style;
+use crate::cli::terminal::{self, Guard};
 
 /// Where a report is written. It is told which role the lines are about.
 pub trait Canvas: Write {
@@ -18,7 +18,7 @@ pub trait Canvas: Write {
     fn leave(&mut self) {}
 }
 
-impl Canvas for Output {}
+impl<W: Write> Canvas for Guard<W> {}
 
 /// Data that a plan destroys.
 #[derive(Serialize)]
@@ -78,7 +78,7 @@ impl Page {
         let (mut text, mut begin) = (String::new(), 0);
         let mut rest = line;
         while let Some(at) = rest.find('\x1b') {
-            text.push_str(&rest[..at]);
+            text.push_str(&terminal::text(&rest[..at]));
             let sequence = rest[at..].split_inclusive('m').next().unwrap_or_default();
             self.mark(row, begin, text.len());
             begin = text.len();
@@ -89,9 +89,9 @@ impl Page {
             }
             rest = &rest[at + sequence.len()..];
         }
-        text.push_str(rest);
+        text.push_str(&terminal::text(rest));
         self.mark(row, begin, text.len());
-        self.lines.push(text.replace(|character: char| character.is_control() && character != '\t', "·"));
+        self.lines.push(text);
     }
 
     fn mark(&mut self, row: usize, from: usize, to: usize) {
@@ -154,7 +154,7 @@ mod tests {
             out.leave();
             Ok(())
         })?;
-        assert_eq!(page.lines, ["w", "  - ä bad", "    bell·"]);
+        assert_eq!(page.lines, ["w", "  - ä bad", "    bell␇"]);
         assert_eq!(page.marks, [(0, 0, 1, "name"), (1, 2, 3, "gone"), (1, 7, 10, "bad")]);
         assert_eq!(page.folds, [(1, 2), (0, 2)]);
         assert_eq!(page.rows, BTreeMap::from([("whole".to_string(), 0), ("whole/part".to_string(), 1)]));

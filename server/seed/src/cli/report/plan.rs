@@ -8,10 +8,11 @@ use seed_engine::{Action, Plan};
 use seed_spec::State;
 
 use super::diagnostics::shown_path;
+use super::journal;
 use super::page::{Canvas, Loss, Page};
 use super::tree::{Place, Rows, Tree};
 use super::value::{command_line, write_change};
-use crate::cli::style;
+use crate::cli::{style, terminal};
 
 /// Writes the plan.
 pub fn write(out: &mut impl Canvas, plan: &Plan, verbose: bool) -> std::io::Result<()> {
@@ -21,6 +22,7 @@ pub fn write(out: &mut impl Canvas, plan: &Plan, verbose: bool) -> std::io::Resu
         (None, State::Present | State::Info) => "present".to_string(),
     };
     let path = shown_path(std::path::Path::new(&plan.spec));
+    let path = terminal::line(&path);
     writeln!(out, "{}{path}{:#} → {goal}\n", style::NAME, style::NAME)?;
     let shown = |planned: &&PlannedRole| verbose || planned.action != Action::None || planned.reason.is_some();
     let roles: Vec<&PlannedRole> = plan.in_order().filter(shown).collect();
@@ -34,10 +36,17 @@ pub fn write(out: &mut impl Canvas, plan: &Plan, verbose: bool) -> std::io::Resu
 
 /// The plan for an editor.
 pub fn page(plan: &Plan, verbose: bool) -> std::io::Result<Page> {
-    let mut page = Page::of(|out| write(out, plan, verbose))?;
+    let mut page = Page::of(|out| {
+        journal::write_state(out, plan.continues.as_deref(), &plan.damage)?;
+        write(out, plan, verbose)
+    })?;
     page.summary = Page::of(|out| write_counts(out, plan))?.first_line().to_string();
     let losses = plan.in_order().filter_map(|planned| {
-        Some(Loss { role: planned.role.to_string(), text: loss(planned)?, disposable: planned.disposable })
+        Some(Loss {
+            role: planned.role.to_string(),
+            text: terminal::line(&loss(planned)?).into_owned(),
+            disposable: planned.disposable,
+        })
     });
     page.losses = losses.collect();
     Ok(page)
@@ -98,11 +107,11 @@ fn write_role(out: &mut dyn Canvas, planned: &PlannedRole, place: &Place<'_>) ->
     )?;
     let below = format!("      {indent}");
     if let Some(loss) = loss(planned) {
-        writeln!(out, "{below}{}{loss}{:#}", style::BAD, style::BAD)?;
+        writeln!(out, "{below}{}{}{:#}", style::BAD, terminal::line(&loss), style::BAD)?;
     }
     if let Some(reason) = &planned.reason {
         let color = if planned.refused { style::BAD } else { style::DIM };
-        writeln!(out, "{below}{color}{reason}{color:#}")?;
+        writeln!(out, "{below}{color}{}{color:#}", terminal::entry(reason, &format!("{below}  ")))?;
     }
     for command in &planned.commands {
         writeln!(out, "{below}{dim}runs{dim:#}  {}", command_line(command))?;

@@ -6,7 +6,7 @@ use seed_role::attrs::Change;
 use serde_json::Value as Json;
 use similar::{ChangeTag, TextDiff};
 
-use crate::cli::style;
+use crate::cli::{style, terminal};
 
 /// Values longer than this are cut.
 const LONGEST: usize = 76;
@@ -29,8 +29,12 @@ pub fn short(value: &Json) -> String {
             .join(", "),
         other => other.to_string(),
     };
-    let line = text.replace('\n', "⏎").replace(|character: char| character.is_control(), "·");
-    if line.chars().count() <= LONGEST { line } else { format!("{}…", line.chars().take(LONGEST).collect::<String>()) }
+    let line = terminal::line(&text);
+    if line.chars().count() <= LONGEST {
+        line.into_owned()
+    } else {
+        format!("{}…", line.chars().take(LONGEST).collect::<String>())
+    }
 }
 
 /// A command as a line for a shell: all of it, since it is confirmed. Whatever could make another line of it, move the cursor, or turn the
@@ -89,7 +93,7 @@ fn write_diff(out: &mut dyn Write, from: &str, to: &str, indent: &str) -> std::i
                 ChangeTag::Insert => ('+', style::GOOD),
                 ChangeTag::Equal => (' ', style::DIM),
             };
-            let line = change.value().trim_end_matches('\n');
+            let line = terminal::line(change.value().trim_end_matches('\n'));
             writeln!(out, "{indent}  {color}{sign} {line}{color:#}")?;
         }
     }

@@ -14,13 +14,14 @@ use seed_model::{Consent, Provider};
 use seed_prompt::library::Library;
 use seed_prompt::{Ask, Limits, Place, Prepared, Selection, World, prepare};
 use seed_role::Trouble;
+use seed_role::host::folder;
 use seed_role::host::real::RealHost;
 use seed_spec::SPEC_ENDINGS;
 use serde_json::json;
 
 use crate::cli::exit::{Error, Exit, Result};
 use crate::cli::options::Global;
-use crate::cli::{confirm, interrupt, spec_file, style};
+use crate::cli::{confirm, interrupt, output, spec_file, style};
 use screen::Screen;
 
 /// Ask a language model, with the context that you name, or have it write a spec from prose.
@@ -234,7 +235,7 @@ fn is_spec(path: &Path) -> bool {
 }
 
 fn list(library: &Library, screen: &Screen) -> Result {
-    let mut out = anstream::stdout().lock();
+    let mut out = output::stdout();
     let all = library.all();
     if screen.is_json() {
         let prompts = all.iter().map(|(name, prompt)| match prompt {
@@ -262,7 +263,7 @@ fn list(library: &Library, screen: &Screen) -> Result {
 
 fn complete(lead: &str, world: &World, screen: &Screen) -> Result {
     let words = seed_prompt::words::complete(lead, &world.roles());
-    let mut out = anstream::stdout().lock();
+    let mut out = output::stdout();
     if screen.is_json() {
         let words: Vec<_> = words.iter().map(|(word, about)| json!({"word": word, "about": about})).collect();
         writeln!(out, "{}", json!({ "words": words }))?;
@@ -366,12 +367,5 @@ fn taken(path: &Path) -> Trouble {
 
 /// Writes a file that must not be there.
 fn write_new(path: &Path, text: &str) -> Result<()> {
-    let attempted = || format!("write the draft to {}", path.display());
-    let mut file = match std::fs::OpenOptions::new().write(true).create_new(true).open(path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => return Err(taken(path).into()),
-        Err(error) => return Err(Trouble::from_io(attempted(), &error).into()),
-    };
-    file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(|error| Trouble::from_io(attempted(), &error))?;
-    Ok(())
+    if folder::write_new(path, text.as_bytes(), 0o666)? { Ok(()) } else { Err(taken(path).into()) }
 }
