@@ -1,5 +1,6 @@
 -- Runs at every start of Neovim: it names the filetype and the commands, and loads nothing else.
-if vim.g.loaded_seed then
+-- An older Neovim lacks what it calls; a package of the system makes that one load it, too.
+if vim.g.loaded_seed or vim.fn.has("nvim-0.11") == 0 then
   return
 end
 vim.g.loaded_seed = true

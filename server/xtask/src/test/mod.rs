@@ -1,10 +1,13 @@
 //! `cargo xtask test`: everything that must hold before a change is taken.
 
+mod install;
 mod leaks;
 mod llm;
 mod stages;
 mod tally;
+mod terminal;
 mod trials;
+mod try_out;
 
 use std::time::Instant;
 
@@ -39,6 +42,8 @@ const STAGES: &[Stage] = &[
     ("generated", stages::generated),
     ("lua-format", stages::lua_format),
     ("neovim", stages::neovim),
+    ("try", try_out::run),
+    ("install", install::run),
     ("leaks", stages::leaks),
 ];
 
