@@ -149,12 +149,14 @@ local function as_root(front, argv, unwritten, start)
   start(vim.list_extend({ sudo, "-n", "--" }, argv), nil, ask)
 end
 
---- Plans: as root where root has applied the spec before, since only root's journal tells what was made for it.
+--- Plans: as root where root has applied the spec before, since only root's journal tells what was made for it; or where it needs root
+--- and secrets are part of its digest, which only who made it can confirm.
 ---@param opts seed.Options
 ---@param take fun(plan: table, code: integer, by_root: boolean)
 function M.plan(front, opts, take)
   M.look(front, "plan", opts, function(plan, code)
-    if not plan.kept_by_root or vim.uv.getuid() == 0 then
+    local is_roots = plan.kept_by_root or (plan.needs_root and plan.keyed)
+    if not is_roots or vim.uv.getuid() == 0 then
       return take(plan, code, false)
     end
     local argv, stdin = cli.argv("plan", opts)

@@ -152,6 +152,16 @@ local function change(page, field, from, to)
   end
 end
 
+--- A word of a command; one with anything in it that could make another line or move the cursor as a JSON string.
+local function shown(word)
+  if word:find("^[%w_%-./=:,+@%%^]+$") then
+    return word
+  end
+  return (vim.json.encode(word):gsub("\127", "\\u007f"):gsub("\194([\128-\159])", function(byte)
+    return ("\\u00%02x"):format(byte:byte())
+  end))
+end
+
 local function heading(page, name, kind, role)
   page.rows[role.role] = #page.lines
   local pieces = { "  ", { kind.sign .. " ", kind.group }, { name, "SeedRole" }, "  ", { role.is or "", "SeedType" } }
@@ -235,6 +245,9 @@ local function tree(page, actions, wholes, depth)
       page:add("")
       local name = inner_name(action.role, chain[depth - 1])
       heading(page, name, ACTIONS[action.action] or { sign = " ", group = "SeedReason" }, action)
+      for _, command in ipairs(action.commands or {}) do
+        page:add("      ", { "runs ", "SeedReason" }, table.concat(vim.tbl_map(shown, command), " "))
+      end
       for _, one in ipairs(action.changes or {}) do
         change(page, one.field, one.from, one.to)
       end
@@ -268,6 +281,13 @@ function M.plan(plan)
   local page = M.new()
   page:add({ ("%s → %s"):format(vim.fs.basename(plan.spec or ""), plan.state or "present"), "SeedTitle" })
   page:add(M.counts(plan))
+  if plan.continues then
+    page:add({ "continues the journal of " .. plan.continues .. ", where this spec was before", "SeedReason" })
+  end
+  for _, damage in ipairs(plan.damage or {}) do
+    local words = ("the journal is damaged: line %d %s (concerns: %s)"):format(damage.line, damage.message, damage.concerns)
+    page:add({ words, "SeedFailed" })
+  end
   local shown = vim.tbl_filter(function(action)
     return ACTIONS[action.action] ~= nil or action.reason ~= nil
   end, plan.actions)

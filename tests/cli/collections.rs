@@ -13,13 +13,13 @@ const PLACE: &str = "about: A folder.\nparameters: {at: {type: path}}\n";
 const PLACE_TASKS: &str = "present:\n  folder: {is: file.directory, path: \"${at}\"}\n";
 
 /// A repository beside the sandbox's work, that roles are committed to.
-struct Desk {
+pub struct Desk {
     repository: Repository,
     path: PathBuf,
 }
 
 impl Desk {
-    fn new(sandbox: &Sandbox) -> Desk {
+    pub fn new(sandbox: &Sandbox) -> Desk {
         let path = sandbox.path().parent().unwrap().join("desk.git");
         let repository =
             Repository::init_opts(&path, git2::RepositoryInitOptions::new().bare(true).initial_head("main")).unwrap();

@@ -64,6 +64,93 @@ fn the_digest_is_the_same_for_the_same_plan() {
     assert_ne!(first, digest());
 }
 
+/// The digest of a plan.
+fn digest_of(sandbox: &Sandbox, args: &[&str]) -> String {
+    let ran = sandbox.seed(&[&["plan", "--json"], args, &["name.seed.yaml"]].concat());
+    ran.json()["digest"].as_str().unwrap_or_else(|| panic!("{}", ran.told())).to_string()
+}
+
+/// A command that makes a file, with what stands for `present`, `absent` and `info`.
+fn command(present: &str, absent: &str) -> String {
+    format!("made:\n  is: task.command\n  folder: .\n  present: {present}\n  absent: {absent}\n  info: [test, -e, made]\n")
+}
+
+#[test]
+fn another_command_than_the_one_confirmed_does_not_run() {
+    let (sandbox, spec) = Sandbox::with_spec(&command("[touch, made]", "[rm, made]"));
+    sandbox.seed(&["trust", "."]).exits(0);
+    let confirmed = digest_of(&sandbox, &[]);
+    sandbox.write_spec(&command("[sh, -c, touch made; touch evil]", "[rm, made]"));
+    sandbox.seed(&["apply", "--plan-digest", &confirmed, spec]).exits(3).says(&confirmed);
+    assert!(!sandbox.at("evil").exists() && !sandbox.at("made").exists());
+    sandbox.write_spec(&command("[touch, made]", "[rm, made]"));
+    sandbox.seed(&["apply", "--plan-digest", &confirmed, spec]).exits(0);
+
+    let confirmed = digest_of(&sandbox, &["--state", "absent"]);
+    sandbox.write_spec(&command("[touch, made]", "[sh, -c, rm made; touch evil]"));
+    sandbox.seed(&["apply", "--state", "absent", "--plan-digest", &confirmed, spec]).exits(3);
+    assert!(sandbox.at("made").exists() && !sandbox.at("evil").exists());
+}
+
+#[test]
+fn the_plan_shows_every_command_that_will_run() {
+    let (sandbox, spec) = Sandbox::with_spec(
+        "made:\n  is: task.command\n  folder: .\n  present: [touch, \"made\\n  + forged  create\\e[2J\"]\n  absent: [rm, -f, gone]\n  info: [sh, -c, test -e made]\n\n\
+         key: {is: file.text, path: ./key, content: !secret {command: [echo, hush]}}\n",
+    );
+    sandbox.seed(&["trust", "."]).exits(0);
+    let plan = sandbox.seed(&["plan", "--json", spec]);
+    let plan = plan.json();
+    let of = |role: &str| plan["actions"].as_array().unwrap().iter().find(|one| one["role"] == role).unwrap()["commands"].clone();
+    assert_eq!(of("key"), serde_json::json!([["echo", "hush"]]), "{plan}");
+    let present = serde_json::json!(["touch", "made\n  + forged  create\u{1b}[2J"]);
+    assert_eq!(of("made"), serde_json::json!([present, ["sh", "-c", "test -e made"]]), "{plan}");
+    let shown = sandbox.seed(&["plan", spec]);
+    assert!(!shown.stdout().contains("\n  + forged") && !shown.stdout().contains("\u{1b}[2J"), "{}", shown.told());
+    let shown =
+        shown.says("runs  touch $'made\\n  + forged  create\\e[2J'").says("runs  sh -c 'test -e made'").says("runs  echo hush");
+    assert!(!shown.stdout().contains("gone"), "what does not run is not shown: {}", shown.told());
+}
+
+#[test]
+fn the_digest_covers_what_a_person_confirms() {
+    let note = |more: &str| format!("note: {{is: file.text, path: ./note, content: ours{more}}}\n");
+    let (sandbox, _) = Sandbox::with_spec(&note(""));
+    let first = digest_of(&sandbox, &[]);
+    let spec = sandbox.read("name.seed.yaml");
+    sandbox.write("name.seed.yaml", &spec.replace("roles:", "# A remark.\nroles:"));
+    assert_eq!(digest_of(&sandbox, &[]), first, "a comment changes nothing");
+    for more in [", disposable: true", ", mode: \"0600\"", ", needs: []"] {
+        sandbox.write_spec(&note(more));
+        assert_eq!(digest_of(&sandbox, &[]) == first, more.contains("needs"), "{more}");
+    }
+    sandbox.write_spec(&note(""));
+    std::fs::rename(sandbox.at("name.seed.yaml"), sandbox.at("other.seed.yaml")).unwrap();
+    sandbox.seed(&["apply", "--plan-digest", &first, "other.seed.yaml"]).exits(3).says(&first);
+    assert!(!sandbox.at("note").exists());
+}
+
+#[test]
+fn another_secret_is_another_plan() {
+    let (sandbox, spec) = Sandbox::with_spec("key: {is: file.text, path: ./key, content: !secret {file: ./secret}}\n");
+    sandbox.write("secret", "one\n");
+    let confirmed = digest_of(&sandbox, &[]);
+    assert_eq!(digest_of(&sandbox, &[]), confirmed, "from process to process");
+    sandbox.write("secret", "two\n");
+    sandbox.seed(&["apply", "--plan-digest", &confirmed, spec]).exits(3);
+    assert!(!sandbox.at("key").exists());
+    sandbox.write("secret", "one\n");
+    sandbox.seed(&["apply", "--plan-digest", &confirmed, spec]).exits(0);
+
+    // Nobody else may know the key: with it, secrets could be guessed from a digest.
+    use std::os::unix::fs::PermissionsExt;
+    let key = std::fs::metadata(sandbox.state().join("digest-key")).unwrap();
+    assert_eq!(key.permissions().mode() & 0o777, 0o600);
+    // Where it cannot be kept, there is a plan all the same.
+    let ran = Ran::of(sandbox.seed_command(&["plan", "--json", "--state", "absent", spec]).env("SEED_STATE_DIR", "/proc/none"));
+    assert!(ran.json()["digest"].is_string(), "{}", ran.told());
+}
+
 #[test]
 fn what_destroys_data_needs_more_than_a_yes() {
     let (sandbox, spec) = Sandbox::with_spec("note:\n  is: file.text\n  path: ./note\n  content: ours\n");

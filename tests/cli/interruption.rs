@@ -12,6 +12,7 @@ use crate::sandbox::{Ran, Sandbox, is_root};
 const SPEC: &str = "name.seed.yaml";
 const PRESENT: &[&str] = &["apply", "--yes", SPEC];
 const ABSENT: &[&str] = &["apply", "--yes", "--state", "absent", SPEC];
+const UNDO: &[&str] = &["undo", "--yes", SPEC];
 
 /// More records than any of these runs writes: the search must end by itself.
 const MOST_RECORDS: usize = 500;
@@ -220,17 +221,51 @@ fn undo_survives_a_kill_at_every_record() {
         let sandbox = files();
         let seed = sandbox.tree();
         sandbox.seed(PRESENT).exits(0);
-        let ran = sandbox.seed_killed_at(record, &["undo", "--yes", SPEC]);
+        let ran = sandbox.seed_killed_at(record, UNDO);
         if !ran.was_killed() {
             ran.exits(0);
             break;
         }
         kills += 1;
-        sandbox.undo_again(&["undo", "--yes", SPEC], SPEC);
+        sandbox.seed(UNDO).exits(0);
         assert_eq!(sandbox.tree(), seed, "killed behind record {record}");
     }
     assert!(kills >= 5, "{kills}");
     tell("files, undo", kills);
+}
+
+#[test]
+fn an_undo_that_was_killed_takes_one_run_back_and_no_more() {
+    let spec = |content: &str| {
+        format!("a: {{is: file.text, path: ./a, content: {content}}}\nb: {{is: file.text, path: ./b, content: {content}}}\n")
+    };
+    let mut kills = 0;
+    for record in 1..MOST_RECORDS {
+        let (sandbox, _) = Sandbox::with_spec(&spec("first"));
+        sandbox.seed(PRESENT).exits(0);
+        sandbox.write_spec(&spec("second"));
+        let before = sandbox.tree();
+        sandbox.seed(PRESENT).exits(0);
+        if !sandbox.seed_killed_at(record, UNDO).was_killed() {
+            break;
+        }
+        kills += 1;
+        // Sometimes the second one is killed too.
+        let again = sandbox.seed_killed_at(record % 3 + 1, UNDO);
+        if again.was_killed() {
+            kills += 1;
+            sandbox.seed(UNDO).exits(0);
+        } else {
+            again.exits(0);
+        }
+        assert_eq!(sandbox.tree(), before, "killed behind record {record}");
+        // Now it is over, and another one is another one.
+        sandbox.seed(UNDO).exits(0);
+        assert!(!sandbox.at("a").exists() && !sandbox.at("b").exists(), "killed behind record {record}");
+        sandbox.seed(UNDO).exits(1).says("the journal of this spec tells of none");
+    }
+    assert!(kills >= 10, "{kills}");
+    tell("two runs, undo", kills);
 }
 
 fn send(child: &Child, signal: Signal) {

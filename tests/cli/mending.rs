@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
-use crate::sandbox::Sandbox;
+use crate::sandbox::{Sandbox, is_root};
 
 /// A folder with so many files, applied.
 fn applied(files: usize) -> (Sandbox, &'static str) {
@@ -61,6 +61,34 @@ fn too_much_at_once_is_for_a_person_to_look_at() {
     sandbox.seed(&["repair", spec, "--yes", "--max-drift", "6"]).exits(0);
     assert_eq!(sandbox.read("d/f5"), "text 5");
     sandbox.seed(&["repair", spec, "--max-drift", "many"]).exits(1).says("neither a number of roles");
+}
+
+#[test]
+fn what_a_killed_repair_had_taken_on_is_not_too_much_for_the_next() {
+    if !is_root() {
+        return;
+    }
+    let files: String =
+        (0..5).map(|index| format!("f{index}: {{is: file.text, path: ./d/f{index}, content: text {index}}}\n")).collect();
+    let mut kills = 0;
+    for record in 1.. {
+        let (sandbox, spec) = Sandbox::with_spec(&format!("d: {{is: storage.tmpfs, mount: ./d, size: 1 MiB}}\n{files}"));
+        sandbox.seed(&["apply", spec, "--yes"]).exits(0);
+        // One thing has happened: it is no longer mounted.
+        nix::mount::umount(&sandbox.at("d")).unwrap();
+        if !sandbox.seed_killed_at(record, &["repair", spec, "--yes"]).was_killed() {
+            break;
+        }
+        kills += 1;
+        kills += usize::from(sandbox.seed_killed_at(2, &["repair", spec, "--yes"]).was_killed());
+        sandbox.seed(&["repair", spec, "--yes"]).exits(0);
+        sandbox.seed(&["info", spec]).exits(0);
+        // What drifts after it has ended counts again.
+        (0..5).for_each(|index| fs::remove_file(sandbox.at(&format!("d/f{index}"))).unwrap());
+        sandbox.seed(&["repair", spec, "--yes"]).exits(3).says("5 of 6 roles have drifted at once");
+        sandbox.seed(&["apply", spec, "--yes", "--state", "absent"]).exits(0);
+    }
+    assert!(kills >= 10, "{kills}");
 }
 
 #[test]

@@ -72,6 +72,14 @@ impl Sandbox {
         self.top.join("state")
     }
 
+    /// The folder of the only journal.
+    pub fn journal(&self) -> PathBuf {
+        let journals = fs::read_dir(self.state().join("specs")).unwrap().map(|entry| entry.unwrap().path());
+        let journals: Vec<PathBuf> = journals.collect();
+        assert_eq!(journals.len(), 1, "{journals:?}");
+        journals.into_iter().next().unwrap()
+    }
+
     /// The folder of what was fetched.
     pub fn cache(&self) -> PathBuf {
         self.top.join("cache")
@@ -132,14 +140,6 @@ impl Sandbox {
     /// Runs `seed`, killed right behind the record of the journal with this number.
     pub fn seed_killed_at(&self, record: usize, args: &[&str]) -> Ran {
         Ran::of(self.seed_command(args).env("SEED_FAILPOINT", format!("journal:{record}")))
-    }
-
-    /// Runs an undo that was killed again. Killed behind its very last record, it is done, and a second undo would be another one.
-    pub fn undo_again(&self, args: &[&str], spec: &str) {
-        let log = self.seed(&["log", "--json", spec]).exits(0).json();
-        if log["runs"].as_array().unwrap().last().unwrap()["status"] != "done" {
-            self.seed(args).exits(0);
-        }
     }
 
     /// `seed` run as a user without rights, who owns the folder and its own state.
@@ -210,7 +210,8 @@ impl Sandbox {
     }
 }
 
-fn own(path: &Path, user: u32) {
+/// Gives a path to a user, with all below it.
+pub fn own(path: &Path, user: u32) {
     std::os::unix::fs::lchown(path, Some(user), Some(user)).unwrap();
     if path.is_dir() && !path.is_symlink() {
         fs::read_dir(path).unwrap().for_each(|entry| own(&entry.unwrap().path(), user));

@@ -44,6 +44,21 @@ return {
     end,
   },
   {
+    "a plan shows every command that runs, each in one line",
+    function()
+      local child = open()
+      local lines = child:lua([[
+        local commands = { { "touch", "a b", "x\n+ forged\27[2J\194\155" }, { "test", "-e", "/srv/made" } }
+        local action = { role = "made", is = "task.command", action = "create", commands = commands }
+        return require("seed.page").plan({ spec = "a", state = "present", actions = { action } }).lines
+      ]])
+      neovim.same(vim.list_slice(lines, 5), {
+        [[      runs touch "a b" "x\n+ forged\u001b[2J\u009b"]],
+        "      runs test -e /srv/made",
+      })
+    end,
+  },
+  {
     "the parts of a composite role are shown below it, and fold",
     function()
       local child, folder = open("  mine:\n    is: desk\n    home: ./mine\n")

@@ -1,11 +1,11 @@
 //! What was fetched: a folder for each hash, with a stamp beside it that tells where it came from.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::Write;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::fs::{self, File};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
+use seed_role::host::folder;
 use seed_role::trouble::{Kind, Result, Trouble};
 use serde::{Deserialize, Serialize};
 use tempfile::TempDir;
@@ -155,7 +155,7 @@ impl Cache {
         let attempt = || format!("write {}", path.display());
         let stamp = Stamp { outside: content::outside(&self.place(hash))?, from };
         let text = serde_yaml::to_string(&stamp).map_err(|error| Trouble::new(attempt(), error.to_string()))?;
-        replace(&path, text.as_bytes(), 0o600).map_err(|error| Trouble::from_io(attempt(), &error))
+        folder::put(&path, text.as_bytes(), 0o600)
     }
 
     /// A folder to fetch into, in the cache. It goes when it is dropped; what a kill left of others goes, too.
@@ -206,26 +206,6 @@ impl Cache {
 /// The front of a commit, as people write it.
 pub fn short(commit: &str) -> &str {
     commit.get(..12).unwrap_or(commit)
-}
-
-/// Puts a file in place as a whole: temporary file, fsync, rename, fsync of the folder. What is there keeps its mode.
-///
-/// # Errors
-///
-/// As the system gives them; the file that was there is then untouched.
-pub fn replace(path: &Path, content: &[u8], mode: u32) -> std::io::Result<()> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let known = fs::metadata(path).ok();
-    let temporary = tempfile::Builder::new()
-        .prefix(".seed-")
-        .make_in(folder, |path| OpenOptions::new().write(true).create_new(true).mode(mode).open(path))?;
-    if let Some(known) = known {
-        temporary.as_file().set_permissions(known.permissions())?;
-    }
-    temporary.as_file().write_all(content)?;
-    temporary.as_file().sync_all()?;
-    temporary.persist(path).map_err(|error| error.error)?;
-    File::open(folder)?.sync_all()
 }
 
 impl From<Problem> for Trouble {

@@ -6,6 +6,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Component, Path, PathBuf};
 
+use seed_role::host::folder::Folder;
 use seed_role::trouble::{Kind, Result, Trouble};
 use serde::{Deserialize, Serialize};
 
@@ -78,6 +79,11 @@ impl Mode {
             Mode::Program => b"100755",
             Mode::Link => b"120000",
         }
+    }
+
+    /// The permission bits of a new file.
+    fn bits(self) -> u32 {
+        if self == Mode::Program { 0o755 } else { 0o644 }
     }
 }
 
@@ -208,8 +214,7 @@ pub fn write(path: &Path, mode: Mode, bytes: &[u8]) -> std::io::Result<()> {
     if mode == Mode::Link {
         return std::os::unix::fs::symlink(std::ffi::OsStr::from_bytes(bytes), path);
     }
-    let bits = if mode == Mode::Program { 0o755 } else { 0o644 };
-    let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(bits).open(path)?;
+    let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(mode.bits()).open(path)?;
     file.write_all(bytes)
 }
 
@@ -218,21 +223,21 @@ pub fn write(path: &Path, mode: Mode, bytes: &[u8]) -> std::io::Result<()> {
 /// # Errors
 ///
 /// When something cannot be read or written, or leads out.
-pub fn copy(from: &Path, to: &Path) -> Result<()> {
-    let io = |path: &Path, error: std::io::Error| Trouble::from_io(format!("write {}", path.display()), &error);
-    fs::create_dir_all(to).map_err(|error| io(to, error))?;
+pub fn copy(from: &Path, to: &Folder) -> Result<()> {
     for Entry { path, mode, .. } in walk(from)? {
         let bytes = read(&from.join(&path), mode)?;
-        if mode == Mode::Link
-            && let Some(reason) = leads_out(&path, Path::new(std::ffi::OsStr::from_bytes(&bytes)))
-        {
-            return Err(Trouble::new(format!("copy {}", from.join(&path).display()), reason).kind(Kind::Unsafe));
+        let folder = to.make_all(path.parent().unwrap_or(Path::new("")))?;
+        let name = path.file_name().unwrap_or_default();
+        if mode == Mode::Link {
+            let target = Path::new(std::ffi::OsStr::from_bytes(&bytes));
+            if let Some(reason) = leads_out(&path, target) {
+                return Err(Trouble::new(format!("copy {}", from.join(&path).display()), reason).kind(Kind::Unsafe));
+            }
+            folder.link(name, target)?;
+            continue;
         }
-        let whole = to.join(&path);
-        if let Some(above) = whole.parent() {
-            fs::create_dir_all(above).map_err(|error| io(above, error))?;
-        }
-        write(&whole, mode, &bytes).map_err(|error| io(&whole, error))?;
+        let mut file = folder.create(name, mode.bits())?;
+        file.write_all(&bytes).map_err(|error| Trouble::from_io(format!("write {}", to.path().join(&path).display()), &error))?;
     }
     Ok(())
 }
@@ -280,7 +285,7 @@ mod tests {
         fs::set_permissions(from.path().join("x/run"), fs::Permissions::from_mode(0o755)).unwrap();
         std::os::unix::fs::symlink("../x/run", from.path().join("roles/run")).unwrap();
         let to = tempfile::tempdir().unwrap();
-        copy(from.path(), &to.path().join("copy")).unwrap();
+        copy(from.path(), &Folder::made(&to.path().join("copy")).unwrap()).unwrap();
         assert_eq!(hash(&to.path().join("copy")).unwrap(), hash(from.path()).unwrap());
     }
 

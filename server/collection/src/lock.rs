@@ -2,13 +2,17 @@
 
 use std::path::Path;
 
-use seed_role::trouble::{Result, Trouble};
+use seed_role::host::FileKind;
+use seed_role::host::folder::{self, Folder};
+use seed_role::trouble::{Kind, Result, Trouble};
 use serde::{Deserialize, Serialize};
 
 use crate::content::Hash;
 
 /// The name of the lock, beside the specs.
 pub const LOCK: &str = "seed.lock";
+/// The greatest lock that is read, in bytes.
+const LARGEST: u64 = 16 << 20;
 /// The version of the lock that is written.
 const VERSION: u32 = 1;
 const HEAD: &str =
@@ -80,13 +84,11 @@ impl Lock {
     pub fn read(folder: &Path) -> Result<Lock> {
         let path = folder.join(LOCK);
         let attempt = || format!("read {}", path.display());
-        match std::fs::read_to_string(&path) {
-            Ok(text) => Lock::parse(&text).map_err(|reason| {
-                Trouble::new(attempt(), reason).hint("take it back from version control, or remove it and pin anew")
-            }),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Lock::default()),
-            Err(error) => Err(Trouble::from_io(attempt(), &error)),
-        }
+        let Some(bytes) = folder::read(&path, LARGEST)? else { return Ok(Lock::default()) };
+        let text = String::from_utf8(bytes).map_err(|_| Trouble::new(attempt(), "it is not UTF-8 text"))?;
+        Lock::parse(&text).map_err(|reason| {
+            Trouble::new(attempt(), reason).hint("take it back from version control, or remove it and pin anew")
+        })
     }
 
     /// The text of the lock: the same pins give the same text.
@@ -108,19 +110,17 @@ impl Lock {
     ///
     /// When it cannot be written; the old one is then there still.
     pub fn write(&self, folder: &Path) -> Result<()> {
-        let path = folder.join(LOCK);
-        let io = |error: std::io::Error| Trouble::from_io(format!("write {}", path.display()), &error);
+        let gone = || Trouble::new(format!("write {}", folder.join(LOCK).display()), "its folder is gone").kind(Kind::Gone);
+        let opened = Folder::open(folder)?.ok_or_else(gone)?;
         if self.pins.is_empty() {
-            return match std::fs::remove_file(&path) {
-                Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(io(error)),
-                _ => Ok(()),
-            };
+            return opened.remove(LOCK);
         }
         let text = self.text()?;
-        if std::fs::read_to_string(&path).is_ok_and(|known| known == text) {
+        if opened.kind(LOCK) == Some(FileKind::File) && opened.read(LOCK, LARGEST)?.is_some_and(|known| known == text.as_bytes())
+        {
             return Ok(());
         }
-        crate::cache::replace(&path, text.as_bytes(), 0o644).map_err(io)
+        opened.put(LOCK, text.as_bytes(), 0o644, true)
     }
 
     /// The pin of a collection that is asked for like this.

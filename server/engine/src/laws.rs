@@ -107,8 +107,7 @@ impl<'a> Trial<'a> {
             Trouble::new("try the laws", format!("the spec has mistakes: {first}"))
         })?;
         let mut project = project.asked_for(asked, &self.host).without_commands(&self.host);
-        // What is put aside for a while would be a difference that is meant.
-        project.graph.nodes.iter_mut().for_each(|node| node.disposable = true);
+        keep_nothing(&mut project.graph);
         Ok(project)
     }
 
@@ -278,6 +277,7 @@ impl Laws<'_> {
             drafts.rotate_left(turn);
             drafts.reverse();
             project.graph = Graph::new(drafts);
+            keep_nothing(&mut project.graph);
             let turned = project.plan(&trial.host, &ledger, &Options::default())?;
             ensure(turned.digest == plan.digest, || "with the roles in another order the plan differs".into())?;
         }
@@ -361,6 +361,11 @@ impl std::fmt::Display for Point {
         };
         write!(formatter, "{moment} change {}", self.change)
     }
+}
+
+/// What is put aside for a while would be a difference that is meant.
+fn keep_nothing(graph: &mut Graph) {
+    graph.nodes.iter_mut().for_each(|node| node.disposable = true);
 }
 
 fn honest(applied: &Applied) -> Result<()> {

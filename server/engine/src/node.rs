@@ -333,6 +333,24 @@ impl Graph {
         dependents
     }
 
+    /// What a node claims, as far as that can be told without a host.
+    pub fn claims(&self, index: usize) -> Vec<Claim> {
+        self.nodes[index].role.as_ref().map(|role| role.claims()).unwrap_or_default()
+    }
+
+    /// All nodes that a node rests on, directly or not.
+    pub fn foundations(&self, index: usize) -> Vec<usize> {
+        let mut found = Vec::new();
+        let mut open = self.nodes[index].rests_on.clone();
+        while let Some(below) = open.pop() {
+            if !found.contains(&below) {
+                found.push(below);
+                open.extend(&self.nodes[below].rests_on);
+            }
+        }
+        found
+    }
+
     /// What the parameters of a node come to, given outputs of the nodes it comes after.
     ///
     /// # Errors
@@ -357,8 +375,13 @@ impl Graph {
         params: &serde_json::Value,
         outputs: &dyn Fn(usize) -> Option<Arc<Outputs>>,
     ) -> Result<Box<dyn Role>, Trouble> {
+        self.nodes[index].role_type.build(&self.filled(params, outputs))
+    }
+
+    /// Parameters with outputs filled in.
+    pub fn filled(&self, params: &serde_json::Value, outputs: &dyn Fn(usize) -> Option<Arc<Outputs>>) -> serde_json::Value {
         let look_up = |role: &str, output: &str| -> Option<Output> { outputs(*self.by_name.get(role)?)?.get(output).cloned() };
-        self.nodes[index].role_type.build(&stored::fill(params, &look_up))
+        stored::fill(params, &look_up)
     }
 }
 

@@ -1,12 +1,14 @@
 //! The plan: what is there, what is wanted, and the actions that lead from one to the other.
 
 pub(crate) mod decide;
+mod digest;
 mod json;
+pub(crate) mod losses;
 mod select;
 mod spare;
 
 use std::collections::HashMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use seed_role::attrs::{Attrs, Change, HIDDEN, Observation};
@@ -18,10 +20,11 @@ use seed_role::trouble::Result;
 use seed_role::{Contents, Role};
 use seed_spec::analysis::State;
 
+pub use self::json::damage_json;
 pub use self::select::belongs_to;
 use self::select::{levels, select};
-use crate::journal::Ledger;
 use crate::journal::ledger::{Open, Owned};
+use crate::journal::{Damage, Ledger};
 use crate::node::{Graph, Whole};
 use crate::shelter;
 
@@ -112,6 +115,11 @@ pub struct PlannedRole {
     pub seen: Observation,
     /// Whether its data may be destroyed without asking again.
     pub disposable: bool,
+    /// Commands that the spec names and that will run for it.
+    pub commands: Vec<Vec<String>>,
+    /// Its parameters with what other roles offer, as far as that is known; none where they use nothing of others, or it is not made by
+    /// them.
+    pub filled: Option<serde_json::Value>,
 }
 
 impl PlannedRole {
@@ -138,6 +146,8 @@ pub struct Plan {
     pub state: State,
     /// Tells this plan from any other: equal for equal actions on an equal world.
     pub digest: String,
+    /// Whether secrets are part of the digest, by a key that only this user has: then nobody else can confirm it.
+    pub keyed: bool,
     /// What is done, in order.
     pub roles: Vec<PlannedRole>,
     /// What each node offers as things are now.
@@ -146,6 +156,10 @@ pub struct Plan {
     pub needs_root: bool,
     /// Whether root has applied the spec, and this user has not: what was made for it is not known here.
     pub kept_by_root: bool,
+    /// Where the spec was when it was last applied, if it was moved since.
+    pub continues: Option<PathBuf>,
+    /// What is damaged of the journal.
+    pub damage: Vec<Damage>,
     /// The run that it takes back, if it does.
     pub undoes: Option<u64>,
     /// Entries of the ledger that go by another name now: from, to.
@@ -188,6 +202,8 @@ pub struct Options {
     pub prune: bool,
     /// Wishes that take the place of the usual ones, by role: to undo. All other roles are only looked at.
     pub wishes: Option<HashMap<String, Wish>>,
+    /// The run that these wishes take back.
+    pub undoes: Option<u64>,
 }
 
 /// What a plan is made from.
@@ -257,20 +273,25 @@ pub fn plan(graph: &Graph, world: &World<'_>, spec: &str, options: &Options) -> 
     spare::what_is_wanted(graph, &mut roles);
     turn_around(graph, &mut roles);
     spare::folders_of_ours(graph, world.host, &mut roles);
+    losses::what_lies_above(graph, &mut roles);
     let needs_root = needs_root(graph, world.host, &roles);
-    let digest = json::digest(&roles, options.state);
-    Ok(Plan {
+    let mut plan = Plan {
         spec: spec.to_string(),
         state: options.state,
-        digest,
+        digest: String::new(),
+        keyed: false,
         roles,
         now,
         renamed,
         needs_root,
         kept_by_root: false,
-        undoes: None,
+        continues: None,
+        damage: world.ledger.damage.clone(),
+        undoes: options.undoes,
         wholes: graph.wholes.clone(),
-    })
+    };
+    (plan.digest, plan.keyed) = digest::of(&plan, graph, world);
+    Ok(plan)
 }
 
 /// What is taken down comes after those that came after it.
@@ -400,7 +421,12 @@ struct Planner<'a> {
 
 impl Planner<'_> {
     fn node(&self, index: usize, found: &[Option<Found>]) -> Found {
-        let one = self.look(index, found);
+        let mut one = self.look(index, found);
+        let planned = &mut one.planned;
+        let params = &self.graph.nodes[index].params;
+        if params.dynamic && planned.wish == Wish::Present && planned.action != Action::None {
+            planned.filled = Some(self.graph.filled(&params.json, &|before| found[before].as_ref()?.then.clone()));
+        }
         match self.hidden(index, &one, found) {
             Some((hidden, reason)) => one.hidden_by(hidden, reason),
             None => one,
@@ -436,8 +462,25 @@ impl Planner<'_> {
             false => Ownership::new(self.world.ledger, known_as),
         };
         let wish = self.wish(index, &owned);
+        match self.doubt(index, known_as, &wish) {
+            Some(doubt) => left_in_doubt(self.led(index, &owned, Wish::Look(Some(doubt)), found)),
+            None => self.led(index, &owned, wish, found),
+        }
+    }
+
+    /// Why a role is left as it is although the wish leads it somewhere: the journal is damaged.
+    fn doubt(&self, index: usize, known_as: &str, wish: &Wish) -> Option<String> {
+        let node = &self.graph.nodes[index];
+        let may_be_ours = *wish == Wish::Look(None) && self.options.wishes.is_none();
+        let counts = self.selected[index] && node.state != State::Info && (!matches!(wish, Wish::Look(_)) || may_be_ours);
+        if counts { self.world.ledger.doubt(known_as) } else { None }
+    }
+
+    /// What is found where it is led as a wish says.
+    fn led(&self, index: usize, owned: &Ownership<'_>, wish: Wish, found: &[Option<Found>]) -> Found {
+        let node = &self.graph.nodes[index];
         if let Some(role) = node.role.as_ref().filter(|_| !node.params.dynamic) {
-            return self.judge(index, &owned, wish, Ok(&**role), Ok(&**role), found);
+            return self.judge(index, owned, wish, Ok(&**role), Ok(&**role), found);
         }
         let now = |before: usize| found[before].as_ref()?.now.clone();
         let then = |before: usize| found[before].as_ref()?.then.clone();
@@ -449,10 +492,10 @@ impl Planner<'_> {
         });
         if unchanged {
             let role = now_role.as_deref();
-            return self.judge(index, &owned, wish, role, role, found);
+            return self.judge(index, owned, wish, role, role, found);
         }
         let then_role = self.graph.build(index, &then);
-        self.judge(index, &owned, wish, now_role.as_deref(), then_role.as_deref(), found)
+        self.judge(index, owned, wish, now_role.as_deref(), then_role.as_deref(), found)
     }
 
     /// The name under which the ledger knows a role: what it takes over may have had to give way to another thing of its name.
@@ -486,7 +529,7 @@ impl Planner<'_> {
             _ => match owned.get() {
                 Some(owned) => {
                     // What was put aside first is what was there before Seed.
-                    let aside = self.world.ledger.put_aside.iter().find(|aside| *aside.role == *node.name);
+                    let aside = self.world.ledger.put_aside.iter().find(|aside| *aside.role == *node.name && aside.is_usable());
                     Wish::Back {
                         to: owned.before.clone(),
                         kept: aside.filter(|_| owned.before.attrs().is_some()).map(|aside| aside.kept.clone()),
@@ -502,6 +545,14 @@ impl Planner<'_> {
             },
         }
     }
+}
+
+/// What is looked at, and refused to whoever would change it.
+fn left_in_doubt(mut found: Found) -> Found {
+    found.planned.action = Action::Unknown;
+    found.planned.refused = true;
+    found.contents = Contents::Unseen;
+    found
 }
 
 fn merged(seen: &Attrs, changes: &[Change]) -> Attrs {

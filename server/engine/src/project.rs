@@ -1,20 +1,22 @@
 //! A spec read from the disk, with all that planning needs.
 
 use std::collections::BTreeSet;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use seed_collection::LOCK;
 use seed_role::claim::Claim;
-use seed_role::host::Host;
+use seed_role::host::{Host, folder};
 use seed_role::trouble::{Kind, Result};
 use seed_role::{Role, Trouble};
 use seed_spec::analysis::{Analysis, FoundCollection, Loader, MissingCollection, ROLE_FILE, Request, State};
 use seed_spec::{Catalog, Code, SPEC_ENDINGS};
 
+use crate::apply::expire;
 use crate::check::{analyse_with_graph, runs_commands};
 use crate::journal::ledger::Owned;
-use crate::journal::{self, Ledger};
+use crate::journal::{self, Journal, Ledger, Located, Note};
 use crate::node::{Draft, Graph, Node};
 use crate::plan::{self, Plan, World};
 use crate::stored::{self, Stored};
@@ -59,9 +61,9 @@ impl Loader for DiskLoader {
 
 /// The names of the composite roles in a folder on the disk: of its folders with a `role.yml`.
 pub fn roles_in(folder: &Path) -> Option<Vec<String>> {
-    let entries = std::fs::read_dir(folder).ok()?.flatten();
-    let roles = entries.filter(|entry| entry.path().join(ROLE_FILE).is_file());
-    Some(roles.filter_map(|entry| entry.file_name().into_string().ok()).collect())
+    let names = folder::names(folder).ok().filter(|names| !names.is_empty() || folder.is_dir())?;
+    let roles = names.into_iter().filter(|name| folder.join(name).join(ROLE_FILE).is_file());
+    Some(roles.filter_map(|name| name.into_string().ok()).collect())
 }
 
 /// The text of a lock, if there is one.
@@ -89,10 +91,8 @@ pub fn specs_in(folder: &Path) -> Vec<PathBuf> {
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
         SPEC_ENDINGS.iter().any(|end| name.len() > end.len() && name.ends_with(end)) && path.is_file()
     };
-    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
-    let mut specs: Vec<PathBuf> = entries.map(|entry| entry.path()).filter(is_spec).collect();
-    specs.sort();
-    specs
+    // By their names they are sorted already.
+    folder::names(folder).unwrap_or_default().into_iter().map(|name| folder.join(name)).filter(is_spec).collect()
 }
 
 /// The role types that a spec in a folder can name: the built-in ones and its composite roles.
@@ -127,26 +127,32 @@ pub fn text_of(bytes: &[u8], attempted: &str) -> Result<Arc<str>> {
     }
 }
 
-/// Reads a spec from the disk. As root, a file that another than root (or the one who called sudo) owns or can write is
-/// refused.
+/// Reads a spec from the disk. As root no link of another user is followed, and a file that another than root (or the one who called
+/// sudo) owns or can write is refused. Nothing but a regular file is read, and none is waited for.
 ///
 /// # Errors
 ///
 /// When it cannot be read, is too long, or not safe.
 pub fn read_bytes(path: &Path) -> Result<Vec<u8>> {
+    folder::content(&open_spec(path)?, LONGEST, || format!("read {}", path.display()))
+}
+
+/// Opens what [`read_bytes`] reads.
+///
+/// # Errors
+///
+/// As [`read_bytes`].
+pub fn open_spec(path: &Path) -> Result<File> {
     let attempt = || format!("read {}", path.display());
-    let io = |error: std::io::Error| Trouble::from_io(attempt(), &error);
-    let file = std::fs::File::open(path).map_err(io)?;
-    let metadata = file.metadata().map_err(io)?;
+    let file = folder::open_file(path)?.ok_or_else(|| Trouble::from_errno(attempt(), nix::errno::Errno::ENOENT))?;
+    let metadata = file.metadata().map_err(|error| Trouble::from_io(attempt(), &error))?;
     if metadata.len() > LONGEST {
         return Err(Trouble::new(attempt(), "it is longer than 64 MiB, which no spec is"));
     }
     if nix::unistd::geteuid().is_root() {
         refuse_others_files(path, &metadata)?;
     }
-    let mut bytes = Vec::with_capacity(metadata.len() as usize + 1);
-    std::io::Read::read_to_end(&mut std::io::Read::take(file, LONGEST), &mut bytes).map_err(io)?;
-    Ok(bytes)
+    Ok(file)
 }
 
 fn refuse_others_files(path: &Path, metadata: &std::fs::Metadata) -> Result<()> {
@@ -174,8 +180,11 @@ pub struct Project {
     pub analysis: Analysis,
     /// Its roles, and the orphans that only the journal knows.
     pub graph: Graph,
-    /// The folder of its journal.
+    /// The folder of its journal: the one of its path, until [`Project::read_journal`] or [`Project::open_journal`] have found it.
     pub folder: PathBuf,
+    /// Where the spec was when it was last applied, if it was moved since.
+    pub continues: Option<PathBuf>,
+    state_folder: PathBuf,
     /// What is asked for, which decides what composite roles come to that write it for a state.
     pub asked: State,
     /// Roles that are left out of the graph.
@@ -195,8 +204,80 @@ impl Project {
         if analysis.has_errors() {
             return Err(Box::new(analysis));
         }
-        let folder = journal::folder_of(state_folder, path);
-        Ok(Project { path: path.to_path_buf(), analysis, graph, folder, asked: State::Present, left_out: BTreeSet::new() })
+        Ok(Project {
+            path: path.to_path_buf(),
+            analysis,
+            graph,
+            folder: journal::folder_of(state_folder, path),
+            continues: None,
+            state_folder: state_folder.to_path_buf(),
+            asked: State::Present,
+            left_out: BTreeSet::new(),
+        })
+    }
+
+    /// Finds its journal and reads what it comes to. Changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// When there are several that may be its journal, or it cannot be read; and as root, when others can write it.
+    pub fn read_journal(&mut self, host: &dyn Host) -> Result<Ledger> {
+        let (located, note) = self.locate()?;
+        let mut ledger = journal::read_located(&located, &note, host)?;
+        if ledger.last_run == 0 && ledger.damage.is_empty() {
+            ledger.elsewhere = self.elsewhere(&located);
+        }
+        self.folder = located.folder;
+        self.continues = located.continues;
+        Ok(ledger)
+    }
+
+    /// Finds its journal, opens it for a run, and removes backups whose time is over. Where the spec was moved, the journal moves with
+    /// it. The second part is what could not be done, and is no reason to stop.
+    ///
+    /// # Errors
+    ///
+    /// As [`Project::read_journal`] and [`Journal::open`]. As root, also when a user has applied the spec and root has not.
+    pub fn open_journal(&mut self, host: &dyn Host) -> Result<(Journal, Vec<Trouble>)> {
+        // Another run that moves the journal meanwhile does so once.
+        const ATTEMPTS: usize = 3;
+        for _ in 0..ATTEMPTS {
+            let (located, note) = self.locate()?;
+            if let Some(user) = user_who_keeps(&self.path, &located) {
+                let words = format!("{user} applied this spec, and only the journal of {user} tells what was made for it");
+                return Err(Trouble::new(format!("go on with {} as root", self.path.display()), words)
+                    .kind(Kind::Unsafe)
+                    .hint(format!("run it as {user}: seed … {}", self.path.display())));
+            }
+            if let Some(journal) = Journal::open_located(&located, &note, host)? {
+                self.folder = journal.folder().to_path_buf();
+                self.continues = located.continues;
+                let troubles = expire(host, &journal, self.analysis.keep);
+                return Ok((journal, troubles));
+            }
+        }
+        Err(Trouble::new(format!("open the journal of {}", self.path.display()), "other runs move it again and again")
+            .kind(Kind::Busy)
+            .hint("wait until they have ended"))
+    }
+
+    fn locate(&self) -> Result<(Located, Note)> {
+        let text = self.analysis.documents.first().map(|document| document.source.text().clone()).unwrap_or_default();
+        let note = Note::of(&self.path, &text, self.analysis.name.as_deref(), self.analysis.keep);
+        let located = journal::locate(&self.state_folder, &self.path, || Some(note.clone()))?;
+        Ok((located, note))
+    }
+
+    /// Where else it may be known what was made for a spec that has no journal here, in words.
+    fn elsewhere(&self, located: &Located) -> Option<String> {
+        if let Some(user) = user_who_keeps(&self.path, located) {
+            return Some(format!("{user} applied this spec; run it as {user}"));
+        }
+        if journal::is_kept_by_root(&self.path) {
+            return Some("root has applied this spec; run it as root".into());
+        }
+        let unreadable = located.unreadable.first()?;
+        Some(format!("{} is damaged, and may be of this spec", unreadable.display()))
     }
 
     /// The same where a state is asked for: `present`, `absent`, or `info` to look. Comes before
@@ -272,13 +353,22 @@ impl Project {
     pub fn plan(&self, host: &dyn Host, ledger: &Ledger, options: &plan::Options) -> Result<Plan> {
         let world = World { host, ledger, folder: &self.folder };
         let plan = plan::plan(&self.graph, &world, &self.path.display().to_string(), options)?;
-        Ok(Plan { kept_by_root: journal::is_kept_by_root(&self.path), ..plan })
+        let kept_by_root = journal::is_kept_by_root(&self.path);
+        Ok(Plan { kept_by_root, continues: self.continues.clone(), damage: ledger.damage.clone(), ..plan })
     }
+}
+
+/// The user who has a journal of a spec of which root, who asks, has none.
+fn user_who_keeps(spec: &Path, located: &Located) -> Option<String> {
+    if located.is_begun() { None } else { journal::user_who_keeps(spec) }
 }
 
 /// Whether a role now stands for another thing than the one it made: it is of another type, or claims no path or device
 /// (or where it claims none, no mount point) that it claimed then.
 fn is_another_thing(node: &Node, owned: &Owned) -> bool {
+    if !owned.is_readable() {
+        return false;
+    }
     if owned.is != node.role_type.name {
         return true;
     }

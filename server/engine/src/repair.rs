@@ -7,11 +7,13 @@ mod patience;
 mod watching;
 
 use std::collections::HashSet;
+use std::path::Path;
 use std::str::FromStr;
 
 use seed_role::claim::Claim;
 use seed_role::trouble::{Kind, Result, Trouble};
 
+use crate::journal::{self, Record};
 use crate::node::Graph;
 use crate::plan::{Action, Plan, PlannedRole, Wish};
 
@@ -56,14 +58,23 @@ impl FromStr for MaxDrift {
     }
 }
 
-/// Refuses a plan to repair in which more has drifted than may at once.
+/// What the journal calls a repair.
+pub const COMMAND: &str = "repair";
+
+/// Refuses a plan to repair in which more has drifted than may at once. What the last repair had taken on and did not come to the end of
+/// does not count again: `folder` is that of the journal.
 ///
 /// # Errors
 ///
-/// [`Kind::Unsafe`], with the roles.
-pub fn require_little(graph: &Graph, plan: &Plan, most: MaxDrift) -> Result<()> {
+/// [`Kind::Unsafe`], with the roles; or when the journal cannot be read.
+pub fn require_little(graph: &Graph, plan: &Plan, most: MaxDrift, folder: &Path) -> Result<()> {
     let kept = plan.roles.iter().filter(|planned| planned.wish == Wish::Present).count();
-    let drifted = of_themselves(graph, plan);
+    let mut drifted = of_themselves(graph, plan);
+    if drifted.len() <= most.of(kept) {
+        return Ok(());
+    }
+    let taken_on = taken_on(&journal::history(folder)?.records);
+    drifted.retain(|planned| !taken_on.contains(&*planned.role));
     if drifted.len() <= most.of(kept) {
         return Ok(());
     }
@@ -76,6 +87,21 @@ pub fn require_little(graph: &Graph, plan: &Plan, most: MaxDrift) -> Result<()> 
     Err(Trouble::new(format!("repair {}", plan.spec), came_back)
         .kind(Kind::Unsafe)
         .hint("look at it with seed plan; seed apply makes it so, and --max-drift 100% lets repair do it"))
+}
+
+/// What the last run had taken on, if that was a repair and not all of it was done.
+fn taken_on(records: &[Record]) -> HashSet<String> {
+    let last = records.iter().rev().find_map(|record| match record {
+        Record::Run { command, drifted, .. } => Some((command, drifted)),
+        _ => None,
+    });
+    // Behind the end of a run there may be records that belong to none, such as of backups that have expired.
+    let end = records.iter().rev().find(|record| matches!(record, Record::Run { .. } | Record::Close { .. }));
+    let was_done = matches!(end, Some(Record::Close { status, .. }) if status == "done");
+    match last {
+        Some((command, drifted)) if command == COMMAND && !was_done => drifted.iter().cloned().collect(),
+        _ => HashSet::new(),
+    }
 }
 
 /// The roles of a plan that have drifted, without those that only follow one below them: where a device or a mount
@@ -92,8 +118,7 @@ fn of_themselves<'p>(graph: &Graph, plan: &'p Plan) -> Vec<&'p PlannedRole> {
 }
 
 fn is_mount(graph: &Graph, node: usize) -> bool {
-    let claims = graph.nodes[node].role.as_ref().map(|role| role.claims()).unwrap_or_default();
-    claims.iter().any(|claim| matches!(claim, Claim::Mount(_)))
+    graph.claims(node).iter().any(|claim| matches!(claim, Claim::Mount(_)))
 }
 
 #[cfg(test)]

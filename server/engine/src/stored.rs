@@ -3,7 +3,7 @@
 //! `{"$output": {"role", "output"}}` stands for another role's device or path, `{"$template": […]}` for text
 //! with outputs in it, `{"$secret": …}` for a secret's place. Only the latter reaches a role.
 
-use seed_role::param::{BlockRef, Output, unknown_output};
+use seed_role::param::{BlockRef, Output, UNKNOWN_OUTPUT, unknown_output};
 use seed_spec::shape::{Record, Shape};
 use seed_spec::value::{Data, OutputRef, Part, Value};
 use serde_json::{Map, Value as Json, json};
@@ -143,23 +143,80 @@ pub fn foundations(json: &Json, visit: &mut dyn FnMut(&str)) {
     }
 }
 
+/// Visits the places of the secrets in stored parameters.
+pub fn secrets<'a>(json: &'a Json, visit: &mut dyn FnMut(&'a Json)) {
+    match json {
+        Json::Array(items) => items.iter().for_each(|item| secrets(item, visit)),
+        Json::Object(entries) => match entries.get("$secret") {
+            Some(secret) => visit(secret),
+            None => entries.values().for_each(|value| secrets(value, visit)),
+        },
+        _ => {}
+    }
+}
+
 /// Whether there is a secret in a stored parameter.
 pub fn holds_secret(json: &Json) -> bool {
-    match json {
-        Json::Array(items) => items.iter().any(holds_secret),
-        Json::Object(entries) => entries.contains_key("$secret") || entries.values().any(holds_secret),
-        _ => false,
-    }
+    let mut found = false;
+    secrets(json, &mut |_| found = true);
+    found
+}
+
+/// The commands that stored parameters run to get secrets.
+pub fn secret_commands(json: &Json) -> Vec<Vec<String>> {
+    let mut commands = Vec::new();
+    secrets(json, &mut |secret| {
+        if let Some(Json::Array(words)) = secret.get("command") {
+            commands.push(words.iter().filter_map(|word| word.as_str().map(String::from)).collect());
+        }
+    });
+    commands
 }
 
 /// Whether stored parameters run a command to get a secret.
 pub fn runs_secret_command(json: &Json) -> bool {
-    match json {
-        Json::Array(items) => items.iter().any(runs_secret_command),
-        Json::Object(entries) => {
-            entries.get("$secret").is_some_and(|secret| secret.get("command").is_some())
-                || entries.values().any(runs_secret_command)
+    !secret_commands(json).is_empty()
+}
+
+/// Whether parameters are those that were planned: the same but for outputs that were not known then.
+pub fn is_as_planned(planned: &Json, now: &Json) -> bool {
+    match (planned, now) {
+        (Json::String(planned), Json::String(now)) => text_is_as_planned(planned, now),
+        (Json::Array(planned), Json::Array(now)) => {
+            planned.len() == now.len() && planned.iter().zip(now).all(|(planned, now)| is_as_planned(planned, now))
         }
-        _ => false,
+        (Json::Object(planned), Json::Object(now)) if planned.contains_key("of") && planned.contains_key("path") => {
+            planned.get("of") == now.get("of") && (planned["path"].is_null() || planned.get("path") == now.get("path"))
+        }
+        (Json::Object(planned), Json::Object(now)) => {
+            let is_same = |(name, planned): (&String, &Json)| now.get(name).is_some_and(|now| is_as_planned(planned, now));
+            planned.len() == now.len() && planned.iter().all(is_same)
+        }
+        (planned, now) => planned == now,
+    }
+}
+
+/// The same for a text in which [`unknown_output`] may stand for any text.
+fn text_is_as_planned(planned: &str, now: &str) -> bool {
+    let Some((before, rest)) = planned.split_once(UNKNOWN_OUTPUT) else { return planned == now };
+    let Some((_, after)) = rest.split_once('›') else { return planned == now };
+    let Some(now) = now.strip_prefix(before) else { return false };
+    now.char_indices().map(|(at, _)| at).chain([now.len()]).any(|at| text_is_as_planned(after, &now[at..]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_not_known_when_it_was_planned_may_be_anything() {
+        let planned =
+            json!({"args": ["cp", "‹a.path›/x", "to ‹b.info›!"], "on": {"of": "l.device", "path": null, "bytes": null}});
+        let now =
+            |from: &str, to: &str| json!({"args": ["cp", from, to], "on": {"of": "l.device", "path": "/dev/loop1", "bytes": 1}});
+        assert!(is_as_planned(&planned, &now("/srv/x", "to you!")));
+        assert!(!is_as_planned(&planned, &now("/srv/y", "to you!")), "what was known is as it was");
+        assert!(!is_as_planned(&planned, &now("/srv/x", "at you!")));
+        assert!(!is_as_planned(&json!({"a": "1"}), &json!({"a": "1", "b": 2})));
     }
 }

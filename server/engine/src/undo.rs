@@ -1,18 +1,18 @@
 //! What was done when, and taking the last of it back.
 
 use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
 
 use seed_role::attrs::Observation;
 use seed_role::host::Host;
-use seed_role::step::Kept;
 use seed_role::trouble::{Result, Trouble};
 use seed_spec::analysis::State;
 use serde::Serialize;
 use serde_json::{Value as Json, json};
 
-use crate::journal::ledger::Owned;
+use crate::journal::ledger::{Owned, PutAside};
 use crate::journal::{self, Ledger, Outcome, Record};
-use crate::node::{Draft, Graph, Node, expand};
+use crate::node::{Draft, Graph, expand};
 use crate::plan::{self, Action, Options, Plan, Wish, World};
 use crate::project::Project;
 use crate::stored::{self, Stored};
@@ -30,6 +30,21 @@ pub struct Run {
     pub status: String,
     /// What was done with each role.
     pub roles: Vec<RunRole>,
+}
+
+/// The status of a run in which nothing failed.
+const DONE: &str = "done";
+
+impl Run {
+    /// The run that it takes back, if it is an undo.
+    pub fn undoes(&self) -> Option<u64> {
+        undone_by(&self.command)
+    }
+}
+
+/// The run that a command takes back, if it is an undo.
+fn undone_by(command: &str) -> Option<u64> {
+    command.strip_prefix("undo ")?.parse().ok()
 }
 
 /// What a run did with a role.
@@ -99,10 +114,9 @@ pub fn runs(records: &[Record]) -> Vec<Run> {
 /// The last run that can be taken back: one that changed something, is no undo itself, and was not undone.
 pub fn last_run(runs: &[Run]) -> Option<&Run> {
     // An undo that did not reach its end is begun again.
-    let undone = runs.iter().filter(|run| run.status == "done");
-    let undone: Vec<u64> = undone.filter_map(|run| run.command.strip_prefix("undo ")?.parse().ok()).collect();
+    let undone: Vec<u64> = runs.iter().filter(|run| run.status == DONE).filter_map(Run::undoes).collect();
     let did_something = |run: &Run| run.roles.iter().any(|role| role.begun);
-    runs.iter().rev().find(|run| did_something(run) && !run.command.starts_with("undo ") && !undone.contains(&run.id))
+    runs.iter().rev().find(|run| did_something(run) && run.undoes().is_none() && !undone.contains(&run.id))
 }
 
 /// What is known of a role from the record that began its change.
@@ -125,34 +139,54 @@ pub struct Undo {
     pub graph: Graph,
     /// The plan.
     pub plan: Plan,
+    /// Whether it had ended before, and whoever asked for it may not have been told.
+    pub has_ended: bool,
 }
 
-/// Plans to take the last run back.
+/// Plans to take the last run back: the same one again where an undo of it was interrupted, at its very end too.
 ///
 /// # Errors
 ///
 /// When there is none, or the journal cannot be read.
 pub fn plan_undo(project: &Project, host: &dyn Host, ledger: &Ledger) -> Result<Undo> {
-    let records = journal::records(&project.folder)?;
-    let runs = runs(&records);
-    let Some(run) = last_run(&runs) else {
+    let history = journal::history(&project.folder)?;
+    let records = &history.records;
+    let runs = runs(records);
+    // Whoever was told nothing of its end runs it again, and means this one.
+    let ended = runs.last().filter(|run| run.status == DONE && !ledger.settled).and_then(Run::undoes);
+    let has_ended = ended.is_some();
+    let run = match ended {
+        Some(id) => runs.iter().find(|run| run.id == id),
+        None => last_run(&runs),
+    };
+    let Some(run) = run else {
         return Err(
             Trouble::new("undo the last apply", "the journal of this spec tells of none").hint("seed log shows what was done")
         );
     };
-    let (begun, before) = history(&records, run.id);
+    let start = records.iter().position(|record| matches!(record, Record::Run { id, .. } if *id == run.id));
+    if history.is_broken_behind(start.unwrap_or_default()) {
+        return Err(Trouble::new(
+            "undo the last apply",
+            "the journal is damaged, and what the last run did is not known in full",
+        )
+        .hint("seed forget --damage SPEC accepts that, and no run from before is known then"));
+    }
+    let (begun, before) = begun_by(records, run.id);
     let wholes = crate::node::wholes(&project.analysis);
     let graph = Graph { wholes, ..Graph::new(drafts(project, host, &begun)) };
-    let past = Past { run: run.id, begun: &begun, graph: &graph, before: &before, ledger };
-    let wishes = begun.iter().map(|(role, begun)| (role.clone(), past.wish(role, begun))).collect();
-    let options = Options { state: State::Present, wishes: Some(wishes), ..Options::default() };
+    let past = Past { run: run.id, begun: &begun, before: &before, ledger };
+    let wishes = begun.iter().map(|(role, begun)| (role.clone(), past.wish(role, begun)));
+    // Of one that has ended nothing is left to do, whatever was changed since.
+    let wishes = if has_ended { HashMap::new() } else { wishes.collect() };
+    let options = Options { state: State::Present, wishes: Some(wishes), undoes: Some(run.id), ..Options::default() };
     let world = World { host, ledger, folder: &project.folder };
     let plan = plan::plan(&graph, &world, &project.path.display().to_string(), &options)?;
-    Ok(Undo { run: run.id, graph, plan: Plan { undoes: Some(run.id), ..plan } })
+    Ok(Undo { run: run.id, graph, plan, has_ended })
 }
 
 /// What a run began, by role, and the ledger as it was before.
-fn history(records: &[Record], id: u64) -> (BTreeMap<String, Begun>, Ledger) {
+fn begun_by(records: &[Record], id: u64) -> (BTreeMap<String, Begun>, Ledger) {
     let mut begun: BTreeMap<String, Begun> = BTreeMap::new();
     let mut before = Ledger::default();
     let mut current = 0;
@@ -160,14 +194,19 @@ fn history(records: &[Record], id: u64) -> (BTreeMap<String, Begun>, Ledger) {
     for record in records {
         if let Record::Run { id: run, command, .. } = record {
             current = *run;
-            undoes = command.strip_prefix("undo ").is_some_and(|undone| undone == id.to_string());
+            undoes = undone_by(command) == Some(id);
         }
-        if let Record::Forgotten { role, run } = record
+        if let Record::Restored { role, run } | Record::Forgotten { role, run } = record
             && undoes
             && *run == id
             && let Some(begun) = begun.get_mut(role)
         {
             begun.is_back = true;
+        }
+        if let Record::Forgot { role } = record
+            && current > id
+        {
+            begun.remove(role);
         }
         if current < id {
             before.take(record);
@@ -193,7 +232,6 @@ fn history(records: &[Record], id: u64) -> (BTreeMap<String, Begun>, Ledger) {
 struct Past<'a> {
     run: u64,
     begun: &'a BTreeMap<String, Begun>,
-    graph: &'a Graph,
     /// The ledger as it was before the run.
     before: &'a Ledger,
     ledger: &'a Ledger,
@@ -201,45 +239,32 @@ struct Past<'a> {
 
 impl Past<'_> {
     fn wish(&self, role: &str, begun: &Begun) -> Wish {
-        let kept = self.kept(role).filter(|kept| kept.path.is_some() || self.fits(role, begun));
-        let lost = if kept.is_none() { begun.loses.clone() } else { None };
-        let made_anew = begun.action == Action::Replace.word();
-        let owned = self.before.get(role).filter(|owned| made_anew && owned.is == begun.is);
+        let kept = self.aside(role).filter(|aside| aside.is_usable() || self.comes_back(aside)).map(|aside| &aside.kept);
+        let lost = if kept.is_none() && !begun.is_back { begun.loses.clone() } else { None };
+        let is_replaced = begun.action == Action::Replace.word();
+        let owned = self.before.get(role).filter(|owned| is_replaced && owned.is == begun.is);
         Wish::Back {
             to: with_what_was_ours(&begun.was, owned.as_ref()),
             kept: kept.cloned(),
             from_run: self.run,
             returned: !self.before.owns(role),
             lost,
-            made_anew,
+            made_anew: is_replaced,
             params: owned.map(|owned| owned.params),
         }
     }
 
-    fn kept(&self, role: &str) -> Option<&Kept> {
-        let aside = self.ledger.put_aside.iter().find(|aside| aside.run == self.run && aside.role == role);
-        aside.map(|aside| &aside.kept)
+    fn aside(&self, role: &str) -> Option<&PutAside> {
+        self.ledger.put_aside.iter().find(|aside| aside.run == self.run && aside.role == role)
     }
 
-    /// Whether signatures that were kept of a role still fit: what they were on has either not been touched since, or comes back as a
-    /// whole. Put upon anything else they would make a file system of something that is none.
-    fn fits(&self, role: &str, begun: &Begun) -> bool {
-        let Some(node) = self.node(role) else { return false };
-        let mut below = node.rests_on.iter().map(|index| &*self.graph.nodes[*index].name).peekable();
-        if below.peek().is_none() {
-            return begun.action == Action::Remove.word();
-        }
-        below.all(|below| match self.begun.get(below) {
-            Some(begun) if begun.is_back || self.kept(below).is_some_and(|kept| kept.path.is_some()) => true,
-            // An image that was not kept is made anew, and is empty.
-            Some(_) if self.node(below).is_none_or(|node| node.rests_on.is_empty()) => false,
-            Some(_) => self.fits(below, begun),
-            None => begun.action == Action::Remove.word(),
-        })
-    }
-
-    fn node(&self, role: &str) -> Option<&Node> {
-        self.graph.nodes.get(*self.graph.by_name.get(role)?)
+    /// Whether the rest of what was kept in part comes back to its place, with what it lies in.
+    fn comes_back(&self, aside: &PutAside) -> bool {
+        let comes_back = |path: &Path| {
+            let backups = self.begun.keys().filter_map(|role| self.aside(role)?.kept.path.as_deref());
+            backups.into_iter().any(|backup| path.starts_with(backup))
+        };
+        aside.below.as_ref().is_some_and(|below| below.files.iter().all(|file| file.now == file.was || comes_back(&file.now)))
     }
 }
 

@@ -1,7 +1,6 @@
 //! Embedding a fragment in files, all of them or none.
 
 use std::collections::{BTreeSet, HashSet};
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use seed_role::Trouble;
@@ -13,8 +12,7 @@ use crate::item::{Item, State};
 use crate::judge::{Judgement, Wishes};
 use crate::marker::Key;
 use crate::place;
-use crate::project::{Project, Report, Text, keys_of};
-use crate::words::from_io;
+use crate::project::{LARGEST, Project, Report, Text, keys_of};
 
 /// What is embedded, and where in a file.
 #[derive(Clone, Debug, Default)]
@@ -68,12 +66,8 @@ fn read(project: &Project, file: PathBuf, place: &Embedding) -> Result<Text> {
     if place::is_apart(&file) {
         return Err(trouble("this file is a fragment itself, or Seed's own"));
     }
-    let path = project.root.join(&file);
-    let io = |error: std::io::Error| from_io(attempted(&file, place), &error);
-    if !fs::metadata(&path).map_err(io)?.is_file() {
-        return Err(trouble("it is no regular file"));
-    }
-    let text = String::from_utf8(fs::read(&path).map_err(io)?).ok().filter(|text| !text.contains('\0'));
+    let bytes = project.folder()?.read(&file, LARGEST)?.ok_or_else(|| trouble("there is no such file"))?;
+    let text = String::from_utf8(bytes).ok().filter(|text| !text.contains('\0'));
     let text = text.ok_or_else(|| trouble("it is not UTF-8 text"))?;
     Ok(Text::new(file, text))
 }

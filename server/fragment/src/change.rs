@@ -1,25 +1,24 @@
 //! Changes to the fragments of a project on the disk, each in one transaction.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use seed_role::Trouble;
+use seed_role::host::folder;
 use seed_role::trouble::{Kind, Result};
 use seed_spec::nearest::nearest;
 
 use crate::embed;
+use crate::folders::Folders;
 use crate::item::{Item, State, actions_of};
 use crate::judge::{Judgement, Take, Wishes, judge};
 use crate::marker::Key;
-use crate::own::Folder;
 use crate::pending::{self, Clash};
 use crate::place;
-use crate::project::{Project, Report, Target, Text, keys_of, without_renewed};
-use crate::store::Store;
+use crate::project::{LARGEST, Project, Report, Target, Text, keys_of, without_renewed};
+use crate::store::{Store, own_folder};
 use crate::transaction::{Change, Writer};
 use crate::tree;
-use crate::words::from_io;
 
 /// A project that this process has the right to change.
 pub(crate) struct Work {
@@ -30,10 +29,10 @@ pub(crate) struct Work {
 
 impl Work {
     pub(crate) fn begin(root: &Path) -> Result<Work> {
-        let root = root.canonicalize().map_err(|error| from_io(format!("open the project {}", root.display()), &error))?;
+        let root = folder::real(root)?;
         let (mut writer, mut report) = (None, Report::default());
         // Where there is nothing yet, nothing is made before there is something to keep.
-        if Folder::of(&root)?.is_some() {
+        if own_folder(&root)?.is_some() {
             let (taken, words) = Writer::take(&root)?;
             (writer, report.notes) = (Some(taken), words.into_iter().collect());
         }
@@ -280,8 +279,10 @@ pub fn holds(bytes: &[u8], text: &str) -> bool {
 /// As [`update`]; and when the file does not hold `text` (see [`holds`]).
 pub fn record(root: &Path, file: &Path, text: &str, judgement: &Judgement) -> Result<()> {
     let mut work = Work::begin(root)?;
-    let path = place::resolve(&work.project.root, file)?;
-    let now = fs::read(&path).map_err(|error| from_io(format!("read {}", path.display()), &error))?;
+    let root = work.project.folder()?;
+    let (folder, name) = Folders::new(&root).of(file)?;
+    let gone = || Trouble::new(format!("read {}", file.display()), "it is gone by now");
+    let now = folder.read(name, LARGEST)?.ok_or_else(gone)?;
     if !holds(&now, text) {
         let attempted = format!("note the fragments of {}", file.display());
         return Err(Trouble::new(attempted, "it holds something else by now").kind(Kind::Busy));

@@ -1,16 +1,14 @@
 //! New fragments.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use seed_role::Trouble;
+use seed_role::host::folder::Folder;
 use seed_role::trouble::Result;
 
 use crate::library::Library;
 use crate::marker::is_name;
 use crate::place;
-use crate::words::from_io;
 
 /// Writes a new fragment of the project at a folder, as `fragments/FILE`, and gives its path. `file` may have an ending
 /// (`ssh-base.conf`), which the name of the fragment leaves out.
@@ -32,14 +30,12 @@ pub fn create(root: &Path, file: &str, text: &str) -> Result<PathBuf> {
         }
     }
     let folder = root.join("fragments");
-    let io = |error: std::io::Error| from_io(attempted(), &error);
-    fs::create_dir_all(&folder).map_err(io)?;
+    let made = Folder::made(&folder)?;
     place::inside(root, &folder)?;
-    let path = folder.join(file);
-    let mut new = OpenOptions::new().write(true).create_new(true).open(&path).map_err(io)?;
-    new.write_all(text.as_bytes()).and_then(|()| new.sync_all()).map_err(io)?;
-    File::open(&folder).and_then(|folder| folder.sync_all()).map_err(io)?;
-    Ok(path)
+    match made.write_new(file, text.as_bytes(), 0o666)? {
+        true => Ok(folder.join(file)),
+        false => Err(Trouble::new(attempted(), "something of that name is there").hint("choose another name")),
+    }
 }
 
 /// The name that markers have for the fragment in a file.
@@ -50,6 +46,8 @@ pub(crate) fn name_of(file: &str) -> &str {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]

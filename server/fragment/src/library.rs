@@ -1,18 +1,19 @@
 //! Where fragments come from: the project's `fragments/`, those of its roles, and those of its collections.
 
 use std::collections::HashMap;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use seed_collection::{Cache, Lock, Pin, Source};
 use seed_role::Trouble;
+use seed_role::host::folder;
 use seed_role::trouble::Result;
 use seed_spec::nearest::nearest;
 
 use crate::place;
 use crate::skeleton;
 use crate::template::Fragment;
-use crate::words::from_io;
 
 /// The greatest fragment, in bytes.
 const LARGEST: u64 = 1 << 20;
@@ -48,12 +49,10 @@ impl Library {
     pub fn of(root: &Path) -> Library {
         let mut shelves = vec![Shelf { owner: None, folder: root.join("fragments"), home: root.to_path_buf() }];
         for kind in ["roles", "collections"] {
-            let mut owners: Vec<PathBuf> =
-                std::fs::read_dir(root.join(kind)).into_iter().flatten().flatten().map(|entry| entry.path()).collect();
-            owners.sort();
-            for owner in owners {
-                let name = owner.file_name().map(|name| name.to_string_lossy().into_owned());
-                shelves.push(Shelf { owner: name, folder: owner.join("fragments"), home: root.to_path_buf() });
+            let owners = root.join(kind);
+            for name in names_in(&owners) {
+                let owner = Some(name.to_string_lossy().into_owned());
+                shelves.push(Shelf { owner, folder: owners.join(name).join("fragments"), home: root.to_path_buf() });
             }
         }
         Library { root: Some(root.to_path_buf()), ..Library::new(shelves) }
@@ -75,10 +74,10 @@ impl Library {
         let mut names = Vec::new();
         let pinned = self.pins().into_iter().filter_map(|pin| self.pinned(&pin).ok());
         for shelf in self.shelves.iter().cloned().chain(pinned) {
-            for entry in std::fs::read_dir(&shelf.folder).into_iter().flatten().flatten() {
-                let file = entry.file_name().to_string_lossy().into_owned();
+            for entry in names_in(&shelf.folder) {
+                let file = entry.to_string_lossy().into_owned();
                 let name = file.split('.').next().filter(|stem| !stem.is_empty()).unwrap_or(&file).to_string();
-                if entry.path().is_file() && crate::marker::is_name(&name) {
+                if shelf.folder.join(&entry).is_file() && crate::marker::is_name(&name) {
                     names.push(match &shelf.owner {
                         Some(owner) => format!("{owner}/{name}"),
                         None => name,
@@ -155,10 +154,11 @@ impl Library {
                 break;
             }
             // `ssh-base.conf` is the fragment `ssh-base`, with what an editor needs to know its language.
-            for entry in std::fs::read_dir(&shelf.folder).into_iter().flatten().flatten() {
-                let has_name = entry.file_name().to_string_lossy().split('.').next() == Some(file);
-                if has_name && entry.path().is_file() {
-                    files.push((entry.path(), &shelf.home));
+            for entry in names_in(&shelf.folder) {
+                let has_name = entry.to_string_lossy().split('.').next() == Some(file);
+                let path = shelf.folder.join(entry);
+                if has_name && path.is_file() {
+                    files.push((path, &shelf.home));
                 }
             }
         }
@@ -171,12 +171,11 @@ impl Library {
             },
             [(path, home)] => {
                 // What a project shows of a fragment is what its files hold, and not what a link leads to.
-                place::inside(&place::real(home)?, path)?;
-                let io = |error: std::io::Error| from_io(format!("read the fragment {}", path.display()), &error);
-                if std::fs::metadata(path).map_err(io)?.len() > LARGEST {
-                    return Err(Trouble::new(attempted(), format!("{} is larger than 1 MiB", path.display())));
-                }
-                Fragment::read(name, path, &std::fs::read(path).map_err(io)?).map(|fragment| Some(Arc::new(fragment)))
+                let home = folder::real(home)?;
+                let below = place::inside(&home, path)?;
+                let bytes = crate::folders::open(&home)?.read(below, LARGEST)?;
+                let gone = || Trouble::new(attempted(), format!("{} was taken away meanwhile", path.display()));
+                Fragment::read(name, path, &bytes.ok_or_else(gone)?).map(|fragment| Some(Arc::new(fragment)))
             }
             [(one, _), (other, _), ..] => {
                 let both = format!("it may be {} or {}", one.display(), other.display());
@@ -184,4 +183,9 @@ impl Library {
             }
         }
     }
+}
+
+/// What is in a folder of fragments; nothing where it cannot be looked into.
+fn names_in(folder: &Path) -> Vec<OsString> {
+    folder::names(folder).unwrap_or_default()
 }

@@ -2,11 +2,12 @@
 
 use std::path::PathBuf;
 
+use seed_role::host::folder::Folder;
 use seed_role::trouble::Result;
 
 use crate::item::Sides;
 use crate::marker::Key;
-use crate::own::Folder;
+use crate::store::LARGEST;
 
 /// Their folder, in `.seed/`.
 pub(crate) const FOLDER: &str = "pending";
@@ -28,7 +29,7 @@ fn name_of(key: &Key) -> String {
 pub(crate) fn check(own: &Folder, clashes: &[Clash], settled: &[Key]) -> Result<()> {
     let Some(pending) = own.find(FOLDER)? else { return Ok(()) };
     for key in clashes.iter().map(|(key, ..)| key).chain(settled) {
-        if let Some(folder) = pending.find(&name_of(key))? {
+        if let Some(folder) = pending.find(name_of(key))? {
             folder.refuse_links(&NAMES)?;
         }
     }
@@ -42,18 +43,18 @@ pub(crate) fn check(own: &Folder, clashes: &[Clash], settled: &[Key]) -> Result<
 /// What the system says.
 pub(crate) fn keep(own: &Folder, clashes: &[Clash], settled: &[Key]) -> Result<()> {
     if let Some(pending) = own.find(FOLDER)? {
-        settled.iter().try_for_each(|key| pending.remove_folder(&name_of(key)))?;
+        settled.iter().try_for_each(|key| pending.remove_tree(name_of(key)))?;
     }
     if !clashes.is_empty() {
         let pending = own.make(FOLDER)?;
         for (key, file, sides) in clashes {
-            let folder = pending.make(&name_of(key))?;
+            let folder = pending.make(name_of(key))?;
             let about = format!("{}\n", file.display());
             let texts = [Some(&about), sides.base.as_ref(), Some(&sides.mine), Some(&sides.theirs)];
             for (name, text) in NAMES.into_iter().zip(texts) {
                 match text {
-                    Some(text) if folder.read(name)?.is_some_and(|there| there == text.as_bytes()) => {}
-                    Some(text) => folder.write(name, text.as_bytes(), false)?,
+                    Some(text) if folder.read(name, LARGEST)?.is_some_and(|there| there == text.as_bytes()) => {}
+                    Some(text) => folder.put(name, text.as_bytes(), 0o666, false)?,
                     None => folder.remove(name)?,
                 }
             }

@@ -5,10 +5,10 @@ use std::path::{Component, Path, PathBuf};
 use ignore::WalkBuilder;
 use nix::sys::statfs::{DEBUGFS_MAGIC, PROC_SUPER_MAGIC, SYSFS_MAGIC, TRACEFS_MAGIC, statfs};
 use seed_role::Trouble;
+use seed_role::host::folder::{self, from_errno};
 use seed_role::trouble::{Kind, Result};
 
 use crate::store::{FOLDER, LOCK};
-use crate::words::{from_errno, from_io};
 
 /// The project that a path lies in: the nearest folder above it with a lock of fragments, with `.git`, or with `fragments/` that are
 /// not those of a role or a collection; where there is none, the folder itself.
@@ -19,7 +19,7 @@ use crate::words::{from_errno, from_io};
 ///
 /// When the path is not there.
 pub fn root_of(path: &Path) -> Result<PathBuf> {
-    let real = real(path)?;
+    let real = folder::real(path)?;
     match project_above(path, &real)? {
         Some(root) => Ok(root),
         None if real.is_dir() => Ok(real),
@@ -33,7 +33,7 @@ pub fn root_of(path: &Path) -> Result<PathBuf> {
 ///
 /// As [`root_of`], and when there is no project.
 pub fn project_of(path: &Path) -> Result<PathBuf> {
-    let real = real(path)?;
+    let real = folder::real(path)?;
     project_above(path, &real)?.ok_or_else(|| {
         let said = format!("neither {} nor a folder above it has .seed/fragments.lock, .git or fragments/", real.display());
         Trouble::new(format!("find the project of {}", path.display()), said)
@@ -45,7 +45,7 @@ fn project_above(path: &Path, real: &Path) -> Result<Option<PathBuf>> {
     let is_plain = !path.components().any(|part| part == Component::ParentDir);
     let written = std::path::absolute(path).ok().filter(|_| is_plain);
     let found = written.as_deref().and_then(nearest).or_else(|| nearest(real));
-    found.map(self::real).transpose()
+    found.map(folder::real).transpose()
 }
 
 fn nearest(path: &Path) -> Option<&Path> {
@@ -62,18 +62,13 @@ fn is_own_project(folder: &Path) -> bool {
     folder.join(".git").exists() || folder.join(LOCK).exists()
 }
 
-/// A path without symbolic links.
-pub(crate) fn real(path: &Path) -> Result<PathBuf> {
-    path.canonicalize().map_err(|error| from_io(format!("look at {}", path.display()), &error))
-}
-
 /// The path of a file or folder relative to the project, links followed. `root` has none in it.
 ///
 /// # Errors
 ///
 /// [`Kind::Unsafe`] where it leads out of the project, and what the system says of one that is not there.
 pub fn inside(root: &Path, path: &Path) -> Result<PathBuf> {
-    let real = real(path)?;
+    let real = folder::real(path)?;
     match real.strip_prefix(root) {
         Ok(relative) => Ok(relative.to_path_buf()),
         Err(_) => {
@@ -103,20 +98,6 @@ pub fn named(root: &Path, path: &Path) -> Result<PathBuf> {
         return Err(Trouble::new(attempted(), "it is no file, but what the kernel tells (proc, sysfs)"));
     }
     Ok(relative)
-}
-
-/// A relative path, as found in a file of the project, as one to read or write.
-///
-/// # Errors
-///
-/// [`Kind::Unsafe`] where it leads out of the project, by its words or by symbolic links.
-pub fn resolve(root: &Path, relative: &Path) -> Result<PathBuf> {
-    let path = root.join(relative);
-    let is_plain = relative.components().all(|part| matches!(part, Component::Normal(_)));
-    let folder = path.parent().filter(|_| is_plain && path.file_name().is_some());
-    let unsafe_path = || Trouble::new(format!("use {}", relative.display()), "it leads out of the project").kind(Kind::Unsafe);
-    inside(root, folder.ok_or_else(unsafe_path)?)?;
-    Ok(path)
 }
 
 /// Whether a path relative to the project holds fragments, or what Seed and git keep for themselves, and no text that embeds fragments.

@@ -3,16 +3,17 @@
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::ffi::OsStr;
-use std::fs;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use ignore::WalkState;
 use seed_role::Trouble;
+use seed_role::host::folder::{self, Folder};
 use seed_role::trouble::Result;
 
 use crate::embed;
+use crate::folders::{self, Folders};
 use crate::glance::Glance;
 use crate::item::{Item, State, actions_of};
 use crate::judge::{AS_RENDERED, Judgement, Wishes, judge, judge_parsed};
@@ -22,10 +23,9 @@ use crate::place;
 use crate::store::Store;
 use crate::transaction::is_interrupted;
 use crate::tree;
-use crate::words::from_io;
 
 /// The greatest file that is looked into, in bytes.
-const LARGEST: u64 = 64 << 20;
+pub(crate) const LARGEST: u64 = 64 << 20;
 
 /// A project as it is on the disk.
 #[derive(Debug)]
@@ -139,8 +139,13 @@ impl Project {
     ///
     /// When there is no such folder, or its lock cannot be read.
     pub fn open(root: &Path) -> Result<Project> {
-        let root = root.canonicalize().map_err(|error| from_io(format!("open the project {}", root.display()), &error))?;
+        let root = folder::real(root)?;
         Ok(Project { library: Library::of(&root), store: Store::open(&root)?, root })
+    }
+
+    /// Its folder, opened now: a project is kept for long, and another folder may have its path by then.
+    pub(crate) fn folder(&self) -> Result<Folder> {
+        folders::open(&self.root)
     }
 
     /// How all blocks below these paths stand; of the whole project where none is given. Changes nothing.
@@ -184,7 +189,11 @@ impl Project {
     /// How the blocks of a file stand, some of which stand more than once.
     fn judge_again(&self, file: &Path, copies: &Copies) -> Vec<Item> {
         let mut bytes = Vec::new();
-        match self.look_into(&self.root.join(file), &Glance::new(&self.library), &mut bytes) {
+        let root = match self.folder() {
+            Ok(root) => root,
+            Err(trouble) => return vec![unreadable(file.to_path_buf(), trouble.to_string())],
+        };
+        match self.look_into(&root, file, &Glance::new(&self.library), &mut bytes) {
             Some(Ok(text)) => {
                 let why = |line: usize| copies.get(&(file.to_path_buf(), line)).map(|copy| copy.message.clone());
                 judge(file, text, &self.library, &self.store, &only_look(Some(&why))).items
@@ -215,19 +224,21 @@ impl Project {
             starts.push(self.root.clone());
         }
         let all = Mutex::new((Vec::new(), Vec::new()));
+        let root = self.folder()?;
         for start in &starts {
             place::walk(&self.root, start).run(|| {
                 let mut glance = Glance::new(&self.library);
                 // One buffer for all files that a thread reads.
                 let mut bytes = Vec::new();
-                let (all, look) = (&all, &look);
+                let (all, look, root) = (&all, &look, &root);
                 Box::new(move |entry| {
                     let Ok(entry) = entry else { return WalkState::Continue };
                     if !entry.file_type().is_some_and(|kind| kind.is_file()) {
                         return WalkState::Continue;
                     }
-                    let found = self.look_into(entry.path(), &glance, &mut bytes);
-                    let found = found.map(|found| found.map(|text| look(&mut glance, self.relative(entry.path()), text)));
+                    let file = entry.path().strip_prefix(&self.root).unwrap_or(entry.path());
+                    let found = self.look_into(root, file, &glance, &mut bytes);
+                    let found = found.map(|found| found.map(|text| look(&mut glance, file.to_path_buf(), text)));
                     if let Some(found) = found {
                         let mut all = all.lock().unwrap_or_else(PoisonError::into_inner);
                         match found {
@@ -245,18 +256,24 @@ impl Project {
         Ok((all, wrong))
     }
 
-    fn relative(&self, path: &Path) -> PathBuf {
-        path.strip_prefix(&self.root).unwrap_or(path).to_path_buf()
-    }
-
     /// The text of a file, if it holds markers; or what is wrong with it. `bytes` is where it is read to.
-    fn look_into<'b>(&self, path: &Path, glance: &Glance<'_>, bytes: &'b mut Vec<u8>) -> Option<Result<&'b str, Box<Item>>> {
-        let wrong = |message: String| Some(Err(Box::new(unreadable(self.relative(path), message))));
+    fn look_into<'b>(
+        &self,
+        root: &Folder,
+        file: &Path,
+        glance: &Glance<'_>,
+        bytes: &'b mut Vec<u8>,
+    ) -> Option<Result<&'b str, Box<Item>>> {
+        let wrong = |message: String| Some(Err(Box::new(unreadable(file.to_path_buf(), message))));
         bytes.clear();
-        match fs::File::open(path).and_then(|file| file.take(LARGEST + 1).read_to_end(bytes)) {
-            Ok(_) => {}
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return None,
-            Err(error) => return wrong(format!("it cannot be read: {error}")),
+        match root.open_file(file) {
+            Ok(None) => return None,
+            Ok(Some(open)) => {
+                if let Err(error) = open.take(LARGEST + 1).read_to_end(bytes) {
+                    return wrong(format!("it cannot be read: {error}"));
+                }
+            }
+            Err(trouble) => return wrong(format!("it cannot be read: {}", trouble.came_back)),
         }
         if bytes.len() as u64 > LARGEST || !glance.has_markers(bytes) {
             return None;
@@ -335,9 +352,13 @@ impl Project {
     }
 
     fn keys_in(&self, file: &Path) -> Vec<(Key, usize)> {
-        let path = place::resolve(&self.root, file).ok();
-        let path = path.filter(|path| fs::symlink_metadata(path).is_ok_and(|there| there.is_file()));
-        let text = path.and_then(|path| fs::read_to_string(path).ok()).unwrap_or_default();
+        let read = || -> Result<Option<Vec<u8>>> {
+            let root = self.folder()?;
+            let (folder, name) = Folders::new(&root).of(file)?;
+            folder.read(name, LARGEST)
+        };
+        // What cannot be read has no blocks that could be copies.
+        let text = read().ok().flatten().and_then(|bytes| String::from_utf8(bytes).ok()).unwrap_or_default();
         tree::all_blocks(&tree::parse(&text).0).into_iter().map(|block| (block.key.clone(), block.line)).collect()
     }
 

@@ -7,13 +7,14 @@
 use std::path::{Path, PathBuf};
 
 use seed_role::Trouble;
+use seed_role::host::FileKind;
+use seed_role::host::folder::{self, Folder};
 use seed_role::trouble::Result;
 
 use crate::marker::{Key, is_name};
 use crate::place;
 use crate::template::Fragment;
 use crate::tree;
-use crate::words::from_io;
 
 /// The owner, in the names of fragments, of what skeletons keep in step.
 pub const OWNER: &str = "meta";
@@ -23,6 +24,9 @@ pub const FOLDER: &str = "fragments/meta";
 
 /// What the begin line of a part holds.
 const BEGIN: &str = "seed:begin ";
+
+/// The greatest file of a skeleton, in bytes.
+const LARGEST: u64 = 8 << 20;
 
 /// What stands for the name in the names of files.
 const NAME: &str = "NAME";
@@ -96,8 +100,10 @@ impl Skeleton {
     pub fn of_project(root: &Path, what: &str) -> Result<Skeleton> {
         let folder = root.join(FOLDER).join(what);
         if folder.is_dir() {
-            place::inside(&place::real(root)?, &folder)?;
-            return Skeleton::of(files_below(&folder)?);
+            let root = folder::real(root)?;
+            let below = place::inside(&root, &folder)?;
+            let opened = crate::folders::open(&root)?.find(below)?;
+            return Skeleton::of(opened.map_or_else(|| Ok(Vec::new()), |opened| files_below(&opened, &folder))?);
         }
         let none = || Err(Trouble::new(format!("find the skeleton of a {what}"), "there is none"));
         Skeleton::built_in(what).unwrap_or_else(none)
@@ -166,20 +172,20 @@ fn shown(what: &str, path: &str) -> PathBuf {
     Path::new("(built in)").join(what).join(path)
 }
 
-fn files_below(folder: &Path) -> Result<Vec<(String, PathBuf, Vec<u8>)>> {
-    let io = |path: &Path, error: std::io::Error| from_io(format!("read the skeleton {}", path.display()), &error);
+fn files_below(top: &Folder, shown: &Path) -> Result<Vec<(String, PathBuf, Vec<u8>)>> {
     let mut files = Vec::new();
-    let mut open = vec![folder.to_path_buf()];
+    let mut open = vec![PathBuf::new()];
     while let Some(at) = open.pop() {
-        for entry in std::fs::read_dir(&at).map_err(|error| io(&at, error))?.flatten() {
-            let path = entry.path();
+        let Some(folder) = top.find(&at)? else { continue };
+        for name in folder.names()? {
+            let path = at.join(&name);
             // What a link leads to may be anything, and is followed nowhere in a project.
-            match entry.file_type().map_err(|error| io(&path, error))? {
-                kind if kind.is_dir() => open.push(path),
-                kind if kind.is_file() => {
-                    let relative = path.strip_prefix(folder).unwrap_or(&path).to_string_lossy().into_owned();
-                    let bytes = std::fs::read(&path).map_err(|error| io(&path, error))?;
-                    files.push((relative, path, bytes));
+            match folder.kind(&name) {
+                Some(FileKind::Directory) => open.push(path),
+                Some(FileKind::File) => {
+                    if let Some(bytes) = folder.read(&name, LARGEST)? {
+                        files.push((path.to_string_lossy().into_owned(), shown.join(&path), bytes));
+                    }
                 }
                 _ => {}
             }

@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use seed_role::Trouble;
+use seed_role::host::folder::Folder;
 use seed_role::trouble::Result;
 use serde::{Deserialize, Serialize};
 
 use crate::marker::Key;
-use crate::own::Folder;
 
 /// The folder, in a project, of all that Seed keeps there.
 pub const FOLDER: &str = ".seed";
@@ -18,6 +18,18 @@ pub const FOLDER: &str = ".seed";
 pub const LOCK: &str = ".seed/fragments.lock";
 /// The folder of the bases, in a project.
 pub const BASES: &str = ".seed/base";
+/// The greatest file in there that is read, in bytes.
+pub(crate) const LARGEST: u64 = 1 << 30;
+
+/// What Seed keeps for itself in the project at a folder; none if there is nothing yet. Nothing in it is reached through a link: a
+/// project may come from anyone, and root may bring it in step.
+///
+/// # Errors
+///
+/// As [`Folder::find`].
+pub(crate) fn own_folder(root: &Path) -> Result<Option<Folder>> {
+    crate::folders::open(root)?.find(FOLDER)
+}
 
 /// What was rendered last for an instance.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -174,7 +186,7 @@ impl Store {
     /// When the lock cannot be read.
     pub fn open(root: &Path) -> Result<Store> {
         let name = LOCK.strip_prefix(FOLDER).unwrap_or(LOCK).trim_start_matches('/');
-        let text = Folder::of(root)?.map(|folder| folder.read(name)).transpose()?.flatten();
+        let text = own_folder(root)?.map(|folder| folder.read(name, LARGEST)).transpose()?.flatten();
         let said = |_| Trouble::new(format!("read {}", root.join(LOCK).display()), "it is not UTF-8 text");
         let lock = match text {
             Some(text) => read_lock(&String::from_utf8(text).map_err(said)?)?,
@@ -202,13 +214,13 @@ impl Store {
     }
 
     fn read_base(&self, bases: &mut Bases, name: &str) -> Option<Vec<u8>> {
-        let read = |folder: &Option<Folder>| folder.as_ref().and_then(|folder| folder.read(name).ok().flatten());
+        let read = |folder: &Option<Folder>| folder.as_ref().and_then(|folder| folder.read(name, LARGEST).ok().flatten());
         if self.root.as_os_str().is_empty() {
             return None;
         }
         // The folder may have been made, or another put in its place, since it was opened.
         read(&bases.folder).or_else(|| {
-            bases.folder = Folder::of(&self.root).ok().flatten().and_then(|own| own.find("base").ok().flatten());
+            bases.folder = own_folder(&self.root).ok().flatten().and_then(|own| own.find("base").ok().flatten());
             read(&bases.folder)
         })
     }

@@ -4,35 +4,37 @@
 //! 2. Each text is written beside its file, with its mode and owner, each new base under the name of its hash, and all are on the disk.
 //! 3. Each file must still be what the new text was made from.
 //! 4. The note is renamed to `.seed/transaction.commit`: from here on it is done, whatever happens.
-//! 5. Each text is renamed over its file, the lock is written, and the note removed.
+//! 5. Each text is exchanged for its file. What comes out is compared once more: where somebody has saved the file meanwhile it goes
+//!    back, and so do all others.
+//! 6. The old texts are removed, the lock is written, and the note removed.
 //!
 //! A run that finds the first note takes the texts away again; one that finds the second goes on from there.
 //!
 //! What is on the disk before the next step begins is what makes this hold when the power goes, and within a step the order of files
 //! means nothing: so many files share one syncfs(2) a step, and all cores. No entry names a base before the lock is written, and a base
 //! that is not whole is known by its hash: so bases need no step of their own.
+//!
+//! The project is opened once, and everything in it is reached from its descriptor (see [`Folder`]).
 
 use std::collections::BTreeSet;
-use std::ffi::OsStr;
-use std::fs::{self, File};
-use std::os::unix::ffi::OsStrExt;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use nix::fcntl::{Flock, FlockArg};
 use seed_role::Trouble;
+use seed_role::host::FileKind;
+use seed_role::host::folder::{Exchanged, Folder, from_errno};
 use seed_role::host::temporary_of;
 use seed_role::trouble::{Kind, Result};
 use serde::{Deserialize, Serialize};
 
-use crate::disk::{FEW, on_all_cores, remove, sync_file_systems, sync_folder, write_beside};
+use crate::folders::{self, Changed, FEW, Folders, on_all_cores};
 use crate::judge::Record;
 use crate::marker::Key;
-use crate::own::Folder;
 use crate::pending;
-use crate::place;
-use crate::store::{Lock, Store, hash, write_lock};
-use crate::words::{from_errno, from_io};
+use crate::project::LARGEST;
+use crate::store::{self, Lock, Store, hash, own_folder, write_lock};
 
 // In `.seed/`.
 const PREPARE: &str = "transaction.prepare";
@@ -71,7 +73,7 @@ struct Note {
 /// The right to change a project: one process at a time has it.
 #[derive(Debug)]
 pub struct Writer {
-    root: PathBuf,
+    root: Folder,
     own: Folder,
     bases: Folder,
     _lock: Flock<File>,
@@ -79,18 +81,9 @@ pub struct Writer {
     points_left: Option<AtomicUsize>,
 }
 
-/// What is known of the files of a transaction.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Trust {
-    /// They were compared, and their new texts written, a moment ago.
-    JustWritten,
-    /// Another process did that, and anything may have happened since.
-    Nothing,
-}
-
 /// Whether a stopped transaction waits in the project.
 pub fn is_interrupted(root: &Path) -> bool {
-    Folder::of(root).ok().flatten().is_some_and(|own| own.has(PREPARE) || own.has(COMMIT))
+    own_folder(root).ok().flatten().is_some_and(|own| [PREPARE, COMMIT].iter().any(|note| own.kind(note).is_some()))
 }
 
 impl Writer {
@@ -102,13 +95,14 @@ impl Writer {
     /// system says otherwise.
     pub fn take(root: &Path) -> Result<(Writer, Option<String>)> {
         let attempted = || format!("change the fragments of {}", root.display());
-        let own = Folder::made(root)?;
+        let opened = folders::open(root)?;
+        let own = opened.make(store::FOLDER)?;
         own.refuse_links(&[BASES, LOCK, PREPARE, COMMIT, IGNORE, "lock", pending::FOLDER])?;
         let bases = own.make(BASES)?;
-        if !own.has(IGNORE) {
-            own.put(IGNORE, b"/lock\n/pending/\n/transaction.*\n", false)?;
+        if own.kind(IGNORE).is_none() {
+            own.put(IGNORE, b"/lock\n/pending/\n/transaction.*\n", 0o666, false)?;
         }
-        let lock = Flock::lock(own.open("lock")?, FlockArg::LockExclusiveNonblock).map_err(|(_, errno)| match errno {
+        let lock = Flock::lock(own.open_to_lock("lock")?, FlockArg::LockExclusiveNonblock).map_err(|(_, errno)| match errno {
             nix::errno::Errno::EWOULDBLOCK => {
                 Trouble::new(attempted(), "another seed is changing them").kind(Kind::Busy).hint("wait until it has ended")
             }
@@ -116,7 +110,7 @@ impl Writer {
         })?;
         let points_left = std::env::var("SEED_FAILPOINT").ok().and_then(|point| point.strip_prefix("fragment:")?.parse().ok());
         let points_left = points_left.map(AtomicUsize::new);
-        let writer = Writer { root: root.to_path_buf(), own, bases, _lock: lock, points_left };
+        let writer = Writer { root: opened, own, bases, _lock: lock, points_left };
         let words = writer.recover()?;
         Ok((writer, words))
     }
@@ -137,7 +131,7 @@ impl Writer {
     fn recover(&self) -> Result<Option<String>> {
         let read = |name: &str| -> Result<Option<Note>> {
             let attempted = || format!("finish the update that was interrupted (.seed/{name})");
-            let Some(text) = self.own.read(name)? else { return Ok(None) };
+            let Some(text) = self.own.read(name, store::LARGEST)? else { return Ok(None) };
             let note = serde_json::from_slice(&text).map_err(|error| {
                 Trouble::new(attempted(), format!("the note is damaged: {error}"))
                     .hint("look at the files beside it, then remove it by hand")
@@ -151,11 +145,21 @@ impl Writer {
             return Ok(Some("an update was interrupted before it changed anything: what it had begun was taken away".into()));
         }
         let Some(note) = committed else { return Ok(None) };
-        let left_alone = self.finish(note, Trust::Nothing)?;
+        let written = on_all_cores(&note.files, &self.root, |folders, noted| {
+            let put = self.settle(folders, noted)?;
+            self.point();
+            Ok(put)
+        })?;
+        let kept: Vec<String> =
+            written.iter().filter_map(|put| if let Put::Kept(saved) = put { Some(saved.clone()) } else { None }).collect();
+        let left_alone = self.conclude(note, written)?;
         let mut words = "an update was interrupted: it is finished now".to_string();
         if !left_alone.is_empty() {
             let names: Vec<String> = left_alone.iter().map(|path| path.display().to_string()).collect();
             words.push_str(&format!("; changed by hand since, and left alone: {}", names.join(", ")));
+        }
+        if !kept.is_empty() {
+            words.push_str(&format!("; saved twice meanwhile, the earlier text is kept in {}", kept.join(", ")));
         }
         Ok(Some(words))
     }
@@ -175,7 +179,7 @@ impl Writer {
         };
         let note = Note { files: changes.iter().map(noted).collect(), forget: forget.iter().map(Key::to_string).collect() };
         let text = serde_json::to_vec(&note).map_err(|error| Trouble::new("note what is to be written", error.to_string()))?;
-        self.own.write(PREPARE, &text, true)?;
+        self.own.put(PREPARE, &text, 0o666, true)?;
         self.point();
         let begun = || changes.iter().filter(|change| change.to.is_some()).map(|change| change.file.as_path());
         if let Err(trouble) = self.prepare(changes) {
@@ -186,7 +190,7 @@ impl Writer {
         self.own.rename(PREPARE, COMMIT)?;
         self.own.sync()?;
         self.point();
-        let written = match self.replace(&note.files, Trust::JustWritten) {
+        let written = match self.exchange(changes) {
             Ok(written) => written,
             Err(trouble) => {
                 let back = self.put_back(changes).and_then(|()| self.take_back(begun(), COMMIT));
@@ -206,17 +210,27 @@ impl Writer {
 
     /// Gives the files that were replaced already their texts again.
     fn put_back(&self, changes: &[Change<'_>]) -> Result<()> {
-        let mut folders = BTreeSet::new();
+        let mut folders = Folders::new(&self.root);
+        let mut changed = Vec::new();
         for change in changes {
             let Some(to) = &change.to else { continue };
-            let path = place::resolve(&self.root, &change.file)?;
-            if fs::read(&path).is_ok_and(|now| now == to.as_bytes()) {
-                write_beside(&path, change.from, true)?;
-                fs::rename(temporary_of(&path), &path).map_err(|error| from_io(format!("write {}", path.display()), &error))?;
-                folders.extend(path.parent().map(Path::to_path_buf));
+            let (folder, name) = folders.of(&change.file)?;
+            let temporary = temporary_of(name);
+            let text_of = |name: &Path| folder.read(name, LARGEST).ok().flatten();
+            let is_in_place = text_of(name).is_some_and(|now| now == to.as_bytes());
+            match text_of(&temporary) {
+                Some(beside) if beside == change.from && is_in_place => folder.bring_back(name, folder.identity(name))?,
+                None if is_in_place => {
+                    folder.write_beside(name, change.from, true)?;
+                    folder.exchange(name, |now| now == to.as_bytes())?;
+                }
+                // A text of somebody came out that could not be put back.
+                Some(beside) if beside != change.from && beside != to.as_bytes() => drop(folder.keep_apart(&temporary, name)?),
+                _ => continue,
             }
+            changed.push((change.file.as_path(), folder.device()?));
         }
-        folders.iter().try_for_each(|folder| sync_folder(folder))
+        Changed::of(changed.into_iter()).sync(&self.root)
     }
 
     fn prepare(&self, changes: &[Change<'_>]) -> Result<()> {
@@ -224,93 +238,129 @@ impl Writer {
         let are_few = changes.len() + bases.len() <= FEW;
         let texts: Vec<(&Change<'_>, &str)> = changes.iter().filter_map(|change| Some((change, change.to.as_deref()?))).collect();
         // Two halves that do not wait for one another: the bases are all in one folder, which takes one new file at a time.
-        let mut folders = std::thread::scope(|scope| {
+        let changed = std::thread::scope(|scope| {
             let bases = scope.spawn(|| -> Result<()> {
                 bases.iter().try_for_each(|(base, text)| {
-                    self.bases.put(base, text, are_few)?;
+                    self.bases.write_over(base, text, are_few)?;
                     self.point();
                     Ok(())
                 })
             });
-            let folders = on_all_cores(&texts, &self.root, |places, (change, text)| {
-                let path = places.resolve(&change.file)?;
-                write_beside(&path, text.as_bytes(), are_few)?;
+            let devices = on_all_cores(&texts, &self.root, |folders, (change, text)| {
+                let (folder, name) = folders.of(&change.file)?;
+                folder.write_beside(name, text.as_bytes(), are_few)?;
                 self.point();
-                Ok(path.parent().unwrap_or(&self.root).to_path_buf())
+                folder.device()
             });
             bases.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
-            folders.map(|folders| folders.into_iter().collect::<BTreeSet<_>>())
+            let files = texts.iter().map(|(change, _)| change.file.as_path());
+            devices.map(|devices| Changed::of(files.zip(devices)))
         })?;
         if are_few {
-            folders.iter().try_for_each(|folder| sync_folder(folder))?;
+            changed.sync(&self.root)?;
             self.bases.sync()?;
         } else {
-            folders.insert(self.bases.path().to_path_buf());
-            sync_file_systems(&folders)?;
+            changed.sync_file_systems(&self.root, Some(&self.bases))?;
         }
-        on_all_cores(changes, &self.root, |places, change| {
-            let path = places.resolve(&change.file)?;
-            let now = fs::read(&path).map_err(|error| from_io(format!("read {} again", path.display()), &error))?;
-            if now != change.from {
-                let attempted = format!("write {}", change.file.display());
-                return Err(Trouble::new(attempted, "it was changed meanwhile; no file was written")
-                    .kind(Kind::Busy)
-                    .hint("run the same command again"));
+        on_all_cores(changes, &self.root, |folders, change| {
+            let (folder, name) = folders.of(&change.file)?;
+            let is_same = folder.read(name, LARGEST)?.is_some_and(|now| now == change.from);
+            if is_same {
+                Ok(())
+            } else {
+                Err(changed_meanwhile(&change.file).hint("no file was written; run the same command again"))
             }
-            Ok(())
         })?;
         Ok(())
     }
 
     /// Removes the new texts that lie beside their files, and then the note of them.
     fn take_back<'f>(&self, files: impl Iterator<Item = &'f Path>, note: &str) -> Result<()> {
+        let mut folders = Folders::new(&self.root);
         for file in files {
             // A folder that is gone has nothing in it to take away, and what is no file was not put there by Seed.
-            let temporary = place::resolve(&self.root, file).map(|path| temporary_of(&path));
-            if let Some(temporary) = temporary.ok().filter(|path| fs::symlink_metadata(path).is_ok_and(|there| there.is_file())) {
-                remove(&temporary)?;
+            let Ok((folder, name)) = folders.of(file) else { continue };
+            let temporary = temporary_of(name);
+            if folder.kind(&temporary) == Some(FileKind::File) {
+                folder.remove(&temporary)?;
             }
         }
         self.remove_note(note)?;
-        self.sweep_bases(&Store::open(&self.root)?.lock)
+        self.sweep_bases(&Store::open(self.root.path())?.lock)
     }
 
-    /// Does what was decided, from wherever it was left. Gives the files that somebody else has changed since.
-    fn finish(&self, note: Note, trust: Trust) -> Result<Vec<PathBuf>> {
-        let written = self.replace(&note.files, trust)?;
-        self.conclude(note, written)
-    }
-
-    /// Puts the new texts in place, and brings that to the disk. Tells of each whether it is.
-    fn replace(&self, files: &[Noted], trust: Trust) -> Result<Vec<Put>> {
-        let all = on_all_cores(files, &self.root, |places, noted| {
-            let Some(to) = &noted.to else { return Ok(Put::NoText) };
-            let path = places.resolve(&noted.file)?;
-            let put = if put_in_place(&path, &noted.from, to, trust)? {
-                Put::In(path.parent().unwrap_or(&self.root).to_path_buf())
-            } else {
-                Put::LeftAlone
-            };
+    /// Exchanges all new texts for their files.
+    fn exchange(&self, changes: &[Change<'_>]) -> Result<Vec<Put>> {
+        on_all_cores(changes, &self.root, |folders, change| {
+            if change.to.is_none() {
+                return Ok(Put::NoText);
+            }
+            let (folder, name) = folders.of(&change.file)?;
+            let exchanged = folder.exchange(name, |now| now == change.from)?;
             self.point();
-            Ok(put)
-        })?;
-        let changed = all.iter().filter_map(|put| if let Put::In(folder) = put { Some(folder.clone()) } else { None });
-        let changed: BTreeSet<PathBuf> = changed.collect();
-        if changed.len() <= FEW {
-            changed.iter().try_for_each(|folder| sync_folder(folder))?;
-        } else {
-            sync_file_systems(&changed)?;
-        }
-        Ok(all)
+            match exchanged {
+                Exchanged::Done | Exchanged::Replaced => Ok(Put::In(folder.device()?)),
+                Exchanged::Changed => Err(changed_meanwhile(&change.file).hint("run the same command again")),
+            }
+        })
     }
 
-    /// Notes in the lock what is in place, and that it is done.
+    /// Does for a file what was decided, from wherever another process left it; anything may have happened since.
+    fn settle(&self, folders: &mut Folders<'_>, noted: &Noted) -> Result<Put> {
+        let Some(to) = &noted.to else { return Ok(Put::NoText) };
+        let (folder, name) = match folders.of(&noted.file) {
+            Err(trouble) if trouble.kind == Kind::Gone => return Ok(Put::LeftAlone),
+            found => found?,
+        };
+        let temporary = temporary_of(name);
+        let hash_of = |name: &Path| folder.read(name, LARGEST).ok().flatten().map(|text| hash(&text));
+        let (now, beside) = (hash_of(name), hash_of(&temporary));
+        let holds = |hash: &Option<String>, text: &str| hash.as_deref() == Some(text);
+        if holds(&now, &noted.from) && holds(&beside, to) {
+            let exchanged = folder.exchange(name, |now| hash(now) == noted.from)?;
+            // What is under that name now is either text of this transaction.
+            folder.remove(&temporary)?;
+            return Ok(if exchanged == Exchanged::Changed { Put::LeftAlone } else { Put::In(folder.device()?) });
+        }
+        if beside.is_some() && !holds(&beside, to) && !holds(&beside, &noted.from) {
+            // What came out was somebody's newer text, and the process was stopped before it went back.
+            if !holds(&now, to) {
+                let saved = folder.keep_apart(&temporary, name)?;
+                return Ok(Put::Kept(noted.file.with_file_name(saved).display().to_string()));
+            }
+            folder.bring_back(name, folder.identity(name))?;
+            folder.remove(&temporary)?;
+            return Ok(Put::LeftAlone);
+        }
+        folder.remove(&temporary)?;
+        Ok(if holds(&now, to) { Put::In(folder.device()?) } else { Put::LeftAlone })
+    }
+
+    /// Removes the old texts, brings all that to the disk, and notes in the lock what is in place, and that it is done.
     fn conclude(&self, note: Note, written: Vec<Put>) -> Result<Vec<PathBuf>> {
+        let in_place: Vec<(&Path, u64)> = note
+            .files
+            .iter()
+            .zip(&written)
+            .filter_map(|(noted, put)| if let Put::In(device) = put { Some((noted.file.as_path(), *device)) } else { None })
+            .collect();
+        on_all_cores(&in_place, &self.root, |folders, (file, _)| {
+            let (folder, name) = folders.of(file)?;
+            folder.remove(temporary_of(name))?;
+            self.point();
+            Ok(())
+        })?;
+        let changed = Changed::of(in_place.into_iter());
+        if changed.are_few() {
+            changed.sync(&self.root)?
+        } else {
+            changed.sync_file_systems(&self.root, None)?
+        }
         let mut left_alone = Vec::new();
         let mut records = Vec::new();
         for (noted, put) in note.files.into_iter().zip(written) {
             match put {
-                Put::LeftAlone => left_alone.push(noted.file),
+                Put::LeftAlone | Put::Kept(_) => left_alone.push(noted.file),
                 Put::In(_) | Put::NoText => records.extend(noted.records),
             }
         }
@@ -330,12 +380,14 @@ impl Writer {
             .collect();
         bases.sort_unstable();
         bases.dedup();
-        bases.retain(|(base, _)| !self.bases.read(base).is_ok_and(|text| text.is_some_and(|text| hash(&text) == *base)));
+        bases.retain(|(base, _)| {
+            !self.bases.read(base, store::LARGEST).is_ok_and(|text| text.is_some_and(|text| hash(&text) == *base))
+        });
         bases
     }
 
     fn write_lock(&self, records: Vec<Record>, forget: &[String]) -> Result<()> {
-        let mut lock = Store::open(&self.root)?.lock;
+        let mut lock = Store::open(self.root.path())?.lock;
         let before = lock.clone();
         for record in records {
             if let Some(key) = Key::parse(&record.instance) {
@@ -346,7 +398,7 @@ impl Writer {
         if lock == before {
             return Ok(());
         }
-        self.own.write(LOCK, write_lock(&lock)?.as_bytes(), true)?;
+        self.own.put(LOCK, write_lock(&lock)?.as_bytes(), 0o666, true)?;
         self.sweep_bases(&lock)
     }
 
@@ -354,8 +406,8 @@ impl Writer {
     fn sweep_bases(&self, lock: &Lock) -> Result<()> {
         let used: BTreeSet<&str> = lock.values().map(|entry| entry.base.as_str()).collect();
         let mut unused = self.bases.names()?;
-        unused.retain(|name| !name.to_str().is_ok_and(|name| used.contains(name)));
-        on_all_cores(&unused, &self.root, |_, name| self.bases.remove(OsStr::from_bytes(name.to_bytes()))).map(drop)
+        unused.retain(|name| !name.to_str().is_some_and(|name| used.contains(name)));
+        on_all_cores(&unused, &self.root, |_, name| self.bases.remove(name)).map(drop)
     }
 
     fn remove_note(&self, name: &str) -> Result<()> {
@@ -366,31 +418,16 @@ impl Writer {
 
 /// What became of a text.
 enum Put {
-    /// It is in its place in this folder.
-    In(PathBuf),
+    /// It is in its place, on this device.
+    In(u64),
     /// The file is somebody else's by now.
     LeftAlone,
+    /// The same, and a text that somebody saved before that is kept under this name.
+    Kept(String),
     /// There was none.
     NoText,
 }
 
-/// Renames a text over its file, unless that is done or the file is somebody else's by now. Tells whether it is in place.
-fn put_in_place(path: &Path, from: &str, to: &str, trust: Trust) -> Result<bool> {
-    let temporary = temporary_of(path);
-    let hash_of = |path: &Path| fs::read(path).ok().map(|text| hash(&text));
-    let io = |error: std::io::Error| from_io(format!("write {}", path.display()), &error);
-    if trust == Trust::JustWritten {
-        fs::rename(&temporary, path).map_err(io)?;
-        return Ok(true);
-    }
-    match hash_of(path) {
-        Some(now) if now == from && hash_of(&temporary).as_deref() == Some(to) => {
-            fs::rename(&temporary, path).map_err(io)?;
-            Ok(true)
-        }
-        now => {
-            remove(&temporary)?;
-            Ok(now.as_deref() == Some(to))
-        }
-    }
+fn changed_meanwhile(file: &Path) -> Trouble {
+    Trouble::new(format!("write {}", file.display()), "it was changed meanwhile").kind(Kind::Busy)
 }

@@ -6,6 +6,7 @@ use std::sync::Mutex;
 use std::time::UNIX_EPOCH;
 
 use ignore::WalkBuilder;
+use seed_role::host::folder::{self, Folder};
 use seed_role::trouble::Result;
 
 use crate::embedding::Model;
@@ -16,7 +17,7 @@ use crate::store::{Store, Writer};
 use crate::words::Words;
 
 /// The largest file that is read, in bytes.
-const LARGEST: u64 = 4 << 20;
+pub(crate) const LARGEST: u64 = 4 << 20;
 /// In how many parts many files are read at the most, and how many files a part has at least.
 const PARTS: usize = 8;
 const AT_ONCE: usize = 64;
@@ -183,6 +184,7 @@ impl Index {
 
     fn read(&self, seen: &[Seen], changed: &[std::result::Result<usize, String>]) -> Vec<Entry> {
         let next = Mutex::new(changed.iter());
+        let root = Folder::open(&self.root).ok().flatten();
         let work = || {
             let (words, model, mut entries) = (Words::default(), Model::shipped(), Vec::new());
             loop {
@@ -191,7 +193,7 @@ impl Index {
                     Err(gone) => Entry { file: gone.clone(), stamp: Stamp::default(), sections: Vec::new() },
                     Ok(nth) => {
                         let one = &seen[*nth];
-                        let sections = self.sections_of(one);
+                        let sections = self.sections_of(one, root.as_ref());
                         let sections = sections.iter().map(|section| Indexed::of(section, &words, model)).collect();
                         Entry { file: one.file.clone(), stamp: one.stamp, sections }
                     }
@@ -210,11 +212,14 @@ impl Index {
         entries
     }
 
-    fn sections_of(&self, seen: &Seen) -> Vec<Section> {
+    fn sections_of(&self, seen: &Seen, root: Option<&Folder>) -> Vec<Section> {
         let Some(path) = &seen.path else { return commits::sections(&self.root) };
         // What is too large, no text, or gone by now has no sections.
-        let text = Some(seen.stamp.size).filter(|size| *size <= LARGEST).and_then(|_| std::fs::read_to_string(path).ok());
-        let text = text.unwrap_or_default();
+        let read = match (path.strip_prefix(&self.root), root) {
+            (Ok(below), Some(root)) => root.read(below, LARGEST),
+            _ => folder::read(path, LARGEST),
+        };
+        let text = read.ok().flatten().and_then(|bytes| String::from_utf8(bytes).ok()).unwrap_or_default();
         match seen.file.starts_with(EXPLANATIONS) {
             true => explanations::sections(&text, &self.root),
             false => source::sections(&self.root, &seen.file, &text),

@@ -1,10 +1,9 @@
 //! Notes: Markdown files in a project's `notes/`, linked to what they are about.
 
-use std::fs::{self, OpenOptions};
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use seed_role::Trouble;
+use seed_role::host::folder::Folder;
 use seed_role::trouble::Result;
 
 use crate::section::front;
@@ -48,27 +47,16 @@ pub fn write(root: &Path, text: &str, about: &About) -> Result<(PathBuf, u32)> {
         page.push_str(whole);
         page.push('\n');
     }
-    let folder = root.join(FOLDER);
-    let io = |path: &Path| {
-        let attempted = format!("write the note {}", path.display());
-        move |error: std::io::Error| Trouble::from_io(attempted, &error)
-    };
-    fs::create_dir_all(&folder).map_err(io(&folder))?;
+    let folder = Folder::made(&root.join(FOLDER))?;
     let stem = match slug(title) {
         slug if slug.trim_matches('-').is_empty() => "note".to_string(),
         slug => slug,
     };
     for number in 1.. {
         let name = if number == 1 { format!("{stem}.md") } else { format!("{stem}-{number}.md") };
-        let path = folder.join(&name);
-        match OpenOptions::new().write(true).create_new(true).open(&path) {
-            Ok(mut file) => {
-                file.write_all(page.as_bytes()).and_then(|()| file.sync_all()).map_err(io(&path))?;
-                let lines = u32::try_from(page.lines().count()).unwrap_or(u32::MAX);
-                return Ok((Path::new(FOLDER).join(name), lines));
-            }
-            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
-            Err(error) => return Err(io(&path)(error)),
+        if folder.write_new(&name, page.as_bytes(), 0o666)? {
+            let lines = u32::try_from(page.lines().count()).unwrap_or(u32::MAX);
+            return Ok((Path::new(FOLDER).join(name), lines));
         }
     }
     unreachable!("numbers do not end")
@@ -90,6 +78,8 @@ impl About {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]

@@ -198,7 +198,8 @@ impl Index {
 
     /// What a hit says, up to so many bytes; its title where that cannot be read.
     pub fn passage(&self, hit: &Hit, most: usize) -> String {
-        let text = std::fs::read_to_string(self.root().join(&hit.path)).unwrap_or_default();
+        let read = seed_role::host::folder::read(&self.root().join(&hit.path), crate::index::LARGEST);
+        let text = read.ok().flatten().and_then(|bytes| String::from_utf8(bytes).ok()).unwrap_or_default();
         let sections = crate::source::sections(self.root(), &hit.path, &text);
         let section = sections.into_iter().find(|section| section.line == hit.line);
         let text = section.map_or_else(|| hit.title.clone(), |section| section.text);

@@ -9,7 +9,7 @@ use seed_engine::plan::{Options, Plan};
 use seed_engine::project::{DiskLoader, Project};
 use seed_engine::trust::Trust;
 use seed_engine::untrusted;
-use seed_engine::{Action, info, journal};
+use seed_engine::{Action, info};
 use seed_role::Trouble;
 use seed_role::host::Host;
 use seed_role::trouble::Result;
@@ -166,8 +166,8 @@ impl World<'_> {
     }
 
     fn plan(&self, word: &Word, asked: State) -> Result<Plan> {
-        let project = self.project(word)?.asked_for(asked, self.host);
-        let ledger = journal::read(&project.folder)?;
+        let mut project = self.project(word)?.asked_for(asked, self.host);
+        let ledger = project.read_journal(self.host)?;
         let project = if asked == State::Present { project.with_orphans(&ledger, self.host) } else { project };
         project.plan(self.host, &ledger, &Options::default())
     }

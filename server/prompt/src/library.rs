@@ -7,6 +7,7 @@ use minijinja::syntax::SyntaxConfig;
 use minijinja::{AutoEscape, Environment, ErrorKind, UndefinedBehavior};
 use seed_fragment::template::Param;
 use seed_role::Trouble;
+use seed_role::host::folder;
 use seed_role::trouble::Result;
 use serde::Deserialize;
 use serde_json::Value as Json;
@@ -145,8 +146,7 @@ impl Library {
     /// The names of all prompts.
     pub fn names(&self) -> Vec<String> {
         let in_folder = |folder: &PathBuf| -> Vec<String> {
-            let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
-            let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
+            let names = folder::names(folder).unwrap_or_default().into_iter().filter_map(|name| name.into_string().ok());
             names.filter_map(|name| name.strip_suffix(".md").map(str::to_owned)).collect()
         };
         let mut names = in_folder(&self.project);
@@ -165,12 +165,7 @@ impl Library {
 
 fn read(path: &Path) -> Result<String> {
     let attempt = || format!("read the prompt {}", path.display());
-    let io = |error: std::io::Error| Trouble::from_io(attempt(), &error);
-    let length = std::fs::metadata(path).map_err(io)?.len();
-    if length > LONGEST {
-        return Err(Trouble::new(attempt(), "it is longer than 1 MiB, which no prompt is"));
-    }
-    let bytes = std::fs::read(path).map_err(io)?;
+    let bytes = folder::read(path, LONGEST)?.ok_or_else(|| Trouble::new(attempt(), "there is no such file"))?;
     String::from_utf8(bytes).map_err(|_| Trouble::new(attempt(), "it is not UTF-8 text"))
 }
 

@@ -34,6 +34,15 @@ pub enum Mend {
     Never(String),
 }
 
+/// Which way a change leads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// To what is wanted.
+    Up,
+    /// Away.
+    Down,
+}
+
 /// What lies under a folder that a role provides (a mount point, a directory) once the role is present.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Contents {
@@ -89,6 +98,13 @@ pub trait Role: Send + Sync {
 
     /// Programs that it starts.
     fn tools(&self) -> Vec<&'static Tool> {
+        Vec::new()
+    }
+
+    /// Commands that the spec names and that it runs on its way, to change something or to look, as they will run: a plan shows them. The
+    /// programs that the role type itself chooses, such as mkfs, are none of them.
+    fn commands(&self, way: Way) -> Vec<Vec<String>> {
+        let _ = way;
         Vec::new()
     }
 

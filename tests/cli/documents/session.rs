@@ -16,7 +16,12 @@ pub fn run(sandbox: &Sandbox, session: &str) -> String {
 /// What a command says, on both sides, in the order in which it says it.
 fn said(sandbox: &Sandbox, line: &str) -> String {
     let words = words(line);
-    let mut words = words.iter().map(String::as_str).filter(|word| *word != "sudo");
+    let mut words = words.iter().map(String::as_str).filter(|word| *word != "sudo").peekable();
+    let mut environment = Vec::new();
+    while let Some((name, value)) = words.peek().and_then(|word| word.split_once('=')) {
+        environment.push((name, value));
+        words.next();
+    }
     let program = match words.next().unwrap() {
         "seed" => SEED,
         other => other,
@@ -24,7 +29,7 @@ fn said(sandbox: &Sandbox, line: &str) -> String {
     let path = sandbox.at("../said");
     let file = OpenOptions::new().create(true).truncate(true).write(true).open(&path).unwrap();
     let mut command = sandbox.command(program);
-    command.args(words).stdout(file.try_clone().unwrap()).stderr(file);
+    command.args(words).envs(environment).stdout(file.try_clone().unwrap()).stderr(file);
     command.status().unwrap_or_else(|error| panic!("{line}: {error}"));
     let said = std::fs::read_to_string(path).unwrap();
     said.replace(&sandbox.path().display().to_string(), SHOWN_FOLDER)

@@ -64,6 +64,15 @@ pub fn window(host: &dyn Host, device: &BlockRef) -> Result<Option<Window>> {
     Ok(Some(Window { file: file.clone(), offset: bytes.offset, len: bytes.len.map_or(there, |len| len.min(there)) }))
 }
 
+/// The bytes of a device that is there, all of them.
+///
+/// # Errors
+///
+/// When it cannot be looked at.
+pub fn whole(host: &dyn Host, device: &Path) -> Result<Window> {
+    Ok(Window { file: device.to_path_buf(), offset: 0, len: host.size_of(device)?.unwrap_or(0) })
+}
+
 /// That a device is there, before a program is started that would say so in words of its own.
 ///
 /// # Errors

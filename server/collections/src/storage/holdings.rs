@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use seed_role::Result;
 use seed_role::host::Host;
+use seed_role::{Result, Trouble};
 
 use super::device::Window;
 use super::mounts::Source;
@@ -24,6 +24,40 @@ pub fn on_device(host: &dyn Host, window: &Window, device: Option<&Path>) -> Res
         Kind::Ext2 | Kind::Ext3 | Kind::Ext4 | Kind::Xfs | Kind::Vfat => in_file_system(host, &found, &source(device, None)),
         _ => Ok(Some(found.words())),
     }
+}
+
+/// Refuses to make something where anything is by now: whoever put it there was faster.
+///
+/// # Errors
+///
+/// That it is there, with what it is; or when the device cannot be read.
+pub fn must_be_blank(host: &dyn Host, window: &Window) -> Result<()> {
+    match probe(host, window)? {
+        None => Ok(()),
+        Some(found) => Err(Trouble::new(format!("write to {}", window.file.display()), format!("{} is there", found.words()))
+            .hint("look at the new plan and apply again")),
+    }
+}
+
+/// Refuses to take away what an interrupted mkfs left if somebody has used it since: it holds files, or is mounted. What such a
+/// file system holds is in doubt nothing: it may be half-made.
+///
+/// # Errors
+///
+/// That it is used, with what it is; or when the device cannot be read.
+pub fn must_be_unused(host: &dyn Host, window: &Window, device: Option<&Path>) -> Result<()> {
+    let Some(found) = probe(host, window)? else { return Ok(()) };
+    let source = source(device, (found.kind == Kind::Btrfs).then(|| found.uuid.clone()));
+    let holds_files = match found.kind {
+        Kind::Btrfs => super::btrfs::trees::read(host, &[window])?.is_some_and(|read| read.holds_files),
+        _ => found.holds_files.unwrap_or(false),
+    };
+    if !holds_files && source.mounts(host)?.is_empty() {
+        return Ok(());
+    }
+    let attempt = format!("take away what an interrupted run left on {}", window.file.display());
+    Err(Trouble::new(attempt, format!("{} is in use there", found.words()))
+        .hint("see what it is; once nobody needs it: wipefs -a"))
 }
 
 fn source(device: Option<&Path>, btrfs: Option<String>) -> Source {

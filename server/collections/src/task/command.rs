@@ -7,7 +7,7 @@ use seed_role::host::{self, Host, Outcome};
 use seed_role::param::{AbsPath, Duration, Output, Outputs};
 use seed_role::step::{Goal, Step, Transition};
 use seed_role::trouble::{Kind, Result, Trouble};
-use seed_role::{Declared, Finding, Mend, Role, Watch};
+use seed_role::{Declared, Finding, Mend, Role, Watch, Way};
 use seed_spec::Code;
 use seed_spec::shape::{OutputInfo, RefKind};
 use serde::Deserialize;
@@ -50,6 +50,11 @@ const INFO: &str = "info";
 impl Role for Command {
     fn claims(&self) -> Vec<Claim> {
         Vec::new()
+    }
+
+    fn commands(&self, way: Way) -> Vec<Vec<String>> {
+        let changes = if way == Way::Up { &self.present } else { &self.absent };
+        vec![changes.clone(), self.info.clone()]
     }
 
     fn check(&self) -> Vec<Finding> {

@@ -1,5 +1,6 @@
 //! Apply: what was planned is done, in parallel along the graph, journalled, and looked at again.
 
+mod expire;
 mod role;
 mod tasks;
 
@@ -12,13 +13,15 @@ use std::time::Instant;
 use seed_role::host::Host;
 use seed_role::param::Outputs;
 use seed_role::trouble::Result;
+use seed_role::{Role, Trouble};
 use serde::Serialize;
 
-use crate::journal::ledger::PutAside;
-use crate::journal::{Journal, Record, now};
+use crate::journal::{Journal, Record};
 use crate::node::Graph;
 use crate::plan::{Action, Plan, PlannedRole, Wish};
 use crate::shelter::Makers;
+use crate::{repair, stored};
+pub use expire::expire;
 use role::{Durable, Prepared};
 use tasks::{Half, Status, Tasks};
 
@@ -111,40 +114,6 @@ pub struct Apply<'a> {
     pub report: &'a (dyn Fn(&Event) + Sync),
 }
 
-/// How long the spec lets what was put aside be kept, in milliseconds, against the time now.
-fn is_over(aside: &PutAside, keep: u64) -> bool {
-    now().saturating_sub(aside.time) > keep / 1000
-}
-
-/// Removes what was put aside by earlier runs and whose time is over.
-///
-/// # Errors
-///
-/// When it cannot be removed; then it is tried again the next time.
-pub fn expire(host: &dyn Host, journal: &Journal, keep: u64) -> Result<()> {
-    let over: Vec<PutAside> =
-        journal.with_ledger(|ledger| ledger.put_aside.iter().filter(|aside| is_over(aside, keep)).cloned().collect());
-    for aside in over {
-        if let Some(path) = &aside.kept.path {
-            remove_put_aside(host, path)?;
-        }
-        journal.write(&[Record::Forgotten { role: aside.role, run: aside.run }], false)?;
-    }
-    Ok(())
-}
-
-fn remove_put_aside(host: &dyn Host, path: &std::path::Path) -> Result<()> {
-    use seed_role::host::FileKind;
-    /// The inode number of a subvolume's top folder (btrfs(5)).
-    const SUBVOLUME_INODE: u64 = 256;
-    match host.metadata(path)? {
-        Some(metadata) if metadata.kind == FileKind::Directory && metadata.inode == SUBVOLUME_INODE => host.btrfs_delete(path),
-        Some(metadata) if metadata.kind == FileKind::Directory => host.remove_tree(path),
-        Some(_) => host.remove_file(path),
-        None => Ok(()),
-    }
-}
-
 /// What the workers share.
 struct Shared {
     tasks: Tasks,
@@ -153,13 +122,14 @@ struct Shared {
     changed: BTreeMap<usize, bool>,
     failed: BTreeMap<usize, String>,
     skipped: BTreeMap<usize, String>,
-    broken: Option<seed_role::Trouble>,
+    broken: Option<Trouble>,
 }
 
 impl Apply<'_> {
-    /// Whether there is nothing to do, not even to end what an interruption left open.
+    /// Whether there is nothing to do, not even to refuse something or to end what an interruption left open.
     pub fn is_idle(graph: &Graph, plan: &Plan, journal: &Journal) -> bool {
-        plan.renamed.is_empty() && journal.with_ledger(|ledger| Tasks::new(graph, plan, ledger).is_empty())
+        let refuses = plan.roles.iter().any(|planned| planned.refused);
+        !refuses && plan.renamed.is_empty() && journal.with_ledger(|ledger| Tasks::new(graph, plan, ledger).is_empty())
     }
 
     /// Does it.
@@ -170,7 +140,7 @@ impl Apply<'_> {
     /// the summary.
     pub fn run(&self) -> Result<Summary> {
         let start = Instant::now();
-        self.journal.begin(self.command, &self.plan.digest)?;
+        self.journal.begin(self.command, &self.plan.digest, self.drifted())?;
         self.take_over_renamed()?;
         let tasks = self.journal.with_ledger(|ledger| Tasks::new(self.graph, self.plan, ledger));
         let shared = Mutex::new(Shared {
@@ -217,6 +187,13 @@ impl Apply<'_> {
             seconds: start.elapsed().as_secs_f64(),
             interrupted: self.stop.load(Ordering::Relaxed),
         }
+    }
+
+    /// What a repair takes on.
+    fn drifted(&self) -> Vec<String> {
+        let is_repair = self.command == repair::COMMAND;
+        let drifted = self.plan.roles.iter().filter(|planned| is_repair && planned.action != Action::None);
+        drifted.map(|planned| planned.role.to_string()).collect()
     }
 
     fn take_over_renamed(&self) -> Result<()> {
@@ -329,13 +306,7 @@ impl Apply<'_> {
             let outputs = |node: usize| guard.outputs.get(node)?.clone();
             let with_role = |id: &usize| {
                 let task = guard.tasks.get(*id);
-                let role = match self.planned(task.node).map(|planned| &planned.wish) {
-                    Some(Wish::Back { params: Some(params), .. }) if task.half == Half::Up => {
-                        self.graph.build_of(task.node, params, &outputs)
-                    }
-                    _ => self.graph.build(task.node, &outputs),
-                };
-                (*id, task, role)
+                (*id, task, self.build(task, &outputs))
             };
             let tasks: Vec<_> = batch.iter().map(with_role).collect();
             let makers = tasks.iter().flat_map(|(_, task, _)| self.graph.shelters.around(self.graph, task.node)).map(|it| it.by);
@@ -384,7 +355,24 @@ impl Apply<'_> {
         }
     }
 
-    fn break_off(&self, shared: &Mutex<Shared>, trouble: seed_role::Trouble) {
+    /// Builds a role with what others offer by now, and sees that it is the one that was planned.
+    fn build(&self, task: tasks::Task, outputs: &dyn Fn(usize) -> Option<Arc<Outputs>>) -> Result<Box<dyn Role>> {
+        let planned = self.planned(task.node).filter(|_| task.half == Half::Up);
+        if let Some(Wish::Back { params: Some(params), .. }) = planned.map(|planned| &planned.wish) {
+            return self.graph.build_of(task.node, params, outputs);
+        }
+        if let Some(planned) = planned
+            && let Some(then) = &planned.filled
+            && !stored::is_as_planned(then, &self.graph.filled(&self.graph.nodes[task.node].params.json, outputs))
+        {
+            let came_back = "what it uses of other roles is not what the plan said";
+            return Err(Trouble::new(format!("{} {}", planned.action.word(), planned.role), came_back)
+                .hint("look at the new plan and apply again"));
+        }
+        self.graph.build(task.node, outputs)
+    }
+
+    fn break_off(&self, shared: &Mutex<Shared>, trouble: Trouble) {
         lock(shared).broken.get_or_insert(trouble);
     }
 

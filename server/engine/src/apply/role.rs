@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 
 use seed_role::Role;
 use seed_role::attrs::{Attrs, Observation};
+use seed_role::claim::Claim;
 use seed_role::host::{FileKind, Host};
 use seed_role::param::Outputs;
 use seed_role::step::{Goal, KEPT, Step, Transition};
@@ -12,8 +13,10 @@ use seed_role::trouble::{Kind, Result, Trouble};
 
 use super::tasks::Half;
 use super::{Apply, Event};
+use crate::journal::below::Below;
 use crate::journal::{Outcome, Record, fingerprint, now};
 use crate::plan::decide::{Known, Past};
+use crate::plan::losses::{Effect, backup_is_gone, gone};
 use crate::plan::{Action, Ownership, PlannedRole, Wish};
 use crate::shelter::{self, Makers};
 
@@ -32,6 +35,8 @@ pub(super) struct Prepared<'a> {
     /// Whether the records must be durable before it runs. Of a thing that is ours and goes for good they need not: the
     /// ledger knows it already, and what is left of it after a power failure is seen, and taken away by the same command.
     pub ahead: bool,
+    /// Whether nothing was there.
+    from_nothing: bool,
 }
 
 /// What must be durable before a batch counts as done.
@@ -117,22 +122,34 @@ impl Apply<'_> {
             role.recover(self.host, step)?;
             records.push(Record::StepDone { role: node.name.to_string(), name: step.to_string() });
         }
-        let known = Known { owned: &ownership, host: self.host };
+        let stranger = self.journal.with_ledger(|ledger| ledger.stranger());
+        let known = Known { owned: &ownership, stranger, host: self.host };
         let seen = role.observe(self.host)?;
+        let attempt = || format!("{} {}", planned.action.word(), planned.role);
+        if let Observation::Unknown(reason) = &seen {
+            return Err(Trouble::new(attempt(), reason));
+        }
+        let from_nothing = seen == Observation::Absent;
         let keep_name = format!("{KEPT}{}", self.journal.run);
         let may_keep = !planned.disposable && (planned.loses.is_some() || role.keeps_all());
         let keep = may_keep.then_some(keep_name.as_str());
         let (goal_attrs, kept) = match &planned.wish {
-            Wish::Back { .. } if makes_room(planned, half) => (None, None),
+            Wish::Back { to: Observation::Unknown(reason), .. } => return Err(Trouble::new(attempt(), reason)),
+            Wish::Back { .. } | Wish::Present if makes_room(planned, half) => (None, None),
             Wish::Back { to: Observation::Present(before), kept, .. } => (Some(before.clone()), kept.as_ref()),
-            Wish::Present if half == Half::Up => (Some(role.wanted(self.host)?), None),
-            _ => (None, None),
+            Wish::Back { to: Observation::Absent, .. } => (None, None),
+            Wish::Present => (Some(role.wanted(self.host)?), None),
+            Wish::Look(_) => return Err(Trouble::new(attempt(), "it is only looked at")),
         };
         if self.same(&planned.wish, half, &seen, goal_attrs.as_ref()) {
             let ahead = !records.is_empty();
-            return Ok(Prepared { planned, half, role, steps: Vec::new(), made: Vec::new(), records, ahead });
+            return Ok(Prepared { planned, half, role, steps: Vec::new(), made: Vec::new(), records, ahead, from_nothing });
         }
         self.confirm_unchanged(planned, half, &known, &*role, &seen, interrupted.is_some())?;
+        if let Some(path) = kept.and_then(|kept| gone(self.host, kept)) {
+            return Err(Trouble::new(attempt(), backup_is_gone(path)));
+        }
+        self.confirm_no_backup_is_lost(planned, half, &*role, from_nothing)?;
         let goal = goal_attrs.as_ref().map_or(Goal::Absent, Goal::Attrs);
         let replaced = planned.seen.attrs().filter(|_| planned.action == Action::Replace && half == Half::Up);
         let steps = role.steps(self.host, &Transition { from: &seen, to: goal, keep, replaced, kept })?;
@@ -157,7 +174,7 @@ impl Apply<'_> {
             made = self.missing(&first.folders)?;
             records.push(intent(&node.name, first, &made));
         }
-        Ok(Prepared { planned, half, role, steps, made, records, ahead: !goes_for_good })
+        Ok(Prepared { planned, half, role, steps, made, records, ahead: !goes_for_good, from_nothing })
     }
 
     /// Whether nothing is left to do.
@@ -226,13 +243,46 @@ impl Apply<'_> {
         Err(Trouble::new(attempt(), came_back).hint("look at the new plan and apply again"))
     }
 
+    /// That what is about to be done takes no backup away that was not spoken of.
+    fn confirm_no_backup_is_lost(&self, planned: &PlannedRole, half: Half, role: &dyn Role, from_nothing: bool) -> Result<()> {
+        if planned.loses.is_some() || planned.disposable {
+            return Ok(());
+        }
+        let effect = Effect { makes: half == Half::Up && from_nothing, removes: takes_away(planned, half) && !from_nothing };
+        let claims = role.claims();
+        let lost = self.journal.with_ledger(|ledger| effect.loses(ledger, &claims, &planned.role, &planned.wish));
+        lost.map_or(Ok(()), |lost| {
+            let attempt = format!("{} {}", planned.action.word(), planned.role);
+            Err(Trouble::new(attempt, format!("it would now destroy {lost}")).hint("look at the new plan and apply again"))
+        })
+    }
+
+    /// The backups that have become useless: something else was made where the rest of them lay, or it is gone.
+    fn useless(&self, planned: &PlannedRole, half: Half, role: &dyn Role, from_nothing: bool) -> Vec<Record> {
+        // Where nothing was, nothing of them was left either.
+        let effect = Effect { makes: half == Half::Up && from_nothing, removes: takes_away(planned, half) || from_nothing };
+        self.journal.with_ledger(|ledger| {
+            let claims = role.claims();
+            let useless = effect.on(ledger, &claims, &planned.role, &planned.wish);
+            useless.map(|aside| Record::Forgotten { role: aside.role.clone(), run: aside.run }).collect()
+        })
+    }
+
+    /// Where the rest of something lies of which a part was put aside.
+    fn below(&self, node: usize, role: &dyn Role) -> Below {
+        let devices =
+            role.claims().into_iter().filter_map(|claim| if let Claim::Device(device) = claim { Some(device) } else { None });
+        let files = self.graph.foundations(node).into_iter().flat_map(|below| paths(self.graph.claims(below)));
+        Below::new(devices.collect(), files)
+    }
+
     /// Runs the steps, and looks whether they led where they should.
     pub(super) fn carry_out(&self, ready: Prepared<'_>, around: &Makers, durable: &mut Durable) -> End {
-        let Prepared { planned, half, role, steps, made, .. } = ready;
+        let Prepared { planned, half, role, steps, made, from_nothing, .. } = ready;
         let name = planned.role.to_string();
         let changed = !steps.is_empty();
-        let in_reach = || self.require_in_reach(planned, &*role, around);
-        let outcome = self.run_steps(planned, steps, made, durable, &in_reach).and_then(|()| self.verify(planned, half, &*role));
+        let outcome =
+            self.run_steps(planned, &*role, steps, made, around, durable).and_then(|()| self.verify(planned, half, &*role));
         match outcome {
             Ok((outputs, outcome)) => {
                 let mut records: Vec<Record> =
@@ -240,8 +290,9 @@ impl Apply<'_> {
                 if let Wish::Back { kept: Some(_), from_run, .. } = &planned.wish
                     && !makes_room(planned, half)
                 {
-                    records.push(Record::Forgotten { role: name.clone(), run: *from_run });
+                    records.push(Record::Restored { role: name.clone(), run: *from_run });
                 }
+                records.extend(self.useless(planned, half, &*role, from_nothing));
                 End { failure: None, outputs, changed, records, role: name }
             }
             Err(trouble) => {
@@ -260,10 +311,11 @@ impl Apply<'_> {
     fn run_steps(
         &self,
         planned: &PlannedRole,
+        role: &dyn Role,
         steps: Vec<Step>,
         made: Vec<PathBuf>,
+        around: &Makers,
         durable: &mut Durable,
-        in_reach: &dyn Fn() -> Result<()>,
     ) -> Result<()> {
         let mut first = Some(made);
         for step in steps {
@@ -282,7 +334,7 @@ impl Apply<'_> {
                 }
             };
             self.report_step(planned, &step.name);
-            in_reach()?;
+            self.require_in_reach(planned, role, around)?;
             for folder in &made {
                 self.host.make_folder(folder, FOLDER_MODE)?;
             }
@@ -290,16 +342,18 @@ impl Apply<'_> {
             durable.names.extend(step.thinned.iter().cloned());
             let (undo, step_name) = (step.undo_when_interrupted, step.name.clone());
             let kept = (step.run)(self.host)?;
-            let mut records = Vec::new();
-            if undo {
-                records.push(Record::StepDone { role: planned.role.to_string(), name: step_name });
-            }
-            if let Some(kept) = kept {
-                records.push(Record::Kept { role: planned.role.to_string(), run: self.journal.run, time: now(), kept });
-            }
-            if !records.is_empty() {
-                self.journal.write(&records, true)?;
-            }
+            let name = planned.role.to_string();
+            // One record ends the step and tells of the backup: no power failure falls between the two.
+            let ended = match kept {
+                Some(kept) => {
+                    let from = kept.path.as_ref().filter(|_| kept.data.is_none()).and_then(|_| paths(role.claims()).next());
+                    let below = kept.path.is_none().then(|| self.below(planned.node, role));
+                    Record::Kept { role: name, run: self.journal.run, time: now(), kept, from, below }
+                }
+                None if undo => Record::StepDone { role: name, name: step_name },
+                None => continue,
+            };
+            self.journal.write(&[ended], true)?;
         }
         Ok(())
     }
@@ -321,6 +375,7 @@ impl Apply<'_> {
             },
             (Wish::Back { to, returned, .. }, _) => {
                 let differs = match (&seen, to) {
+                    (Observation::Unknown(reason), _) | (_, Observation::Unknown(reason)) => Some(reason.clone()),
                     (Observation::Present(_), Observation::Absent) => Some("it is still there".to_string()),
                     (Observation::Absent, Observation::Present(_)) if half == Half::Up => Some("it is not there".to_string()),
                     (Observation::Present(seen), Observation::Present(before)) => fields(&seen.changes(before)),
@@ -394,6 +449,15 @@ impl Apply<'_> {
         }
         Ok(missing)
     }
+}
+
+/// Whether nothing is to be there once this half has ended.
+fn takes_away(planned: &PlannedRole, half: Half) -> bool {
+    half == Half::Down && (makes_room(planned, half) || matches!(planned.wish, Wish::Back { to: Observation::Absent, .. }))
+}
+
+fn paths(claims: Vec<Claim>) -> impl Iterator<Item = PathBuf> {
+    claims.into_iter().filter_map(|claim| if let Claim::Path(path) = claim { Some(path) } else { None })
 }
 
 /// Whether this half takes away what is there for something to be made in its place.

@@ -47,3 +47,11 @@ fn put(path: &Path, content: &[u8], durable: bool) -> io::Result<()> {
     }
     fs::rename(&temporary, path)
 }
+
+/// Removes what interrupted writes of these files have left.
+pub fn remove_temporary(folder: &Path, names: &[&str]) {
+    for name in names {
+        // One that stays is overwritten by the next write.
+        let _ = fs::remove_file(seed_role::host::temporary_of(&folder.join(name)));
+    }
+}

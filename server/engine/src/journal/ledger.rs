@@ -4,10 +4,15 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use seed_role::attrs::{Attrs, Observation};
+use seed_role::claim::Claim;
 use seed_role::step::Kept;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
+use super::below::Below;
+use super::damage::Damage;
+use super::moved;
+use super::read::Extent;
 use super::record::{Outcome, Record};
 
 /// A role that Seed made or changed.
@@ -46,8 +51,15 @@ pub struct Open {
     pub loses: Option<String>,
 }
 
+impl Owned {
+    /// Whether its entry could be read: otherwise only its name is known, and that Seed made it.
+    pub fn is_readable(&self) -> bool {
+        !self.is.is_empty()
+    }
+}
+
 /// What a snapshot begins with.
-const SNAPSHOT: &str = "seed-ledger 3 ";
+const SNAPSHOT: &str = "seed-ledger 4 ";
 
 /// Something put aside.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -60,6 +72,23 @@ pub struct PutAside {
     pub time: u64,
     /// What, and where it is.
     pub kept: Kept,
+    /// When a run found that its time is over, in seconds since 1970.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expired: Option<u64>,
+    /// The path that it was moved from, if it was moved as a whole.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<PathBuf>,
+    /// Where the rest of it lies, if this is only a part of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub below: Option<Below>,
+}
+
+impl PutAside {
+    /// Whether it can be brought back now: it is whole, or the rest of it is in its place. Put upon anything else, signatures would make a
+    /// file system of something that is none.
+    pub fn is_usable(&self) -> bool {
+        self.kept.path.is_some() || self.below.as_ref().is_some_and(Below::is_in_place)
+    }
 }
 
 /// An entry: read from a snapshot only when it is asked for.
@@ -79,6 +108,20 @@ fn fingerprint(is: &str, params: &Json) -> u64 {
     hasher.finish()
 }
 
+/// Reads an entry. What cannot be read is known all the same, and never taken for something that Seed did not make.
+fn read_entry(json: &str) -> Owned {
+    serde_json::from_str(json).unwrap_or_else(|error| Owned {
+        is: String::new(),
+        params: Json::Null,
+        before: Observation::Unknown(format!("its entry in the ledger is damaged: {error}")),
+        ours: None,
+        made: Vec::new(),
+        disposable: false,
+        after: Vec::new(),
+        open: None,
+    })
+}
+
 impl Entry {
     fn is_open(&self) -> bool {
         match self {
@@ -89,24 +132,49 @@ impl Entry {
 }
 
 /// What the journal comes to.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Ledger {
+    #[serde(skip)]
     entries: BTreeMap<String, Entry>,
     /// What is put aside, in order.
     pub put_aside: Vec<PutAside>,
+    /// What was put aside of roles that were forgotten since: kept until its time is over, and brought back by none.
+    pub forgotten: Vec<PutAside>,
+    /// The damages of the journal.
+    pub damage: Vec<Damage>,
     /// The number of the last run.
     pub last_run: u64,
+    /// How many runs the journal tells of.
+    pub runs: u64,
     /// Whether the last run has ended.
     pub closed: bool,
+    /// Whether a snapshot says so: it is written once the journal does, so without it the end of the last run may never have been told.
+    #[serde(skip)]
+    pub settled: bool,
+    /// The latest time that was recorded since the clock was last found to be behind, in seconds since 1970.
+    pub time: u64,
+    /// Where else it may be known what was made for the spec, in words.
+    #[serde(skip)]
+    pub elsewhere: Option<String>,
 }
 
 impl Ledger {
     /// What is known of a role.
     pub fn get(&self, role: &str) -> Option<Owned> {
         match self.entries.get(role)? {
-            Entry::Raw { json, .. } => serde_json::from_str(json).ok(),
+            Entry::Raw { json, .. } => Some(read_entry(json)),
             Entry::Read(owned) => Some((**owned).clone()),
         }
+    }
+
+    /// The backups that making something new on what is claimed writes over.
+    pub fn overwritten_with<'a>(&'a self, claims: &'a [Claim]) -> impl Iterator<Item = &'a PutAside> {
+        self.backups().filter(|aside| aside.below.as_ref().is_some_and(|below| below.is_overwritten_with(claims)))
+    }
+
+    /// The backups that removing what is claimed takes away.
+    pub fn removed_with<'a>(&'a self, claims: &'a [Claim]) -> impl Iterator<Item = &'a PutAside> {
+        self.backups().filter(|aside| aside.below.as_ref().is_some_and(|below| below.is_removed_with(claims)))
     }
 
     /// Whether Seed made or changed a role.
@@ -123,9 +191,38 @@ impl Ledger {
         }
     }
 
+    /// Why it cannot be told what was done with a role, if that is so: the journal is damaged, and what is lost of it may concern the role.
+    pub fn doubt(&self, role: &str) -> Option<String> {
+        let mut unknown = self.damage.iter().filter(|damage| !damage.known);
+        // Without an entry, any record that is lost may have been its entry.
+        let damage = if self.owns(role) { unknown.find(|damage| damage.concerns(role)) } else { unknown.next() }?;
+        let what_to_do = match &damage.roles {
+            Some(_) if damage.concerns(role) => format!("seed forget SPEC {role}"),
+            Some(roles) => format!("seed forget SPEC {}", roles.join(" ")),
+            None => "seed forget --damage SPEC".into(),
+        };
+        Some(format!(
+            "is left as it is: {} is damaged, and what Seed did with it is not known ({what_to_do} lets go of what is lost)",
+            damage.place()
+        ))
+    }
+
+    /// What a thing without an entry is to Seed, as the rest of a sentence about it.
+    pub fn stranger(&self) -> String {
+        match &self.elsewhere {
+            Some(elsewhere) => format!("is not known here ({elsewhere})"),
+            None => "was not made by Seed".into(),
+        }
+    }
+
     /// Whether the last change of a role has not ended.
     pub fn is_open(&self, role: &str) -> bool {
         self.entries.get(role).is_some_and(Entry::is_open)
+    }
+
+    /// Whether the last run has not ended.
+    pub fn is_interrupted(&self) -> bool {
+        self.last_run > 0 && !self.closed
     }
 
     /// Whether it knows of no role.
@@ -146,7 +243,7 @@ impl Ledger {
     fn edit(&mut self, role: &str) -> Option<&mut Owned> {
         let entry = self.entries.get_mut(role)?;
         if let Entry::Raw { json, .. } = entry {
-            *entry = Entry::Read(serde_json::from_str(json).ok()?);
+            *entry = Entry::Read(Box::new(read_entry(json)));
         }
         match entry {
             Entry::Read(owned) => Some(owned),
@@ -157,11 +254,23 @@ impl Ledger {
     /// Takes a record in.
     pub fn take(&mut self, record: &Record) {
         match record {
-            Record::Run { id, .. } => {
+            Record::Run { id, time, .. } => {
                 self.last_run = *id;
+                self.runs += 1;
                 self.closed = false;
+                self.time = self.time.max(*time);
+                self.settled = false;
             }
             Record::Close { .. } => self.closed = true,
+            Record::Base { last_run, time } => {
+                *self = Ledger {
+                    last_run: *last_run,
+                    time: *time,
+                    closed: true,
+                    damage: std::mem::take(&mut self.damage),
+                    ..Ledger::default()
+                };
+            }
             Record::Begin { role, is, params, was, disposable, after, action, loses } => {
                 if let Some(owned) = self.edit(role) {
                     owned.is.clone_from(is);
@@ -203,10 +312,50 @@ impl Ledger {
                     open.undo = None;
                 }
             }
-            Record::Kept { role, run, time, kept } => {
-                self.put_aside.push(PutAside { role: role.clone(), run: *run, time: *time, kept: kept.clone() });
+            Record::Kept { role, run, time, kept, from, below } => {
+                if let Some(open) = self.edit(role).and_then(|owned| owned.open.as_mut()) {
+                    open.undo = None;
+                }
+                if let (Some(from), Some(to)) = (from, &kept.path) {
+                    self.each_below(|below| below.moved(from, to));
+                }
+                self.time = self.time.max(*time);
+                self.put_aside.push(PutAside {
+                    role: role.clone(),
+                    run: *run,
+                    time: *time,
+                    kept: kept.clone(),
+                    from: from.clone(),
+                    below: below.clone(),
+                    expired: None,
+                });
             }
-            Record::Forgotten { role, run } => self.put_aside.retain(|aside| !(aside.role == *role && aside.run == *run)),
+            Record::Expired { role, run, time } => {
+                self.time = self.time.max(*time);
+                let found = self.backups_mut().filter(|aside| aside.role == *role && aside.run == *run);
+                found.for_each(|aside| aside.expired = Some(*time));
+            }
+            Record::ClockBack { time } => {
+                self.time = *time;
+                self.backups_mut().for_each(|aside| aside.expired = None);
+            }
+            Record::Restored { role, run } => {
+                for aside in self.drop_backups(role, *run) {
+                    if let (Some(to), Some(from)) = (aside.from, aside.kept.path) {
+                        self.each_below(|below| below.moved(&from, &to));
+                    }
+                }
+            }
+            Record::Forgotten { role, run } => {
+                for path in self.drop_backups(role, *run).into_iter().filter_map(|aside| aside.kept.path) {
+                    let stays = |aside: &PutAside| !aside.below.as_ref().is_some_and(|below| below.lies_in(&path));
+                    self.put_aside.retain(stays);
+                    self.forgotten.retain(stays);
+                }
+            }
+            Record::Forgot { role } => self.forget(role),
+            Record::Accepted => self.damage.clear(),
+            Record::Moved { from, to, roles, kept } => self.take_along(&moved::Way { from, to }, roles, kept),
             Record::End { role, outcome } => match outcome {
                 Outcome::Present(attrs) => {
                     if let Some(owned) = self.edit(role) {
@@ -224,34 +373,93 @@ impl Ledger {
                     self.entries.insert(to.clone(), entry);
                 }
                 self.put_aside.iter_mut().filter(|aside| aside.role == *from).for_each(|aside| aside.role.clone_from(to));
+                self.each_below(|below| below.renamed(from, to));
             }
             Record::Owned { role, owned } => drop(self.entries.insert(role.clone(), Entry::Read(owned.clone()))),
         }
     }
 
-    /// The ledger as records, with which a new journal begins.
-    pub fn records(&self) -> Vec<Record> {
-        let owned =
-            self.entries.keys().filter_map(|role| Some(Record::Owned { role: role.clone(), owned: Box::new(self.get(role)?) }));
-        let kept = self.put_aside.iter().map(|aside| Record::Kept {
-            role: aside.role.clone(),
-            run: aside.run,
-            time: aside.time,
-            kept: aside.kept.clone(),
-        });
-        owned.chain(kept).collect()
+    fn each_below(&mut self, change: impl FnMut(&mut Below)) {
+        self.backups_mut().filter_map(|aside| aside.below.as_mut()).for_each(change);
     }
 
-    /// The ledger as text: a line a role, so that what is not asked for need not be read. `covers` is how much of the
-    /// journal it comes from. A checksum before it tells one that a power failure has left in part.
-    pub fn snapshot(&self, covers: u64) -> String {
-        let text = self.body(covers);
+    /// Drops the backups of a role from a run, and gives them.
+    fn drop_backups(&mut self, role: &str, run: u64) -> Vec<PutAside> {
+        let of_it = |aside: &PutAside| aside.role == role && aside.run == run;
+        let (mut dropped, put_aside): (Vec<_>, _) = std::mem::take(&mut self.put_aside).into_iter().partition(of_it);
+        let (others, forgotten): (Vec<_>, _) = std::mem::take(&mut self.forgotten).into_iter().partition(of_it);
+        dropped.extend(others);
+        (self.put_aside, self.forgotten) = (put_aside, forgotten);
+        dropped
+    }
+
+    fn forget(&mut self, role: &str) {
+        self.entries.remove(role);
+        let (gone, stays): (Vec<_>, _) = std::mem::take(&mut self.put_aside).into_iter().partition(|aside| aside.role == role);
+        self.put_aside = stays;
+        self.forgotten.extend(gone);
+        self.damage.retain_mut(|damage| !damage.settle(role));
+    }
+
+    fn take_along(&mut self, way: &moved::Way<'_>, roles: &[String], kept: &[PathBuf]) {
+        for role in roles {
+            if let Some(owned) = self.edit(role) {
+                way.translate_owned(owned);
+            }
+        }
+        self.backups_mut().for_each(|aside| way.translate_backup(&mut aside.kept, &mut aside.from, &mut aside.below, kept));
+    }
+
+    /// All that is put aside, of roles that are known and of those that were forgotten.
+    pub fn backups(&self) -> impl Iterator<Item = &PutAside> {
+        self.put_aside.iter().chain(&self.forgotten)
+    }
+
+    fn backups_mut(&mut self) -> impl Iterator<Item = &mut PutAside> {
+        self.put_aside.iter_mut().chain(&mut self.forgotten)
+    }
+
+    /// The ledger as records, with which a new journal begins. Roles come last: each is then as its record says, whatever backups
+    /// there are of it.
+    pub fn records(&self) -> Vec<Record> {
+        let mut records = vec![Record::Base { last_run: self.last_run, time: self.time }];
+        let known = self.put_aside.iter().map(|aside| (aside, false));
+        let mut backups: Vec<(&PutAside, bool)> = known.chain(self.forgotten.iter().map(|aside| (aside, true))).collect();
+        // As they were made: what was moved to a backup took along what lay in it then.
+        backups.sort_by_key(|(aside, _)| aside.run);
+        for (aside, is_forgotten) in backups {
+            let PutAside { role, run, time, kept, from, below, expired } = aside.clone();
+            records.push(Record::Kept { role: role.clone(), run, time, kept, from, below });
+            records.extend(expired.map(|time| Record::Expired { role: role.clone(), run, time }));
+            records.extend(is_forgotten.then_some(Record::Forgot { role }));
+        }
+        let owned =
+            self.entries.keys().filter_map(|role| Some(Record::Owned { role: role.clone(), owned: Box::new(self.get(role)?) }));
+        records.extend(owned);
+        records
+    }
+
+    /// The entries as JSON, without reading those that were not read yet.
+    pub(super) fn texts(&self) -> impl Iterator<Item = std::borrow::Cow<'_, str>> {
+        self.entries.values().map(|entry| match entry {
+            Entry::Raw { json, .. } => (&**json).into(),
+            Entry::Read(owned) => serde_json::to_string(owned).unwrap_or_default().into(),
+        })
+    }
+
+    /// The ledger as text: a line a role, so that what is not asked for need not be read. It comes from `extent` of the journal. A
+    /// checksum before it tells one that a power failure has left in part.
+    pub fn snapshot(&self, extent: &Extent) -> String {
+        let text = self.body(extent);
         format!("{SNAPSHOT}{:08x} {text}", crc32fast::hash(text.as_bytes()))
     }
 
-    fn body(&self, covers: u64) -> String {
-        let aside = serde_json::to_string(&self.put_aside).unwrap_or_default();
-        let mut text = format!("{covers} {} {}\n{aside}\n", self.last_run, u8::from(self.closed));
+    fn body(&self, extent: &Extent) -> String {
+        let mut text = format!(
+            "{}\n{}\n",
+            serde_json::to_string(extent).unwrap_or_default(),
+            serde_json::to_string(self).unwrap_or_default()
+        );
         for (role, entry) in &self.entries {
             let (open, params, json) = match entry {
                 Entry::Raw { open, params, json } => (*open, *params, json.to_string()),
@@ -266,26 +474,23 @@ impl Ledger {
         text
     }
 
-    /// Reads a snapshot; the second part is how much of the journal it covers. None if it is not one, or is damaged.
-    pub fn from_snapshot(text: &str) -> Option<(Ledger, u64)> {
+    /// Reads a snapshot; the second part is how much of the journal it comes from. None if it is not one, or is damaged.
+    pub fn from_snapshot(text: &str) -> Option<(Ledger, Extent)> {
         let (checksum, text) = text.strip_prefix(SNAPSHOT)?.split_once(' ')?;
         if u32::from_str_radix(checksum, 16) != Ok(crc32fast::hash(text.as_bytes())) {
             return None;
         }
         let mut lines = text.strip_suffix('\n')?.split('\n');
-        let mut header = lines.next()?.split(' ');
-        let covers = header.next()?.parse().ok()?;
-        let last_run = header.next()?.parse().ok()?;
-        let closed = header.next()? == "1";
-        let put_aside = serde_json::from_str(lines.next()?).ok()?;
-        let mut entries = BTreeMap::new();
+        let extent = serde_json::from_str(lines.next()?).ok()?;
+        let mut ledger: Ledger = serde_json::from_str(lines.next()?).ok()?;
         for line in lines {
             let mut parts = line.splitn(4, '\t');
             let (role, open, params, json) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
             let params = u64::from_str_radix(params, 16).ok()?;
-            entries.insert(role.to_string(), Entry::Raw { open: open == "open", params, json: json.into() });
+            ledger.entries.insert(role.to_string(), Entry::Raw { open: open == "open", params, json: json.into() });
         }
-        Some((Ledger { entries, put_aside, last_run, closed }, covers))
+        ledger.settled = ledger.closed;
+        Some((ledger, extent))
     }
 }
 
@@ -308,9 +513,10 @@ mod tests {
             open: None,
         };
         ledger.take(&Record::Owned { role: "note".into(), owned: Box::new(made) });
-        let text = ledger.snapshot(7);
-        let (read, covers) = Ledger::from_snapshot(&text).unwrap();
-        assert!(read.owns("note") && covers == 7);
+        let extent = Extent { bytes: 7, ..Extent::default() };
+        let text = ledger.snapshot(&extent);
+        let (read, covered) = Ledger::from_snapshot(&text).unwrap();
+        assert!(read.owns("note") && covered == extent);
         for end in 0..text.len() {
             assert!(Ledger::from_snapshot(&text[..end]).is_none(), "cut at {end}");
             let zeroed = format!("{}{}", &text[..end], "\0".repeat(text.len() - end));

@@ -1,123 +1,75 @@
 //! The journal: what was intended, what came of it, and what was there before.
 //!
-//! One folder a spec, under the state folder: `journal` (records, a line each, appended and synced before what they
-//! announce), `ledger` (what the records come to, a cache that is made anew when it is missing), `blobs/` (old
-//! contents, by their hash) and `lock`.
+//! One folder a spec, under the state folder: `journal` (records, a line each with a checksum, appended and synced before what they
+//! announce), `ledger` (what the records come to, a cache that is made anew when it is missing or damaged), `blobs/` (old
+//! contents, by their hash), `spec` (whose journal it is) and `lock`.
 
+pub mod below;
+mod blobs;
+mod clock;
+pub mod damage;
 pub mod file;
+mod guard;
+pub mod key;
 pub mod ledger;
+mod line;
+mod lock;
+mod moved;
+mod read;
 pub mod record;
+mod rotate;
+pub mod spec;
+mod state;
 
 use std::collections::HashSet;
 use std::fs::{self, File, OpenOptions};
-use std::io::{Read, Seek, SeekFrom, Write};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::io::{Seek, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard};
-use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
-use nix::fcntl::{Flock, FlockArg};
-use seed_role::attrs::{Attrs, Observation};
+use nix::fcntl::Flock;
+use seed_role::attrs::Observation;
+use seed_role::host::Host;
 use seed_role::trouble::{Kind, Result, Trouble};
-use serde_json::{Value as Json, json};
 
+pub use blobs::{fingerprint, recall, unpack};
+pub use clock::now;
+pub use damage::Damage;
 pub use ledger::Ledger;
+use read::{Extent, JOURNAL, LEDGER, Tail};
+pub use read::{History, history};
 pub use record::{Outcome, Record};
+pub use spec::{Located, Note, folder_of, locate};
+pub use state::{is_kept_by_root, state_folder, user_who_keeps};
 
-/// Texts longer than this, in bytes, stand in the journal by their hash.
-const LONG: usize = 256;
-/// The journal is begun anew once it is longer than this, in bytes.
-const ROTATE: u64 = 8 << 20;
-
-/// The state folder of root.
-const ROOTS: &str = "/var/lib/seed";
-
-/// Whether root, and not this user, has a journal of a spec: then only root can tell what was made for it.
-pub fn is_kept_by_root(spec: &Path) -> bool {
-    let roots = Path::new(ROOTS);
-    state_folder() != roots && folder_of(roots, spec).exists() && !folder_of(&state_folder(), spec).exists()
+/// The state folder that the folder of a journal is in; see [`folder_of`].
+pub fn state_folder_of(folder: &Path) -> Option<&Path> {
+    folder.parent()?.parent()
 }
 
-/// The state folder: `SEED_STATE_DIR`, or `/var/lib/seed` for root, or `$XDG_STATE_HOME/seed`.
-pub fn state_folder() -> PathBuf {
-    let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    if let Some(folder) = set("SEED_STATE_DIR") {
-        return folder;
-    }
-    if nix::unistd::geteuid().is_root() {
-        return PathBuf::from(ROOTS);
-    }
-    let home = || set("HOME").unwrap_or_else(|| PathBuf::from("/")).join(".local/state");
-    set("XDG_STATE_HOME").filter(|folder| folder.is_absolute()).unwrap_or_else(home).join("seed")
-}
-
-/// The folder of one spec's journal. The path tells specs apart, the name makes the folder readable.
-pub fn folder_of(state_folder: &Path, spec: &Path) -> PathBuf {
-    let path = fs::canonicalize(spec).unwrap_or_else(|_| spec.to_path_buf());
-    let stem = path.file_name().unwrap_or_default().to_string_lossy();
-    let readable: String = stem
-        .trim_end_matches(".yaml")
-        .trim_end_matches(".yml")
-        .chars()
-        .filter(|one| one.is_alphanumeric() || "._-".contains(*one))
-        .collect();
-    let hash = blake3::hash(path.as_os_str().as_encoded_bytes()).to_hex();
-    state_folder.join("specs").join(format!("{readable}-{}", &hash[..12]))
-}
-
-/// Reads what the journal in a folder comes to, without locking it.
+/// Reads what the journal in a folder comes to, without locking it. Damage is no error: the ledger tells of it.
 ///
 /// # Errors
 ///
-/// When it cannot be read. A missing one is empty; a last line that an interruption cut off is no error.
+/// When it cannot be read, or, as root, others can write it. A missing one is empty.
 pub fn read(folder: &Path) -> Result<Ledger> {
-    let (mut ledger, covered) = snapshot_of(folder);
-    let rest = read_from(folder, covered)?;
-    replay(&rest, |record| ledger.take(&record));
-    Ok(ledger)
+    read::load(folder).map(|loaded| loaded.ledger)
 }
 
-/// Reads all records there are, oldest first.
+/// The same for a spec whose journal was found: with what moved along with the spec in its new place.
 ///
 /// # Errors
 ///
-/// When the journal cannot be read.
-pub fn records(folder: &Path) -> Result<Vec<Record>> {
-    let mut records = Vec::new();
-    replay(&read_from(folder, 0)?, |record| records.push(record));
-    Ok(records)
-}
-
-fn snapshot_of(folder: &Path) -> (Ledger, u64) {
-    let text = fs::read_to_string(folder.join("ledger")).unwrap_or_default();
-    let length = fs::metadata(folder.join("journal")).map_or(0, |metadata| metadata.len());
-    // A snapshot that covers more than there is belongs to another journal.
-    Ledger::from_snapshot(&text).filter(|(_, covered)| *covered <= length).unwrap_or_default()
-}
-
-fn read_from(folder: &Path, offset: u64) -> Result<Vec<u8>> {
-    let path = folder.join("journal");
-    let read = || -> std::io::Result<Vec<u8>> {
-        let mut file = match File::open(&path) {
-            Ok(file) => file,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-            Err(error) => return Err(error),
-        };
-        file.seek(SeekFrom::Start(offset))?;
-        let mut bytes = Vec::new();
-        file.read_to_end(&mut bytes)?;
-        Ok(bytes)
-    };
-    read().map_err(|error| Trouble::from_io(format!("read the journal {}", path.display()), &error))
-}
-
-fn replay(bytes: &[u8], mut take: impl FnMut(Record)) {
-    for line in bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
-        if let Ok(record) = serde_json::from_slice(line) {
-            take(record);
-        }
+/// As [`read`].
+pub fn read_located(located: &Located, note: &Note, host: &dyn Host) -> Result<Ledger> {
+    let mut ledger = read(&located.folder)?;
+    let then = Note::read(&located.folder)?;
+    if let Some(moved) = then.and_then(|then| moved::along(&ledger, &then, &note.path, host)) {
+        ledger.take(&moved);
     }
+    Ok(ledger)
 }
 
 /// A journal that is locked for writing.
@@ -128,11 +80,18 @@ pub struct Journal {
     _lock: Flock<File>,
     /// The number of this run.
     pub run: u64,
+    /// What is to be noted of the spec when the run begins.
+    note: Option<Note>,
 }
 
 struct Inner {
     file: File,
     ledger: Ledger,
+    extent: Extent,
+    /// Whether lines of it are damaged or missing.
+    broken: bool,
+    /// Whether there may be blobs that nothing needs: some were written, or an earlier run did not reach its end.
+    has_new_blobs: bool,
     /// The folders that were made on the way to roles; none until somebody asks.
     made: Option<HashSet<PathBuf>>,
     /// After how many more records the process kills itself: see `doc/testing.md`.
@@ -146,33 +105,76 @@ impl Journal {
     ///
     /// [`Kind::Busy`] when another process has it, and what the system says otherwise.
     pub fn open(folder: &Path) -> Result<Journal> {
-        let attempt = || format!("open the journal in {}", folder.display());
-        let io = |error: std::io::Error| Trouble::from_io(attempt(), &error).hint("SEED_STATE_DIR names another place for it");
-        file::private_folder(folder).map_err(io)?;
-        if folder.starts_with(ROOTS) {
-            // Others may learn that there is a journal of a spec that they know, and nothing of what it says.
-            for above in folder.ancestors().skip(1).take_while(|above| above.starts_with(ROOTS)) {
-                fs::set_permissions(above, fs::Permissions::from_mode(0o711)).map_err(io)?;
-            }
+        state::make(folder).map_err(|error| not_opened(folder, &error))?;
+        match Journal::open_in(folder, folder)? {
+            Some(journal) => Ok(journal),
+            None => Err(Trouble::new(attempt(folder), "it was moved away meanwhile").kind(Kind::Busy)),
         }
-        let private = |path: &str| OpenOptions::new().create(true).append(true).read(true).mode(0o600).open(folder.join(path));
-        let lock = lock(private("lock").map_err(io)?).map_err(|errno| match errno {
-            Errno::EWOULDBLOCK => Trouble::new(attempt(), "another seed is at work on this spec")
+    }
+
+    /// Opens the journal of a spec. One that was kept by another path is kept by that of this spec from now on, with what moved
+    /// along in its new place: whatever moment this is interrupted at, it is found again. None if another run has moved it meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// As [`Journal::open`].
+    pub fn open_located(located: &Located, note: &Note, host: &dyn Host) -> Result<Option<Journal>> {
+        let Located { folder, own, .. } = located;
+        if folder == own {
+            state::make(own).map_err(|error| not_opened(own, &error))?;
+        }
+        let Some(mut journal) = Journal::open_in(folder, own)? else { return Ok(None) };
+        let then = Note::read(own)?;
+        if let Some(then) = then.as_ref().filter(|then| then.path != note.path) {
+            let moved = journal.with_ledger(|ledger| moved::along(ledger, then, &note.path, host));
+            journal.write(moved.as_slice(), true)?;
+            note.write(own)?;
+        } else if then.as_ref() != Some(note) {
+            journal.note = Some(note.clone());
+        }
+        Ok(Some(journal))
+    }
+
+    /// Locks what lies in `folder`, moves it to where it belongs, and reads it.
+    fn open_in(folder: &Path, own: &Path) -> Result<Option<Journal>> {
+        let io = |error: std::io::Error| not_opened(own, &error);
+        guard::require_own_folder(folder)?;
+        let busy = |errno: Errno| match errno {
+            Errno::EWOULDBLOCK => Trouble::new(attempt(own), "another seed is at work on this spec")
                 .kind(Kind::Busy)
                 .hint("wait until it has ended, or stop it with Ctrl-C there"),
-            other => Trouble::from_errno(attempt(), other),
-        })?;
-        let ledger = read(folder)?;
-        let mut file = private("journal").map_err(io)?;
-        end_torn_line(&mut file).map_err(io)?;
+            other => Trouble::from_errno(attempt(own), other),
+        };
+        let lock = match lock::of(folder) {
+            Err(Errno::ENOENT) if folder != own => return Ok(None),
+            locked => locked.map_err(busy)?,
+        };
+        let Some(lock) = lock else { return Ok(None) };
+        if folder != own {
+            take_over(folder, own).map_err(io)?;
+        }
+        let loaded = read::load(own)?;
+        let path = own.join(JOURNAL);
+        let mut file = OpenOptions::new().create(true).append(true).read(true).mode(0o600).open(&path).map_err(io)?;
+        guard::require_own_file(&file, &path)?;
+        let mut extent = loaded.extent;
+        match loaded.tail {
+            Tail::Ended => {}
+            Tail::Unended => end_line(&mut file, &mut extent).map_err(io)?,
+            // What an interruption cut off was not begun.
+            Tail::Torn => file.set_len(extent.bytes).map_err(io)?,
+        }
         let kill_after = std::env::var("SEED_FAILPOINT").ok().and_then(|point| point.strip_prefix("journal:")?.parse().ok());
+        let ledger = loaded.ledger;
         let run = ledger.last_run + 1;
-        Ok(Journal {
-            folder: folder.to_path_buf(),
-            inner: Mutex::new(Inner { file, ledger, made: None, kill_after }),
-            _lock: lock,
-            run,
-        })
+        let has_new_blobs = run > 1 && !ledger.closed;
+        let inner = Inner { file, ledger, extent, broken: loaded.broken, has_new_blobs, made: None, kill_after };
+        Ok(Some(Journal { folder: own.to_path_buf(), inner: Mutex::new(inner), _lock: lock, run, note: None }))
+    }
+
+    /// The folder that it is in.
+    pub fn folder(&self) -> &Path {
+        &self.folder
     }
 
     fn inner(&self) -> MutexGuard<'_, Inner> {
@@ -196,14 +198,21 @@ impl Journal {
         made.get_or_insert_with(known).contains(folder)
     }
 
-    /// Begins the run.
+    /// Begins the run; for a repair, with the roles that have drifted.
     ///
     /// # Errors
     ///
     /// As [`Journal::write`].
-    pub fn begin(&self, command: &str, digest: &str) -> Result<()> {
-        let run = Record::Run { id: self.run, time: now(), command: command.into(), digest: digest.into() };
-        self.write(&[run], false)
+    pub fn begin(&self, command: &str, digest: &str, drifted: Vec<String>) -> Result<()> {
+        let run = Record::Run { id: self.run, time: now(), command: command.into(), digest: digest.into(), drifted };
+        // Where there is a note, a run was begun: that must not be the first to reach the disk.
+        self.write(&[run], self.note.is_some())?;
+        let Some(note) = &self.note else { return Ok(()) };
+        note.write(&self.folder)?;
+        if let Some(state_folder) = state_folder_of(&self.folder).filter(|_| self.run == 1) {
+            spec::remove_empty(state_folder, now());
+        }
+        Ok(())
     }
 
     /// Writes records; with `durable` they are on the disk when this returns.
@@ -215,11 +224,10 @@ impl Journal {
         let mut inner = self.inner();
         let mut text = Vec::new();
         let mut killed = false;
+        let mut number = inner.extent.number;
         for record in records {
-            if serde_json::to_writer(&mut text, record).is_err() {
-                return Err(Trouble::new("write the journal", "a record cannot be written as JSON"));
-            }
-            text.push(b'\n');
+            number += 1;
+            line::encode(&mut text, number, record).map_err(|error| Trouble::new("write the journal", error.to_string()))?;
             if let Some(left) = &mut inner.kill_after {
                 *left = left.saturating_sub(1);
                 if *left == 0 {
@@ -229,7 +237,11 @@ impl Journal {
             }
         }
         let io = |error: std::io::Error| Trouble::from_io(format!("write the journal in {}", self.folder.display()), &error);
-        inner.file.write_all(&text).map_err(io)?;
+        if let Err(error) = inner.file.write_all(&text) {
+            // A part of it would be taken for damage once something follows.
+            let _ = inner.file.set_len(inner.extent.bytes);
+            return Err(io(error));
+        }
         if killed {
             // The failpoint: as if the power went right behind this record.
             let _ = nix::sys::signal::raise(nix::sys::signal::Signal::SIGKILL);
@@ -237,6 +249,9 @@ impl Journal {
         if durable {
             inner.file.sync_data().map_err(io)?;
         }
+        inner.extent.number = number;
+        inner.extent.lines += records.len() as u64;
+        inner.extent.extend(&text);
         for record in records {
             if let (Record::Step { made: new, .. }, Some(made)) = (record, &mut inner.made) {
                 made.extend(new.iter().cloned());
@@ -246,34 +261,83 @@ impl Journal {
         Ok(())
     }
 
-    /// Ends the run: all of it is durable, and the ledger is written anew.
+    /// Ends the run: all of it is durable, and the ledger is written anew. Where the journal has become long, the oldest runs go; what
+    /// was kept for them alone goes with them.
     ///
     /// # Errors
     ///
     /// As [`Journal::write`].
     pub fn close(&self, status: &str) -> Result<()> {
         self.write(&[Record::Close { id: self.run, status: status.into() }], true)?;
-        let mut inner = self.inner();
-        let io = |error: std::io::Error| Trouble::from_io(format!("write the ledger in {}", self.folder.display()), &error);
-        let mut length = inner.file.metadata().map_err(io)?.len();
-        if length > ROTATE {
-            let mut text = Vec::new();
-            for record in inner.ledger.records() {
-                serde_json::to_writer(&mut text, &record).map_err(|error| io(error.into()))?;
-                text.push(b'\n');
-            }
-            let last = Record::Run { id: self.run, time: now(), command: "rotate".into(), digest: String::new() };
-            serde_json::to_writer(&mut text, &last).map_err(|error| io(error.into()))?;
-            text.push(b'\n');
-            length = text.len() as u64;
-            // A ledger that covers the old journal must not be taken for one that covers the new.
-            let _ = fs::remove_file(self.folder.join("ledger"));
-            file::replace(&self.folder.join("journal"), &text).map_err(io)?;
-            inner.file = OpenOptions::new().append(true).read(true).open(self.folder.join("journal")).map_err(io)?;
+        let inner = &mut *self.inner();
+        if inner.broken && inner.ledger.damage.is_empty() {
+            self.keep_damaged()?;
+            let known = inner.ledger.records();
+            self.begin_anew(inner, &known)?;
+            inner.broken = false;
+        } else if !inner.broken && rotate::is_due(inner.extent.bytes, inner.extent.begun, inner.ledger.runs) {
+            let keep = Note::read(&self.folder)?.map_or(seed_spec::analysis::DEFAULT_KEEP, |note| note.keep);
+            let records = rotate::begin_anew(&history(&self.folder)?.records, now().saturating_sub(keep / 1000));
+            self.begin_anew(inner, &records)?;
         }
-        let snapshot = inner.ledger.snapshot(length);
-        // An older one covers less of the journal, and the rest is replayed.
-        file::replace_soon(&self.folder.join("ledger"), snapshot.as_bytes()).map_err(io)
+        self.put_snapshot(inner)?;
+        if std::mem::take(&mut inner.has_new_blobs) && inner.ledger.damage.is_empty() {
+            blobs::remove_others(&self.folder, &rotate::needed_blobs(&inner.ledger, &history(&self.folder)?.records));
+            file::remove_temporary(&self.folder, &[JOURNAL, LEDGER, spec::NOTE]);
+        }
+        Ok(())
+    }
+
+    /// Writes a snapshot where the last run has ended and none says so. It changes nothing but what the next undo takes back.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be written.
+    pub fn settle(&self) -> Result<()> {
+        let inner = &mut *self.inner();
+        if inner.ledger.closed && !inner.ledger.settled { self.put_snapshot(inner) } else { Ok(()) }
+    }
+
+    fn put_snapshot(&self, inner: &mut Inner) -> Result<()> {
+        let snapshot = inner.ledger.snapshot(&inner.extent);
+        // An older one covers less of the journal, and the rest is read line by line.
+        file::replace_soon(&self.folder.join(LEDGER), snapshot.as_bytes())
+            .map_err(|error| Trouble::from_io(format!("write the ledger in {}", self.folder.display()), &error))?;
+        inner.ledger.settled = inner.ledger.closed;
+        Ok(())
+    }
+
+    /// Puts other records in the place of all that there are. They are durable when this returns.
+    fn begin_anew(&self, inner: &mut Inner, records: &[Record]) -> Result<()> {
+        let path = self.folder.join(JOURNAL);
+        let io = |error: std::io::Error| Trouble::from_io(format!("begin the journal {} anew", path.display()), &error);
+        let mut text = Vec::new();
+        let mut extent = Extent { number: inner.extent.number, lines: records.len() as u64, ..Extent::default() };
+        let mut ledger = Ledger::default();
+        for record in records {
+            extent.number += 1;
+            line::encode(&mut text, extent.number, record).map_err(|error| io(error.into()))?;
+            ledger.take(record);
+        }
+        extent.extend(&text);
+        extent.begun = extent.bytes;
+        file::replace(&path, &text).map_err(io)?;
+        inner.file = OpenOptions::new().append(true).read(true).open(&path).map_err(io)?;
+        inner.extent = extent;
+        inner.ledger = ledger;
+        inner.has_new_blobs = true;
+        Ok(())
+    }
+
+    /// Keeps the damaged journal beside the one that takes its place.
+    fn keep_damaged(&self) -> Result<()> {
+        let (path, copy) = (self.folder.join(JOURNAL), self.folder.join(format!("{JOURNAL}.damaged-{}", now())));
+        match fs::hard_link(&path, &copy) {
+            Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
+                Err(Trouble::from_io(format!("keep the damaged journal as {}", copy.display()), &error))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// An observation as the journal keeps it: long texts go to blobs, which are durable when this returns.
@@ -282,106 +346,39 @@ impl Journal {
     ///
     /// When a blob cannot be written.
     pub fn pack(&self, observation: &Observation) -> Result<Observation> {
-        let Observation::Present(attrs) = observation else { return Ok(observation.clone()) };
-        let mut packed = attrs.clone();
-        for value in packed.0.values_mut() {
-            if let Json::String(text) = value
-                && text.len() > LONG
-            {
-                let hash = self.put_blob(text)?;
-                *value = json!({ "$blob": hash });
-            }
-        }
-        Ok(Observation::Present(packed))
-    }
-
-    fn put_blob(&self, text: &str) -> Result<String> {
-        let hash = blake3::hash(text.as_bytes()).to_hex().to_string();
-        let path = self.folder.join("blobs").join(&hash);
-        if !path.exists() {
-            file::replace(&path, text.as_bytes())
-                .map_err(|error| Trouble::from_io(format!("keep the old content in {}", path.display()), &error))?;
-        }
-        Ok(hash)
+        let (packed, any) = blobs::pack(&self.folder, observation)?;
+        self.inner().has_new_blobs |= any;
+        Ok(packed)
     }
 }
 
-/// An observation as it was before [`Journal::pack`].
-///
-/// # Errors
-///
-/// When a blob is gone or was changed.
-pub fn unpack(folder: &Path, observation: &Observation) -> Result<Observation> {
-    let Observation::Present(attrs) = observation else { return Ok(observation.clone()) };
-    let mut whole = attrs.clone();
-    for value in whole.0.values_mut() {
-        let Some(hash) = value.get("$blob").and_then(Json::as_str) else { continue };
-        let path = folder.join("blobs").join(hash);
-        let attempt = || format!("read the old content from {}", path.display());
-        let text = fs::read_to_string(&path).map_err(|error| Trouble::from_io(attempt(), &error))?;
-        if blake3::hash(text.as_bytes()).to_hex().as_str() != hash {
-            return Err(Trouble::new(attempt(), "it is not what was written there"));
-        }
-        *value = Json::String(text);
-    }
-    Ok(Observation::Present(whole))
+fn attempt(folder: &Path) -> String {
+    format!("open the journal in {}", folder.display())
 }
 
-/// Attributes with long texts as their hashes: enough to tell later whether they are still the same.
-pub fn fingerprint(attrs: &Attrs) -> Attrs {
-    let mut short = attrs.clone();
-    for value in short.0.values_mut() {
-        if let Json::String(text) = value
-            && text.len() > LONG
-        {
-            *value = json!({ "$hash": blake3::hash(text.as_bytes()).to_hex().as_str() });
-        }
-    }
-    short
+fn not_opened(folder: &Path, error: &std::io::Error) -> Trouble {
+    Trouble::from_io(attempt(folder), error).hint("SEED_STATE_DIR names another place for it")
 }
 
-/// Fingerprinted attributes with the texts filled in from what is seen now, where they are still the same.
-pub fn recall(ours: &Attrs, seen: &Attrs) -> Attrs {
-    let mut whole = ours.clone();
-    for (name, value) in &mut whole.0 {
-        let Some(hash) = value.get("$hash").and_then(Json::as_str) else { continue };
-        if let Some(Json::String(text)) = seen.get(name)
-            && blake3::hash(text.as_bytes()).to_hex().as_str() == hash
-        {
-            *value = Json::String(text.clone());
-        }
+/// Moves a journal to where the one of a moved spec belongs. What lies there was never begun.
+fn take_over(folder: &Path, own: &Path) -> std::io::Result<()> {
+    if own.exists() {
+        lock::only_if_free(own, || if spec::is_begun(own) { Err(Errno::EEXIST.into()) } else { fs::remove_dir_all(own) })?;
     }
-    whole
+    fs::rename(folder, own)?;
+    if let Some(parent) = own.parent() {
+        File::open(parent)?.sync_all()?;
+    }
+    Ok(())
 }
 
-/// Locks a file for this process. A repair that is watched has its journal locked only for moments, so that is waited for.
-fn lock(mut file: File) -> nix::Result<Flock<File>> {
-    const PATIENCE: Duration = Duration::from_secs(1);
-    const TRY_EVERY: Duration = Duration::from_millis(10);
-    let end = Instant::now() + PATIENCE;
-    loop {
-        match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
-            Ok(lock) => return Ok(lock),
-            Err((unlocked, Errno::EWOULDBLOCK)) if Instant::now() < end => file = unlocked,
-            Err((_, errno)) => return Err(errno),
-        }
-        std::thread::sleep(TRY_EVERY);
-    }
-}
-
-/// Cuts off a last line that an interruption left without its end, so that the next record stands on its own.
-fn end_torn_line(file: &mut File) -> std::io::Result<()> {
-    let length = file.metadata()?.len();
-    if length == 0 {
-        return Ok(());
-    }
-    let mut tail = Vec::new();
-    file.seek(SeekFrom::Start(length - 1))?;
-    file.read_to_end(&mut tail)?;
-    if tail != b"\n" { file.write_all(b"\n") } else { Ok(()) }
-}
-
-/// Seconds since 1970.
-pub fn now() -> u64 {
-    std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |time| time.as_secs())
+/// Ends a last line that only lacks its end.
+fn end_line(file: &mut File, extent: &mut Extent) -> std::io::Result<()> {
+    file.write_all(b"\n")?;
+    file.seek(std::io::SeekFrom::Start(extent.bytes))?;
+    let mut line = Vec::new();
+    std::io::Read::read_to_end(file, &mut line)?;
+    extent.extend(&line);
+    extent.lines += 1;
+    Ok(())
 }

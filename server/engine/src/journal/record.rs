@@ -7,6 +7,8 @@ use seed_role::step::Kept;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
+use super::below::Below;
+
 /// A record.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(tag = "t", rename_all = "snake_case")]
@@ -21,6 +23,9 @@ pub enum Record {
         command: String,
         /// The digest of the plan that was confirmed.
         digest: String,
+        /// For a repair, the roles that had drifted: those that were taken on.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        drifted: Vec<String>,
     },
     /// A role is about to be changed. Durable before anything is.
     Begin {
@@ -58,14 +63,14 @@ pub enum Record {
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         undo: bool,
     },
-    /// A step whose interruption would have to be undone has ended.
+    /// A step whose interruption would have to be undone has ended, and has put nothing aside.
     StepDone {
         /// The role.
         role: String,
         /// What the step did.
         name: String,
     },
-    /// Something was put aside.
+    /// Something was put aside, with which the step that did so has ended.
     Kept {
         /// The role.
         role: String,
@@ -75,8 +80,35 @@ pub enum Record {
         time: u64,
         /// What, and where it is.
         kept: Kept,
+        /// The path that it was moved from, if it was moved as a whole.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        from: Option<PathBuf>,
+        /// Where the rest of it lies, if this is only a part of it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        below: Option<Below>,
     },
-    /// What was put aside is no longer there: brought back, or its time was over.
+    /// What was put aside was brought back.
+    Restored {
+        /// The role.
+        role: String,
+        /// The run that put it aside.
+        run: u64,
+    },
+    /// A run found that the time of what was put aside is over. It is removed by one that comes later.
+    Expired {
+        /// The role.
+        role: String,
+        /// The run that put it aside.
+        run: u64,
+        /// When it was found, in seconds since 1970.
+        time: u64,
+    },
+    /// The clock was found to be behind what was recorded: it was ahead then, or is behind now, and no backup counts as found expired.
+    ClockBack {
+        /// What it says now, in seconds since 1970.
+        time: u64,
+    },
+    /// What was put aside is no longer there: its time was over, or something else was made in its place.
     Forgotten {
         /// The role.
         role: String,
@@ -108,6 +140,31 @@ pub enum Record {
         /// What it is called.
         to: String,
     },
+    /// Things moved along with the spec: what is told of these roles before means the new place.
+    Moved {
+        /// The folder that the paths began with.
+        from: PathBuf,
+        /// The folder that it is now.
+        to: PathBuf,
+        /// The roles.
+        roles: Vec<String>,
+        /// Backups that moved along, by the paths that they had.
+        kept: Vec<PathBuf>,
+    },
+    /// A user has said to forget a role: what was made for it stays, and is no longer Seed's.
+    Forgot {
+        /// The role.
+        role: String,
+    },
+    /// A user has accepted that the journal is damaged.
+    Accepted,
+    /// The journal was begun anew here; what follows, up to the first run, is what it came to.
+    Base {
+        /// The number of the last run that it no longer tells of.
+        last_run: u64,
+        /// The latest time that was recorded, in seconds since 1970.
+        time: u64,
+    },
     /// The command has ended.
     Close {
         /// The number of its run.
@@ -122,6 +179,37 @@ pub enum Record {
         /// What is known.
         owned: Box<super::ledger::Owned>,
     },
+}
+
+impl Record {
+    /// The role that it tells of, if it is one.
+    pub fn role(&self) -> Option<&str> {
+        match self {
+            Record::Begin { role, .. }
+            | Record::Step { role, .. }
+            | Record::StepDone { role, .. }
+            | Record::Kept { role, .. }
+            | Record::Expired { role, .. }
+            | Record::Restored { role, .. }
+            | Record::Forgotten { role, .. }
+            | Record::End { role, .. }
+            | Record::Refused { role, .. }
+            | Record::Forgot { role }
+            | Record::Owned { role, .. } => Some(role),
+            Record::Run { .. }
+            | Record::ClockBack { .. }
+            | Record::Renamed { .. }
+            | Record::Moved { .. }
+            | Record::Accepted
+            | Record::Base { .. }
+            | Record::Close { .. } => None,
+        }
+    }
+
+    /// Whether it can only follow the beginning of a role's change.
+    pub(super) fn follows_a_beginning(&self) -> bool {
+        matches!(self, Record::Step { .. } | Record::StepDone { .. } | Record::Kept { .. } | Record::End { .. })
+    }
 }
 
 /// How the change of a role ended.

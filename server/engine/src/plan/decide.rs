@@ -5,10 +5,12 @@ use std::sync::Arc;
 use seed_role::attrs::{Attrs, Change, Observation};
 use seed_role::step::Kept;
 use seed_role::trouble::Trouble;
-use seed_role::{Contents, Mend, Role};
+use seed_role::{Contents, Mend, Role, Way};
 
+use super::losses::{Effect, backup_is_gone, gone, lies_in_backup};
 use super::{Action, Found, Ownership, PlannedRole, Planner, Wish, predicted};
 use crate::journal::{recall, unpack};
+use crate::stored;
 
 /// An action and what goes with it.
 pub(crate) struct Verdict {
@@ -36,6 +38,8 @@ impl Verdict {
 /// What is known of a role besides what is seen.
 pub(crate) struct Known<'a> {
     pub owned: &'a Ownership<'a>,
+    /// What the thing is to Seed if it has no entry, in words.
+    pub stranger: String,
     pub host: &'a dyn seed_role::host::Host,
 }
 
@@ -88,7 +92,8 @@ impl Known<'_> {
         };
         if self.owned.get().is_none() && !role.may_overwrite() {
             let reason = format!(
-                "was not made by Seed and differs in {field}, which can only be mended by destroying it; remove it, or change the spec"
+                "{} and differs in {field}, which can only be mended by destroying it; remove it, or change the spec",
+                self.stranger
             );
             return Verdict { changes, ..Verdict::refused(reason) };
         }
@@ -100,8 +105,8 @@ impl Known<'_> {
     /// The way back to what was there.
     pub fn towards_past(&self, role: &dyn Role, seen: &Observation, past: &Past<'_>) -> Verdict {
         match (seen, past.to) {
+            (_, Observation::Unknown(reason)) => Verdict::refused(unreadable(reason)),
             (Observation::Unknown(reason), _) => Verdict::because(Action::Unknown, reason),
-            (_, Observation::Unknown(_)) => Verdict::because(Action::None, "what was there before is not known"),
             (Observation::Absent, Observation::Absent) => Verdict::plain(Action::None),
             (Observation::Present(attrs), Observation::Absent) => {
                 Verdict { loses: self.loses(role, attrs), ..Verdict::plain(Action::Remove) }
@@ -129,7 +134,9 @@ impl Known<'_> {
                 // Files are put back by writing them anew.
                 if !role.may_overwrite() {
                     let fixed = changes.iter().find(|change| role.mend(change, attrs) == Mend::Replace);
-                    if past.made_anew {
+                    // What is the same thing again needs no more than a change: nothing is made over it.
+                    let is_whole = past.kept.is_some_and(|kept| kept.path.is_some());
+                    if past.made_anew && (is_whole || fixed.is_some()) {
                         let loses = self.loses(role, attrs);
                         return Verdict {
                             changes,
@@ -149,6 +156,10 @@ impl Known<'_> {
             }
         }
     }
+}
+
+fn unreadable(reason: &str) -> String {
+    format!("what was there before cannot be read: {reason}")
 }
 
 /// What a person should know of these changes before they are made.
@@ -189,7 +200,7 @@ impl Planner<'_> {
     ) -> Found {
         let node = &self.graph.nodes[index];
         let wish = self.unpacked(wish);
-        let known = Known { owned, host: self.world.host };
+        let known = Known { owned, stranger: self.world.ledger.stranger(), host: self.world.host };
         let going_back = !matches!(wish, Wish::Present);
         let role = match if going_back { now_role } else { then_role } {
             Ok(role) => role,
@@ -212,6 +223,14 @@ impl Planner<'_> {
         }
         let (seen, verdict) = match &wish {
             Wish::Present => self.present(index, &known, now_role.unwrap_or(role), role, found),
+            Wish::Back { to: Observation::Unknown(reason), .. } => {
+                let seen = role.observe(self.world.host);
+                (seen_or_unknown(seen), Verdict::refused(unreadable(reason)))
+            }
+            Wish::Back { .. } if self.unseen_below(index, found).is_some() => {
+                let reason = self.unseen_below(index, found).unwrap_or_default();
+                (Observation::Unknown(reason.clone()), Verdict::refused(reason))
+            }
             Wish::Back { to, made_anew, .. } if owned.interrupted_in().is_some() => {
                 let open = owned.interruption();
                 let reason = owned.interrupted_in().map(interrupted).unwrap_or_default();
@@ -228,7 +247,7 @@ impl Planner<'_> {
                 let verdict = match &seen {
                     Ok(seen) => {
                         let past = Past { to, kept: kept.as_ref(), returned: *returned, made_anew: *made_anew };
-                        let verdict = known.towards_past(role, seen, &past);
+                        let verdict = self.with_backup(kept.as_ref(), known.towards_past(role, seen, &past));
                         let verdict = self.with_what_is_below(index, &known, role, seen, to, found, verdict);
                         let comes_back = matches!(verdict.action, Action::Create | Action::Replace);
                         let lost = lost
@@ -247,7 +266,7 @@ impl Planner<'_> {
                 let reason = reason.clone().or_else(|| {
                     let there = matches!(seen, Ok(Observation::Present(_)));
                     (there && not_ours && owned.get().is_none() && self.options.wishes.is_none())
-                        .then(|| "was not made by Seed, and is left as it is".to_string())
+                        .then(|| format!("{}, and is left as it is", self.world.ledger.stranger()))
                 });
                 let changes = match (&seen, role.wanted(self.world.host)) {
                     (Ok(Observation::Present(seen)), Ok(wanted)) if node.state == seed_spec::State::Info => seen.changes(&wanted),
@@ -257,18 +276,41 @@ impl Planner<'_> {
                 (seen_or_unknown(seen), Verdict { reason, changes, ..Verdict::plain(Action::None) })
             }
         };
+        let effect = Effect::of(verdict.action);
+        let below = effect.loses(self.world.ledger, &role.claims(), &node.name, &wish);
+        let loses = verdict.loses.into_iter().chain(below).reduce(|one, other| format!("{one} and {other}"));
+        let verdict = Verdict { loses, ..verdict };
         let contents = match verdict.action {
             Action::None => Contents::Same,
             Action::Replace => Contents::Fresh,
             Action::Unknown => Contents::Unseen,
             Action::Create | Action::Change | Action::Remove => role.contents(&seen),
         };
+        let commands = commands(role, &wish, &verdict, &node.params.json);
         let now = now_role.ok().map(|role| Arc::new(role.outputs(seen.attrs())));
         let then = match verdict.action {
             Action::None => now.clone(),
             action => Some(Arc::new(predicted(role, action, &seen, &verdict.changes))),
         };
-        Found { planned: self.planned(index, owned, wish, seen, verdict), now, then, contents, hidden: None }
+        let planned = PlannedRole { commands, ..self.planned(index, owned, wish, seen, verdict) };
+        Found { planned, now, then, contents, hidden: None }
+    }
+
+    /// The verdict where a backup is to be brought back: it must be there, or in a folder that comes back before.
+    fn with_backup(&self, kept: Option<&Kept>, verdict: Verdict) -> Verdict {
+        let needed = kept.filter(|_| matches!(verdict.action, Action::Create | Action::Change | Action::Replace));
+        let gone = needed.and_then(|kept| gone(self.world.host, kept));
+        match gone.filter(|path| !lies_in_backup(self.world.host, self.world.ledger, path)) {
+            Some(path) => Verdict { changes: verdict.changes, ..Verdict::refused(backup_is_gone(path)) },
+            None => verdict,
+        }
+    }
+
+    /// Why a role that is led back cannot be looked at: what it rests on cannot. It must not be taken for absent then.
+    fn unseen_below(&self, index: usize, found: &[Option<Found>]) -> Option<String> {
+        let below = self.graph.nodes[index].rests_on.iter().filter_map(|below| found[*below].as_ref());
+        let unseen = below.map(|one| &one.planned).find(|one| one.refused && matches!(one.seen, Observation::Unknown(_)))?;
+        Some(format!("rests on {}, which cannot be looked at", unseen.role))
     }
 
     /// What stands on something that is made anew on the way back is made anew with it.
@@ -390,8 +432,29 @@ impl Planner<'_> {
             wish,
             seen,
             disposable: node.disposable || (node.instance.is_none() && owned.get().is_some_and(|owned| owned.disposable)),
+            commands: Vec::new(),
+            filled: None,
         }
     }
+}
+
+/// The commands that the spec names and that run for an action.
+fn commands(role: &dyn Role, wish: &Wish, verdict: &Verdict, params: &serde_json::Value) -> Vec<Vec<String>> {
+    if verdict.action == Action::None || verdict.refused {
+        return Vec::new();
+    }
+    let ways: &[Way] = match (wish, verdict.action) {
+        (_, Action::Replace) => &[Way::Down, Way::Up],
+        (Wish::Back { to: Observation::Present(_), .. } | Wish::Present, _) => &[Way::Up],
+        (Wish::Back { .. } | Wish::Look(_), _) => &[Way::Down],
+    };
+    let mut commands: Vec<Vec<String>> = Vec::new();
+    for command in ways.iter().flat_map(|way| role.commands(*way)).chain(stored::secret_commands(params)) {
+        if !commands.contains(&command) {
+            commands.push(command);
+        }
+    }
+    commands
 }
 
 fn interrupted(step: &str) -> String {

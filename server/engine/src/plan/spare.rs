@@ -17,8 +17,10 @@ pub(super) fn what_is_wanted(graph: &Graph, roles: &mut [PlannedRole]) {
         return;
     }
     let places = |planned: &PlannedRole| {
-        let claims = graph.nodes[planned.node].role.as_ref().map(|role| role.claims()).unwrap_or_default();
-        claims.into_iter().filter(|claim| matches!(claim, Claim::Path(_) | Claim::Part(..) | Claim::Device(_) | Claim::Mount(_)))
+        graph
+            .claims(planned.node)
+            .into_iter()
+            .filter(|claim| matches!(claim, Claim::Path(_) | Claim::Part(..) | Claim::Device(_) | Claim::Mount(_)))
     };
     let stays = |planned: &&PlannedRole| {
         !is_orphan(planned) && matches!(planned.wish, Wish::Present) && matches!(planned.action, Action::None | Action::Change)
@@ -43,8 +45,8 @@ pub(super) fn folders_of_ours(graph: &Graph, host: &dyn Host, roles: &mut [Plann
         return;
     }
     let paths = |planned: &PlannedRole| -> Vec<PathBuf> {
-        let claims = graph.nodes[planned.node].role.as_ref().map(|role| role.claims()).unwrap_or_default();
-        claims
+        graph
+            .claims(planned.node)
             .into_iter()
             .filter_map(|claim| if let Claim::Path(path) | Claim::Part(path, _) = claim { Some(path) } else { None })
             .collect()

@@ -30,7 +30,7 @@ fn too_much(roles: &str, most: MaxDrift) -> Option<String> {
     let ledger = Ledger::default();
     let world = World { host: &host, ledger: &ledger, folder: Path::new("/nowhere") };
     let plan = plan(&graph, &world, "lab", &Options::default()).unwrap();
-    require_little(&graph, &plan, most).err().map(|trouble| trouble.came_back)
+    require_little(&graph, &plan, most, Path::new("/nowhere")).err().map(|trouble| trouble.came_back)
 }
 
 #[test]

@@ -301,7 +301,7 @@ impl<'a> Watching<'a> {
             return Ok(());
         }
         let attempt = format!("go on watching {}", self.project.path.display());
-        let all = runs(&journal::records(&self.project.folder)?);
+        let all = runs(&journal::history(&self.project.folder)?.records);
         let since = all.iter().filter(|run| run.id > known);
         let back = since.clone().find(|run| run.command == "apply absent" || run.command.starts_with("undo "));
         if let Some(run) = back {
@@ -320,7 +320,7 @@ impl<'a> Watching<'a> {
             Trouble::new(attempt, came_back).kind(Kind::Unsafe).hint("look at it with seed plan, then watch it again")
         };
         let state_folder = journal::state_folder();
-        let Ok(project) = Project::new(&path, &text, &DiskLoader, self.settings.host, &state_folder) else {
+        let Ok(mut project) = Project::new(&path, &text, &DiskLoader, self.settings.host, &state_folder) else {
             return Err(refused("the spec was applied by another run, and has mistakes now"));
         };
         let texts = |project: &Project| -> Vec<Arc<str>> {
@@ -329,9 +329,9 @@ impl<'a> Watching<'a> {
         if texts(&project) == texts(&self.project) {
             return Ok(());
         }
-        let folder = self.project.folder.clone();
+        project.folder.clone_from(&self.project.folder);
         crate::untrusted::require(&project, &crate::trust::Trust::new(&state_folder))?;
-        self.project = Project { folder, ..project }.with_orphans(&self.ledger, self.settings.host);
+        self.project = project.with_orphans(&self.ledger, self.settings.host);
         let plan = self.plan(&Scope::All)?;
         if !plan.is_empty() {
             return Err(refused("the spec has changed, and the machine is not as it says"));

@@ -13,6 +13,7 @@ pub mod before;
 pub mod block;
 pub mod btrfs;
 pub mod btrfs_format;
+pub mod folder;
 pub mod gpt;
 pub mod mount;
 pub(crate) mod options;

@@ -4,6 +4,7 @@
 mod alike;
 mod attributes;
 mod contract;
+mod doors;
 mod faults;
 mod programs;
 mod races;

@@ -39,6 +39,8 @@ enum Command {
     Undo(command::undo::Args),
     Graph(command::graph::Args),
     Log(command::log::Args),
+    List(command::list::Args),
+    Forget(command::forget::Args),
     Laws(command::laws::Args),
     Fmt(command::fmt::Args),
     Fragment(command::fragment::Args),
@@ -68,6 +70,7 @@ impl Command {
                 | Command::Info(_)
                 | Command::Graph(_)
                 | Command::Log(_)
+                | Command::List(_)
                 | Command::Laws(_)
                 | Command::Fmt(_)
                 | Command::Fragment(_)
@@ -97,6 +100,8 @@ pub fn main() -> std::process::ExitCode {
         Command::Undo(args) => command::undo::run(&args, global),
         Command::Graph(args) => command::graph::run(&args, global),
         Command::Log(args) => command::log::run(&args, global),
+        Command::List(args) => command::list::run(&args, global),
+        Command::Forget(args) => command::forget::run(&args, global),
         Command::Laws(args) => command::laws::run(&args, global),
         Command::Fmt(args) => command::fmt::run(&args, global),
         Command::Fragment(args) => command::fragment::run(&args, global),

@@ -95,7 +95,7 @@ pub struct PlanArgs {
 impl PlanArgs {
     /// For the engine.
     pub fn options(&self) -> seed_engine::plan::Options {
-        seed_engine::plan::Options { state: self.state.into(), only: self.only.clone(), prune: self.prune, wishes: None }
+        seed_engine::plan::Options { state: self.state.into(), only: self.only.clone(), prune: self.prune, ..Default::default() }
     }
 }
 

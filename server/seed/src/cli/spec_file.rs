@@ -1,19 +1,21 @@
 //! Reading the spec that a command names.
 
-use std::io::{Read, Write};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use seed_engine::journal;
+use seed_engine::check::analyse;
+use seed_engine::journal::{self, Journal, Ledger, Located, Note};
 use seed_engine::project::{DiskLoader, LONGEST, Project, read_bytes, text_of};
 use seed_engine::trust::Trust;
 use seed_engine::untrusted;
 use seed_role::Trouble;
 use seed_role::host::Host;
+use seed_spec::analysis::Request;
 
 use super::exit::{Error, Exit, Result};
 use super::options::{Global, SpecArg};
-use super::{report, style};
+use super::report;
 
 /// The text of a spec and the path it counts as, absolute.
 pub struct SpecText {
@@ -108,9 +110,40 @@ fn analysed(spec: &SpecText, global: &Global, host: &dyn Host) -> Result<Project
     if !global.json {
         report::diagnostics::to_stderr(&project.analysis)?;
     }
-    if journal::is_kept_by_root(&project.path) && !global.json {
-        let dim = style::DIM;
-        writeln!(anstream::stderr(), "{dim}root has applied this spec: only `sudo seed …` knows what was made for it{dim:#}")?;
-    }
     Ok(project)
+}
+
+/// Finds the journal of a spec and reads it, for who only looks; tells what is not as usual with it.
+///
+/// # Errors
+///
+/// As [`Project::read_journal`].
+pub fn read_journal(project: &mut Project, host: &dyn Host) -> Result<Ledger> {
+    let ledger = project.read_journal(host)?;
+    report::journal::tell(project.continues.as_deref(), &ledger, &project.folder)?;
+    Ok(ledger)
+}
+
+/// Finds the journal of a spec and opens it, for who changes something; tells what is not as usual with it.
+///
+/// # Errors
+///
+/// As [`Project::open_journal`].
+pub fn open_journal(project: &mut Project, host: &dyn Host) -> Result<Journal> {
+    let (journal, troubles) = project.open_journal(host)?;
+    journal.with_ledger(|ledger| report::journal::tell(project.continues.as_deref(), ledger, &project.folder))?;
+    report::journal::warn(&troubles)?;
+    Ok(journal)
+}
+
+/// Where the journal of a spec is, and what is to be noted of the spec. Looks at nothing else; mistakes in the spec do not matter.
+///
+/// # Errors
+///
+/// When there are several that may be its journal.
+pub fn locate_journal(spec: &SpecText) -> Result<(Located, Note)> {
+    let analysis = analyse(&Request { path: &spec.path, text: &spec.text, edited_line: None }, &DiskLoader, None);
+    let note = Note::of(&spec.path, &spec.text, analysis.name.as_deref(), analysis.keep);
+    let located = journal::locate(&journal::state_folder(), &spec.path, || Some(note.clone()))?;
+    Ok((located, note))
 }

@@ -1,12 +1,13 @@
 //! The files that a spec includes: as the editor shows them, else from disk.
 
 use std::collections::HashMap;
-use std::io::Read;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use seed_collection::LOCK;
+use seed_engine::project::open_spec;
+use seed_role::host::folder;
 use seed_spec::analysis::{FoundCollection, Loader, MissingCollection};
 
 use super::state::State;
@@ -36,13 +37,8 @@ impl Files {
     }
 
     fn read(&self, path: &Path) -> Result<Arc<str>, String> {
-        // Not blocking, so that a pipe in the place of a file cannot hold the server.
-        let open = std::fs::OpenOptions::new().read(true).custom_flags(nix::libc::O_NONBLOCK).open(path);
-        let file = open.map_err(|error| error.to_string())?;
+        let file = open_spec(path).map_err(|trouble| trouble.came_back)?;
         let about = file.metadata().map_err(|error| error.to_string())?;
-        if !about.is_file() {
-            return Err("it is not a file".into());
-        }
         if about.len() > LARGEST {
             return Err(format!("it is larger than {}", seed_spec::unit::Size(LARGEST)));
         }
@@ -51,12 +47,17 @@ impl Files {
         if let Some(known) = kept.get(path).filter(|known| known.stamp == stamp) {
             return Ok(known.text.clone());
         }
-        let mut bytes = Vec::new();
-        file.take(LARGEST).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
+        let bytes =
+            folder::content(&file, LARGEST, || format!("read {}", path.display())).map_err(|trouble| trouble.came_back)?;
         let text: Arc<str> = String::from_utf8(bytes).map_err(|_| "it is not UTF-8 text".to_string())?.into();
         kept.insert(path.to_path_buf(), Kept { stamp, text: text.clone() });
         Ok(text)
     }
+}
+
+/// What a file on the disk holds; none if it cannot be read.
+pub fn on_disk(path: &Path) -> Option<Vec<u8>> {
+    folder::read(path, LARGEST).ok().flatten()
 }
 
 /// Loads open texts first, and remembers what was asked for.

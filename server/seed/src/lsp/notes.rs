@@ -24,6 +24,7 @@ use tower_lsp::ls_types::{
 use super::ask::{aside, not_open};
 use super::documents::path_of;
 use super::encoding::Encoding;
+use super::files::on_disk;
 use super::state::State;
 use super::to_lsp::FileEdit;
 
@@ -183,7 +184,7 @@ impl State {
         if let Some((uri, document)) = self.documents().by_path(path) {
             return Some((uri.clone(), Some(document.version), document.source.clone()));
         }
-        let text = std::fs::read_to_string(path).ok()?;
+        let text = String::from_utf8(on_disk(path)?).ok()?;
         Some((Uri::from_file_path(path)?, None, Arc::new(Source::new(path, text))))
     }
 

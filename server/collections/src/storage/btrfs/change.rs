@@ -13,9 +13,9 @@ use serde_json::Value as Json;
 
 use super::look::MISSING;
 use super::{Btrfs, MKFS};
-use crate::storage::device::{Window, must_be_there, window};
+use crate::storage::device::{Window, must_be_there, whole, window};
 use crate::storage::mounts::Source;
-use crate::storage::{mounts, wipe};
+use crate::storage::{holdings, mounts, wipe};
 
 const MAKE: &str = "make the Btrfs file system";
 const PUT_ASIDE: &str = "put aside as ";
@@ -101,7 +101,10 @@ fn make(role: &Btrfs, host: &dyn Host, goal: &Attrs, kept: Option<&Kept>) -> Res
     }
     args.extend(devices.iter().map(|device| device.display().to_string()));
     let make = move |host: &dyn Host| {
-        devices.iter().try_for_each(|device| must_be_there(host, device))?;
+        for device in &devices {
+            must_be_there(host, device)?;
+            holdings::must_be_blank(host, &whole(host, device)?)?;
+        }
         let args: Vec<&str> = args.iter().map(String::as_str).collect();
         seed_role::host::run(host, MAKE, &MKFS, &args).map(drop)
     };
@@ -111,12 +114,12 @@ fn make(role: &Btrfs, host: &dyn Host, goal: &Attrs, kept: Option<&Kept>) -> Res
 /// Brings back what an interruption left half-done.
 pub fn recover(role: &Btrfs, host: &dyn Host, step: &str) -> Result<()> {
     if step == MAKE {
-        for device in &role.devices {
-            if let Some(window) = window(host, device)? {
-                wipe::wipe(host, &window)?;
-            }
+        let windows: Vec<Option<Window>> = role.devices.iter().map(|device| window(host, device)).collect::<Result<_>>()?;
+        for (window, device) in windows.iter().zip(&role.devices) {
+            let Some(window) = window else { continue };
+            holdings::must_be_unused(host, window, device.path.as_deref())?;
         }
-        return Ok(());
+        return windows.iter().flatten().try_for_each(|window| wipe::wipe(host, window));
     }
     if let Some(place) = step.strip_prefix(PUT_ASIDE) {
         let devices = role.known_paths(host);
@@ -140,9 +143,9 @@ fn remove(role: &Btrfs, host: &dyn Host, from: &Attrs, keep: Option<&str>) -> Re
     // Once it is unmounted, all of it has been written.
     if keep.is_some() {
         let devices = role.devices.clone();
-        let save = move |host: &dyn Host| {
-            Ok(Some(Kept { what: "the file system".into(), path: None, data: Some(save(host, &devices)?) }))
-        };
+        let keys: Vec<String> = devices.iter().map(BlockRef::key).collect();
+        let what = format!("the file system on {}", keys.join(", "));
+        let save = move |host: &dyn Host| Ok(Some(Kept { what, path: None, data: Some(save(host, &devices)?) }));
         steps.push(Step::keeping("keep its signatures", save));
     }
     let role = role.clone();
@@ -172,8 +175,7 @@ fn restore(host: &dyn Host, devices: &[PathBuf], data: &str) -> Result<()> {
     let pieces: Vec<Vec<wipe::Piece>> =
         serde_json::from_str(data).map_err(|error| Trouble::new("put the file system back", error.to_string()))?;
     for (device, pieces) in devices.iter().zip(&pieces) {
-        let len = host.size_of(device)?.unwrap_or(0);
-        wipe::restore(host, &Window { file: device.clone(), offset: 0, len }, pieces)?;
+        wipe::restore(host, &whole(host, device)?, pieces)?;
     }
     Ok(())
 }

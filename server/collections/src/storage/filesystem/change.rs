@@ -9,9 +9,9 @@ use seed_role::trouble::Kind;
 use seed_role::{Result, Trouble};
 
 use super::{Filesystem, FsType, tools};
-use crate::storage::device::{Window, must_be_there, resolved, window};
+use crate::storage::device::{must_be_there, resolved, whole, window};
 use crate::storage::mounts::Source;
-use crate::storage::{mounts, not_in_place, unknown, wipe};
+use crate::storage::{holdings, mounts, not_in_place, unknown, wipe};
 
 const MAKE: &str = "make the file system";
 const PUT_BACK: &str = "put the file system back";
@@ -44,8 +44,9 @@ fn make(role: &Filesystem, host: &dyn Host, goal: &Attrs, kept: Option<&Kept>) -
         let put_back = move |host: &dyn Host| {
             let pieces: Vec<wipe::Piece> =
                 serde_json::from_str(&data).map_err(|error| Trouble::new(PUT_BACK, error.to_string()))?;
-            let len = host.size_of(&device)?.unwrap_or(0);
-            wipe::restore(host, &Window { file: device, offset: 0, len }, &pieces)
+            let window = whole(host, &device)?;
+            holdings::must_be_blank(host, &window)?;
+            wipe::restore(host, &window, &pieces)
         };
         return Ok(Step::new(PUT_BACK, put_back));
     }
@@ -53,6 +54,7 @@ fn make(role: &Filesystem, host: &dyn Host, goal: &Attrs, kept: Option<&Kept>) -
     let (label, uuid) = (goal.text("label").unwrap_or_default().to_string(), goal.text("uuid").unwrap_or_default().to_string());
     let make = move |host: &dyn Host| {
         must_be_there(host, &device)?;
+        holdings::must_be_blank(host, &whole(host, &device)?)?;
         tools::make(host, fs_type, &device, &label, &uuid)
     };
     Ok(Step::new(MAKE, make).undo_when_interrupted())
@@ -61,7 +63,9 @@ fn make(role: &Filesystem, host: &dyn Host, goal: &Attrs, kept: Option<&Kept>) -
 /// Brings back what an interruption left half-done.
 pub(super) fn recover(role: &Filesystem, host: &dyn Host, step: &str) -> Result<()> {
     if step == MAKE {
-        return window(host, &role.device)?.map_or(Ok(()), |window| wipe::wipe(host, &window));
+        let Some(window) = window(host, &role.device)? else { return Ok(()) };
+        holdings::must_be_unused(host, &window, role.known_path(host).as_deref())?;
+        return wipe::wipe(host, &window);
     }
     role.known_path(host).map_or(Ok(()), |device| mounts::end_private(host, &device))
 }

@@ -9,9 +9,9 @@ use seed_role::{Result, Trouble};
 use serde_json::{Map, Value as Json};
 
 use super::{CONDITION, DAMAGED, END, LENGTHS, PartitionTable, STARTS, kinds, size_in};
-use crate::storage::device::{Window, must_be_there, partition_node, resolved, window};
+use crate::storage::device::{Window, must_be_there, partition_node, resolved, whole, window};
 use crate::storage::gpt_table::{ALIGNMENT, Entry, Table, end_of_room, read, write};
-use crate::storage::{mounts, not_in_place, unknown, wipe};
+use crate::storage::{holdings, mounts, not_in_place, unknown, wipe};
 
 const MAKE: &str = "write the partition table";
 
@@ -38,8 +38,7 @@ pub(super) fn recover(role: &PartitionTable, host: &dyn Host, step: &str) -> Res
 fn ready(role: &PartitionTable, host: &dyn Host) -> Result<Window> {
     let file = resolved(host, role.device.ready()?);
     must_be_there(host, &file)?;
-    let len = host.size_of(&file)?.unwrap_or(0);
-    Ok(Window { file, offset: 0, len })
+    whole(host, &file)
 }
 
 fn make(role: &PartitionTable, goal: &Attrs, kept: Option<&Kept>) -> Step {
@@ -47,6 +46,7 @@ fn make(role: &PartitionTable, goal: &Attrs, kept: Option<&Kept>) -> Step {
     let kept = kept.and_then(|kept| kept.data.clone());
     let run = move |host: &dyn Host| {
         let window = ready(&role, host)?;
+        holdings::must_be_blank(host, &window)?;
         if let Some(data) = kept {
             let pieces: Vec<wipe::Piece> = serde_json::from_str(&data).map_err(|error| Trouble::new(MAKE, error.to_string()))?;
             return wipe::restore(host, &window, &pieces);

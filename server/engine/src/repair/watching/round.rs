@@ -11,7 +11,7 @@ use crate::apply::{self, Apply, expire};
 use crate::info::state_word;
 use crate::journal::Journal;
 use crate::plan::{Action, Plan, PlannedRole};
-use crate::repair::{of_themselves, require_little};
+use crate::repair::{COMMAND, of_themselves, require_little};
 
 /// When more roles than this have drifted, what goes on is waited for before it is judged whether it is too much.
 const FEW: usize = 3;
@@ -39,7 +39,7 @@ impl Watching<'_> {
         }
         let allowed = self.settings.max_drift.of(self.roles.len());
         if scope == Scope::All {
-            require_little(&self.project.graph, &plan, self.settings.max_drift)?;
+            require_little(&self.project.graph, &plan, self.settings.max_drift, &self.project.folder)?;
         } else if drifted.len() > allowed.min(FEW) {
             // Whatever still happens is seen by a look at all.
             self.watcher.settle(QUIET, LONGEST_WAIT, self.settings.wake)?;
@@ -134,7 +134,9 @@ impl Watching<'_> {
     }
 
     fn apply(&self, plan: &Plan, journal: &Journal, outcomes: &Mutex<Outcomes>) -> Result<()> {
-        expire(self.settings.host, journal, self.project.analysis.keep)?;
+        for trouble in expire(self.settings.host, journal, self.project.analysis.keep) {
+            self.note(trouble.to_string());
+        }
         let report = |event: &apply::Event| {
             let mut outcomes = outcomes.lock().unwrap_or_else(PoisonError::into_inner);
             match event {
@@ -149,7 +151,7 @@ impl Watching<'_> {
             plan,
             host: self.settings.host,
             journal,
-            command: "repair",
+            command: COMMAND,
             jobs: self.settings.jobs,
             stop: self.settings.stop,
             report: &report,

@@ -7,6 +7,7 @@ use seed_spec::value::Secret;
 
 use super::before::{Before, NewFile};
 use super::{BtrfsFileSystem, Command, Host, LoopConfig, LoopDevice, Metadata, Mount, MountRequest, Outcome, Owner, Subvolume};
+use crate::host::refusal::Told;
 use crate::trouble::Result;
 
 pub mod attributes;
@@ -20,8 +21,8 @@ mod mounts;
 mod partitions;
 mod people;
 mod programs;
-mod safety;
-mod trees;
+pub(in crate::host) mod safety;
+pub(in crate::host) mod trees;
 
 /// The machine that this process runs on, through its system calls.
 ///
@@ -33,6 +34,15 @@ pub struct RealHost {
     mount_changes: mounts::Changes,
     loops: Table<LoopDevice>,
     people: people::People,
+}
+
+/// Whether nobody but root can change what is in a folder, nor the way to it, links on it included.
+///
+/// # Errors
+///
+/// What the system says. A folder that is not there counts as the one that it would be in.
+pub fn only_root_changes(folder: &Path) -> Result<bool> {
+    safety::only_root_changes(folder).told(|| format!("look at {}", folder.display()))
 }
 
 /// A table that is read once and kept until it may have changed.

@@ -62,7 +62,7 @@ impl Trust {
 }
 
 /// Knows which folders are trusted.
-pub(super) struct Safety {
+pub(in crate::host) struct Safety {
     /// Whether this process is root; for others the kernel's own checks are what counts.
     active: bool,
     verdicts: RwLock<HashMap<PathBuf, Verdict>>,
@@ -73,7 +73,7 @@ pub(super) struct Safety {
 }
 
 /// A path ready for the `…at` calls: a name in a folder that cannot be exchanged any more.
-pub(super) struct Place<'p> {
+pub(in crate::host) struct Place<'p> {
     folder: Option<OwnedFd>,
     name: Cow<'p, Path>,
 }
@@ -350,6 +350,15 @@ impl Safety {
     }
 }
 
+/// Whether nobody but root can change what is in a folder, nor the way to it, links on it included.
+pub(super) fn only_root_changes(folder: &Path) -> Result<bool> {
+    match Safety::new(true).resolve(folder) {
+        Ok((_, trust)) => Ok(trust == Trust::Full),
+        Err(Refusal::Link(_)) => Ok(false),
+        Err(refusal) => Err(refusal),
+    }
+}
+
 /// Whether a path is absolute and names no folder by `..`.
 fn is_plain(path: &Path) -> bool {
     path.is_absolute() && !path.components().any(|component| component == Component::ParentDir)
@@ -376,14 +385,30 @@ fn open_without_links(path: &Path, flags: OFlag) -> nix::Result<OwnedFd> {
     let how = OpenHow::new().flags(flags).resolve(ResolveFlag::RESOLVE_NO_SYMLINKS);
     match openat2(AT_FDCWD, path, how) {
         // Before Linux 5.6, or where a sandbox does not know it.
-        Err(Errno::ENOSYS) => open_step_by_step(path, flags),
+        Err(Errno::ENOSYS) => open_step_by_step(openat(AT_FDCWD, "/", STEP, Mode::empty())?, path, flags),
         other => other,
     }
 }
 
-fn open_step_by_step(path: &Path, flags: OFlag) -> nix::Result<OwnedFd> {
-    let step = OFlag::O_PATH | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
-    let mut folder = openat(AT_FDCWD, "/", step | OFlag::O_DIRECTORY, Mode::empty())?;
+/// Opens a path relative to a folder: on the way there is no link and no `..`, so that it cannot lead out of the folder.
+pub(in crate::host) fn open_below(folder: BorrowedFd<'_>, path: &Path, flags: OFlag) -> nix::Result<OwnedFd> {
+    let flags = flags | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+    if path.components().any(|part| !matches!(part, Component::Normal(_))) {
+        return Err(Errno::EXDEV);
+    }
+    let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
+    let how = OpenHow::new().flags(flags).resolve(ResolveFlag::RESOLVE_NO_SYMLINKS | ResolveFlag::RESOLVE_BENEATH);
+    match openat2(folder, path, how) {
+        Err(Errno::ENOSYS) => open_step_by_step(openat(folder, ".", STEP, Mode::empty())?, path, flags),
+        other => other,
+    }
+}
+
+/// How a folder on the way is opened.
+const STEP: OFlag = OFlag::O_PATH.union(OFlag::O_DIRECTORY).union(OFlag::O_NOFOLLOW).union(OFlag::O_CLOEXEC);
+
+fn open_step_by_step(start: OwnedFd, path: &Path, flags: OFlag) -> nix::Result<OwnedFd> {
+    let mut folder = start;
     let mut names = names(path).peekable();
     while let Some(name) = names.next() {
         if names.peek().is_none() {
@@ -392,12 +417,13 @@ fn open_step_by_step(path: &Path, flags: OFlag) -> nix::Result<OwnedFd> {
                 other => other,
             };
         }
-        folder = match openat(&folder, name, step | OFlag::O_DIRECTORY, Mode::empty()) {
+        folder = match openat(&folder, name, STEP, Mode::empty()) {
             Err(Errno::ENOTDIR) if is_link(&folder, name) => return Err(Errno::ELOOP),
             other => other?,
         };
     }
-    Ok(folder)
+    // Nothing but the start itself was asked for.
+    openat(&folder, ".", flags, Mode::empty())
 }
 
 fn is_link(folder: &OwnedFd, name: &OsStr) -> bool {

@@ -63,6 +63,45 @@ fn crossing(path: &Path) -> Trouble {
         .hint("unmount it, or remove the subvolume, then run the same command again")
 }
 
+/// Removes all that is in a folder, by open folders and through no link; `path` is what the folder is called in messages.
+///
+/// # Errors
+///
+/// [`Kind::Busy`] where another file system is in it, and what the system says.
+pub(in crate::host) fn empty(top: OwnedFd, path: &Path) -> Result<()> {
+    let device = fstat(&top).told(|| format!("remove {} with all in it", path.display()))?.st_dev;
+    let top = Level::read(top, path.to_path_buf(), CString::default()).told(|| format!("look into {}", path.display()))?;
+    let mut levels = vec![top];
+    while let Some(level) = levels.last_mut() {
+        let Some((name, is_folder)) = level.entries.pop() else {
+            let done = levels.pop();
+            if let (Some(done), Some(above)) = (done, levels.last()) {
+                let removed = unlinkat(&above.folder, done.name.as_c_str(), UnlinkatFlags::RemoveDir);
+                removed.told(|| format!("remove {}", done.path.display()))?;
+            }
+            continue;
+        };
+        let below = level.path.join(name.to_string_lossy().as_ref());
+        let attempted = || format!("remove {}", below.display());
+        if !is_folder {
+            match unlinkat(&level.folder, name.as_c_str(), UnlinkatFlags::NoRemoveDir) {
+                Ok(()) | Err(Errno::ENOENT) => continue,
+                Err(errno) => return Err(Trouble::from_errno(attempted(), errno)),
+            }
+        }
+        let folder = match enter(&level.folder, &name) {
+            Err(Errno::ENOENT) => continue,
+            Err(Errno::EXDEV) => return Err(crossing(&below)),
+            folder => folder.told(attempted)?,
+        };
+        if fstat(&folder).told(attempted)?.st_dev != device {
+            return Err(crossing(&below));
+        }
+        levels.push(Level::read(folder, below.clone(), name).told(attempted)?);
+    }
+    Ok(())
+}
+
 impl RealHost {
     pub(super) fn unlink_tree(&self, path: &Path) -> Result<()> {
         let attempted = || format!("remove {} with all in it", path.display());
@@ -80,36 +119,7 @@ impl RealHost {
             top => top.told(attempted)?,
         };
         self.safety.forget_below(path);
-        let device = fstat(&top).told(attempted)?.st_dev;
-        let top = Level::read(top, path.to_path_buf(), CString::default()).told(attempted)?;
-        let mut levels = vec![top];
-        while let Some(level) = levels.last_mut() {
-            let Some((name, is_folder)) = level.entries.pop() else {
-                let done = levels.pop();
-                if let (Some(done), Some(above)) = (done, levels.last()) {
-                    let removed = unlinkat(&above.folder, done.name.as_c_str(), UnlinkatFlags::RemoveDir);
-                    removed.told(|| format!("remove {}", done.path.display()))?;
-                }
-                continue;
-            };
-            let below = level.path.join(name.to_string_lossy().as_ref());
-            let attempted = || format!("remove {}", below.display());
-            if !is_folder {
-                match unlinkat(&level.folder, name.as_c_str(), UnlinkatFlags::NoRemoveDir) {
-                    Ok(()) | Err(Errno::ENOENT) => continue,
-                    Err(errno) => return Err(Trouble::from_errno(attempted(), errno)),
-                }
-            }
-            let folder = match enter(&level.folder, &name) {
-                Err(Errno::ENOENT) => continue,
-                Err(Errno::EXDEV) => return Err(crossing(&below)),
-                folder => folder.told(attempted)?,
-            };
-            if fstat(&folder).told(attempted)?.st_dev != device {
-                return Err(crossing(&below));
-            }
-            levels.push(Level::read(folder, below.clone(), name).told(attempted)?);
-        }
+        empty(top, path)?;
         unlinkat(place.folder(), place.name(), UnlinkatFlags::RemoveDir).told(attempted)
     }
 }

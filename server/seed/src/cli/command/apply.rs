@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use seed_engine::apply::{Apply, Summary, expire};
+use seed_engine::apply::{Apply, Summary};
 use seed_engine::journal::{self, Journal};
 use seed_engine::trust::Trust;
 use seed_engine::untrusted::{self, hold_back};
@@ -34,9 +34,9 @@ pub struct Args {
 /// Runs it.
 pub fn run(args: &Args, global: &Global) -> Result {
     let host = RealHost::new();
-    let project = spec_file::open_to_look(&args.spec, global, &host)?;
+    let mut project = spec_file::open_to_look(&args.spec, global, &host)?;
     seed_engine::pinned::verify(&project.analysis)?;
-    let journal = Journal::open(&project.folder)?;
+    let journal = spec_file::open_journal(&mut project, &host)?;
     let ledger = journal.ledger();
     let options = args.plan.options();
     let mut project = project.asked_for(options.state, &host).with_orphans(&ledger, &host);
@@ -48,8 +48,7 @@ pub fn run(args: &Args, global: &Global) -> Result {
         untrusted::require(&project, &trust)?;
     }
     let command = if plan.state == State::Absent { "apply absent" } else { "apply present" };
-    let doing =
-        Doing { host: &host, graph: &project.graph, plan: &plan, journal: &journal, command, keep: project.analysis.keep };
+    let doing = Doing { host: &host, graph: &project.graph, plan: &plan, journal: &journal, command };
     doing.show_ask_and_do(&args.apply, global)
 }
 
@@ -65,8 +64,6 @@ pub struct Doing<'a> {
     pub journal: &'a Journal,
     /// What the journal is to call it.
     pub command: &'a str,
-    /// How long what is put aside is kept, in milliseconds.
-    pub keep: u64,
 }
 
 impl Doing<'_> {
@@ -95,12 +92,20 @@ impl Doing<'_> {
         Ok(())
     }
 
+    /// Notes that nothing is left to do of what was begun before.
+    pub fn note_end(&self) -> Result<()> {
+        self.journal.begin(self.command, &self.plan.digest, Vec::new())?;
+        Ok(self.journal.close("done")?)
+    }
+
     /// Tells a program that nothing was done.
     pub fn end_idle(&self, global: &Global) -> Result {
         if global.json {
             let summary = Summary { unchanged: self.plan.roles.len(), ..Summary::default() };
             report::apply::Progress::new(global, 0).finish(&summary)?;
         }
+        // What was done before is known to have been told by now.
+        self.journal.settle()?;
         Ok(Exit::Ok)
     }
 
@@ -108,7 +113,6 @@ impl Doing<'_> {
     pub fn carry_out(&self, args: &ApplyArgs, global: &Global) -> Result {
         let progress = report::apply::Progress::new(global, self.plan.roles.len() - self.plan.count(seed_engine::Action::None));
         interrupt::listen();
-        expire(self.host, self.journal, self.keep)?;
         let report = |event: &seed_engine::apply::Event| progress.tell(event);
         let apply = Apply {
             graph: self.graph,

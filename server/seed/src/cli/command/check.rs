@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use seed_engine::check::analyse;
 use seed_engine::project::DiskLoader;
 use seed_role::Trouble;
+use seed_role::host::FileKind;
+use seed_role::host::folder::Folder;
 use seed_role::host::real::RealHost;
 use seed_spec::Severity;
 use seed_spec::analysis::{Analysis, ROLE_FILE, ROLES, Request, TASKS_FILE};
@@ -112,19 +114,18 @@ fn found_in(folder: &Path) -> Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     let mut open = vec![folder.to_path_buf()];
     while let Some(folder) = open.pop() {
-        let entries =
-            std::fs::read_dir(&folder).map_err(|error| Trouble::from_io(format!("look into {}", folder.display()), &error))?;
-        for entry in entries.flatten() {
-            let name = entry.file_name();
+        let Some(opened) = Folder::open(&folder)? else { continue };
+        for name in opened.names()? {
+            let is_folder = opened.kind(&name) == Some(FileKind::Directory);
+            let path = folder.join(&name);
             let name = name.to_string_lossy();
-            let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
             if is_folder && !name.starts_with('.') && name != "target" && name != "node_modules" {
-                open.push(entry.path());
+                open.push(path);
             } else if !is_folder && seed_spec::SPEC_ENDINGS.iter().any(|ending| name.ends_with(ending)) {
-                found.push(entry.path());
+                found.push(path);
             } else if !is_folder && name == ROLE_FILE && is_composite(&folder) {
                 // Its tasks are read with it.
-                found.push(entry.path());
+                found.push(path);
             }
         }
     }

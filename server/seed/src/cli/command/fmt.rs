@@ -3,7 +3,8 @@
 use std::io::Write;
 use std::path::PathBuf;
 
-use seed_role::Trouble;
+use seed_engine::project::text_of;
+use seed_role::host::folder;
 use seed_spec::text::{FileId, Source};
 use seed_spec::{format, yaml};
 use serde_json::{Value as Json, json};
@@ -30,11 +31,12 @@ pub fn run(args: &Args, global: &Global) -> Result {
     let mut told: Vec<Json> = Vec::new();
     let (mut unformatted, mut broken) = (0, 0);
     for path in &args.specs {
-        let spec = spec_file::read(&SpecArg { spec: path.clone(), path: None })?;
-        let source = Source::new(path.clone(), spec.text.clone());
+        let (real, bytes) = spec_file::read_raw(&SpecArg { spec: path.clone(), path: None })?;
+        let text = text_of(&bytes, &format!("read {}", real.display()))?;
+        let source = Source::new(path.clone(), text.clone());
         let Some(new) = format::format(&source, FileId(0)) else {
             let (_, mistakes) = yaml::parse(&source, FileId(0), None);
-            let analysis = report::diagnostics::of_text(path, &spec.text, mistakes);
+            let analysis = report::diagnostics::of_text(path, &text, mistakes);
             broken += 1;
             match global.json {
                 true => told.push(json!({
@@ -44,7 +46,7 @@ pub fn run(args: &Args, global: &Global) -> Result {
             }
             continue;
         };
-        let changed = new != *spec.text;
+        let changed = new != *text;
         unformatted += usize::from(changed);
         let is_piped = path.as_os_str() == "-";
         if global.json {
@@ -59,18 +61,11 @@ pub fn run(args: &Args, global: &Global) -> Result {
             writeln!(output::stdout(), "{}not formatted{:#}: {}", style::WARN, style::WARN, path.display())?;
         }
         if changed && !args.check && !is_piped {
-            replace(&seed_role::host::real::RealHost::new(), &spec.path, &new)?;
+            folder::replace(&real, &bytes, new.as_bytes())?;
         }
     }
     if global.json {
         writeln!(output::stdout(), "{}", json!({ "files": told }))?;
     }
     Ok(if broken > 0 || (args.check && unformatted > 0) { Exit::Failed } else { Exit::Ok })
-}
-
-fn replace(host: &dyn seed_role::host::Host, path: &std::path::Path, text: &str) -> std::result::Result<(), Trouble> {
-    let metadata = host.metadata(path)?;
-    let mode = metadata.map_or(0o644, |metadata| metadata.mode);
-    let owner = metadata.map(|metadata| seed_role::host::Owner { uid: metadata.uid, gid: metadata.gid });
-    host.write_file(path, text.as_bytes(), mode, owner)
 }

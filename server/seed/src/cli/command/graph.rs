@@ -9,7 +9,7 @@ use seed_engine::journal;
 use seed_engine::picture::{Note, Picture};
 use seed_engine::project::DiskLoader;
 use seed_knowledge::index::{Index, project_of};
-use seed_role::host::Host;
+use seed_role::host::folder;
 use seed_role::host::real::RealHost;
 use seed_spec::analysis::{Analysis, Request};
 
@@ -82,7 +82,7 @@ pub fn run(args: &Args, global: &Global) -> Result {
         Format::Json => format!("{:#}\n", picture.json()),
     };
     match &args.output {
-        Some(path) => host.write_file(&spec_file::absolute(path), text.as_bytes(), 0o644, None)?,
+        Some(path) => folder::put(path, text.as_bytes(), 0o644)?,
         None => output::stdout().write_all(text.as_bytes())?,
     }
     Ok(Exit::Ok)

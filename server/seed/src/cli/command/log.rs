@@ -7,7 +7,8 @@ use serde_json::json;
 
 use crate::cli::exit::{Exit, Result};
 use crate::cli::options::{Global, SpecArg};
-use crate::cli::{output, spec_file, style};
+use crate::cli::report::journal::local_time;
+use crate::cli::{output, report, spec_file, style};
 
 /// Show what was done for a spec, and when.
 #[derive(Debug, clap::Args)]
@@ -22,8 +23,9 @@ pub struct Args {
 /// Runs it.
 pub fn run(args: &Args, global: &Global) -> Result {
     let spec = spec_file::read(&args.spec)?;
-    let folder = journal::folder_of(&journal::state_folder(), &spec.path);
-    let mut runs = undo::runs(&journal::records(&folder)?);
+    let (located, _) = spec_file::locate_journal(&spec)?;
+    report::journal::tell(located.continues.as_deref(), &journal::read(&located.folder)?, &located.folder)?;
+    let mut runs = undo::runs(&journal::history(&located.folder)?.records);
     let earlier = if args.last == 0 { 0 } else { runs.len().saturating_sub(args.last) };
     runs.drain(..earlier);
     let mut out = output::stdout();
@@ -59,11 +61,4 @@ pub fn run(args: &Args, global: &Global) -> Result {
         writeln!(out, "{}and {earlier} earlier: --last 0 shows all{:#}", style::DIM, style::DIM)?;
     }
     Ok(Exit::Ok)
-}
-
-/// A time as people here write it.
-fn local_time(seconds: u64) -> String {
-    jiff::Timestamp::from_second(i64::try_from(seconds).unwrap_or(0))
-        .map(|time| time.to_zoned(jiff::tz::TimeZone::system()).strftime("%Y-%m-%d %H:%M:%S").to_string())
-        .unwrap_or_default()
 }

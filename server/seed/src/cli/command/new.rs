@@ -1,12 +1,13 @@
 //! `seed new`.
 
-use std::fs;
+use std::ffi::OsStr;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use seed_fragment::skeleton::{self, Skeleton};
 use seed_fragment::{kept, root_of};
 use seed_role::Trouble;
+use seed_role::host::folder::Folder;
 use seed_role::host::temporary_of;
 use seed_spec::SPEC_ENDINGS;
 use seed_spec::analysis::ROLES;
@@ -127,52 +128,52 @@ fn next(what: &str, name: &str) -> String {
 }
 
 impl New {
-    fn trouble(&self, error: &std::io::Error) -> Trouble {
-        Trouble::from_io(self.attempted.clone(), error)
-    }
-
     /// Writes all of it, or nothing, and over nothing.
     fn write(&self) -> std::result::Result<(), Trouble> {
         let exists = |path: &Path| {
             Trouble::new(self.attempted.clone(), format!("{} exists already", path.display())).hint("choose another name")
         };
-        if self.is_own {
-            if self.folder.symlink_metadata().is_ok() {
-                return Err(exists(&self.folder));
+        if !self.is_own {
+            let mut done: Vec<(Folder, &OsStr)> = Vec::new();
+            for (path, text) in &self.files {
+                let place = self.folder.join(path);
+                let written = Folder::made(place.parent().unwrap_or(Path::new("."))).and_then(|folder| {
+                    let name = path.file_name().unwrap_or_default();
+                    let is_new = folder.write_new(name, text.as_bytes(), 0o666)?;
+                    if is_new { Ok((folder, name)) } else { Err(exists(&place)) }
+                });
+                match written {
+                    Ok(one) => done.push(one),
+                    Err(trouble) => {
+                        done.iter().for_each(|(folder, name)| drop(folder.remove(name)));
+                        return Err(trouble);
+                    }
+                }
             }
-            let beside = temporary_of(&self.folder);
-            let written = self.write_to(&beside).and_then(|()| fs::rename(&beside, &self.folder));
-            return written.map_err(|error| {
-                // What is half written goes; that this fails as well tells no more than the first error.
-                let _ = fs::remove_dir_all(&beside);
-                self.trouble(&error)
-            });
+            return Ok(());
         }
-        let places: Vec<PathBuf> = self.files.iter().map(|(path, _)| self.folder.join(path)).collect();
-        if let Some(path) = places.iter().find(|path| path.symlink_metadata().is_ok()) {
-            return Err(exists(path));
+        let above = Folder::made(self.folder.parent().unwrap_or(Path::new(".")))?;
+        let name = self.folder.file_name().unwrap_or_default();
+        if above.kind(name).is_some() {
+            return Err(exists(&self.folder));
         }
-        let mut done: Vec<&PathBuf> = Vec::new();
-        for (place, (_, text)) in places.iter().zip(&self.files) {
-            if let Err(error) = write_new(place, text) {
-                done.iter().for_each(|place| drop(fs::remove_file(place)));
-                return Err(self.trouble(&error));
-            }
-            done.push(place);
+        let beside = temporary_of(Path::new(name));
+        let written = self.write_to(&above, &beside).and_then(|()| above.rename_new(&beside, name));
+        if !matches!(written, Ok(true)) {
+            // What is half written goes; that this fails as well tells no more than the first error.
+            let _ = above.remove_tree(&beside);
         }
-        Ok(())
+        above.sync()?;
+        if written? { Ok(()) } else { Err(exists(&self.folder)) }
     }
 
-    fn write_to(&self, folder: &Path) -> std::io::Result<()> {
-        if folder.exists() {
-            fs::remove_dir_all(folder)?;
-        }
+    fn write_to(&self, above: &Folder, beside: &Path) -> std::result::Result<(), Trouble> {
+        // What an interrupted run left.
+        above.remove_tree(beside)?;
+        let top = above.make(beside)?;
         for (path, text) in &self.files {
-            let path = folder.join(path);
-            fs::create_dir_all(path.parent().unwrap_or(folder))?;
-            let mut file = fs::File::create_new(path)?;
-            file.write_all(text.as_bytes())?;
-            file.sync_all()?;
+            let folder = top.make_all(path.parent().unwrap_or(Path::new("")))?;
+            folder.write_over(path.file_name().unwrap_or_default(), text.as_bytes(), true)?;
         }
         Ok(())
     }
@@ -204,14 +205,4 @@ impl New {
             _ => self.folder.display().to_string(),
         }
     }
-}
-
-/// Writes a file whole, and over no other.
-fn write_new(path: &Path, text: &str) -> std::io::Result<()> {
-    let beside = temporary_of(path);
-    fs::create_dir_all(path.parent().unwrap_or(Path::new(".")))?;
-    let mut file = fs::File::create(&beside)?;
-    let written = file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).and_then(|()| fs::hard_link(&beside, path));
-    fs::remove_file(&beside)?;
-    written
 }

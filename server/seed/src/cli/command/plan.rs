@@ -26,8 +26,8 @@ pub struct Args {
 /// Runs it.
 pub fn run(args: &Args, global: &Global) -> Result {
     let host = RealHost::new();
-    let project = spec_file::open_to_look(&args.spec, global, &host)?;
-    let ledger = journal::read(&project.folder)?;
+    let mut project = spec_file::open_to_look(&args.spec, global, &host)?;
+    let ledger = spec_file::read_journal(&mut project, &host)?;
     let options = args.plan.options();
     let mut project = project.asked_for(options.state, &host).with_orphans(&ledger, &host);
     hold_back(&mut project, &Trust::new(&journal::state_folder()));

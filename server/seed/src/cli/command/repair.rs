@@ -4,9 +4,8 @@ use std::io::Write;
 use std::time::Duration;
 
 use seed_engine::Action;
-use seed_engine::journal::Journal;
 use seed_engine::plan::Options;
-use seed_engine::repair::{Event, MaxDrift, Settings, require_little, watch};
+use seed_engine::repair::{COMMAND, Event, MaxDrift, Settings, require_little, watch};
 use seed_role::host::real::RealHost;
 
 use super::apply::Doing;
@@ -50,22 +49,25 @@ fn interval(text: &str) -> std::result::Result<Duration, String> {
 /// Runs it.
 pub fn run(args: &Args, global: &Global) -> Result {
     let host = RealHost::new();
-    let project = spec_file::open_to_change(&args.spec, global, &host)?;
-    let journal = Journal::open(&project.folder)?;
+    let mut project = spec_file::open_to_change(&args.spec, global, &host)?;
+    let journal = spec_file::open_journal(&mut project, &host)?;
     let ledger = journal.ledger();
     let project = project.with_orphans(&ledger, &host);
     let options = Options { only: args.only.clone(), ..Options::default() };
     let plan = project.plan(&host, &ledger, &options)?;
-    let keep = project.analysis.keep;
-    let doing = Doing { host: &host, graph: &project.graph, plan: &plan, journal: &journal, command: "repair", keep };
+    let doing = Doing { host: &host, graph: &project.graph, plan: &plan, journal: &journal, command: COMMAND };
     doing.show(global)?;
     let max_drift = args.max_drift.unwrap_or_default();
     if args.apply.yes || args.apply.plan_digest.is_some() {
-        require_little(&project.graph, &plan, max_drift)?;
+        require_little(&project.graph, &plan, max_drift, &project.folder)?;
     }
     let idle = doing.is_idle();
     if !args.watch {
         if idle {
+            if args.only.is_empty() && ledger.is_interrupted() {
+                // What drifts from now on is not what the interrupted run had taken on.
+                doing.note_end()?;
+            }
             return doing.end_idle(global);
         }
         doing.require_consent(&args.apply, "Repair this?")?;

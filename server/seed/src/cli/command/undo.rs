@@ -1,6 +1,5 @@
 //! `seed undo`.
 
-use seed_engine::journal::Journal;
 use seed_engine::undo;
 use seed_role::host::real::RealHost;
 
@@ -23,11 +22,16 @@ pub struct Args {
 /// Runs it.
 pub fn run(args: &Args, global: &Global) -> Result {
     let host = RealHost::new();
-    let project = spec_file::open(&args.spec, global, &host)?;
-    let journal = Journal::open(&project.folder)?;
+    let mut project = spec_file::open(&args.spec, global, &host)?;
+    let journal = spec_file::open_journal(&mut project, &host)?;
     let undo = undo::plan_undo(&project, &host, &journal.ledger())?;
     let command = format!("undo {}", undo.run);
-    let keep = project.analysis.keep;
-    let doing = Doing { host: &host, graph: &undo.graph, plan: &undo.plan, journal: &journal, command: &command, keep };
+    let doing = Doing { host: &host, graph: &undo.graph, plan: &undo.plan, journal: &journal, command: &command };
+    if doing.is_idle() && !undo.has_ended {
+        // Nothing is left to do, which is an end too: the next undo is another one.
+        doing.show(global)?;
+        doing.note_end()?;
+        return doing.end_idle(global);
+    }
     doing.show_ask_and_do(&args.apply, global)
 }

@@ -10,7 +10,7 @@ use seed_spec::State;
 
 use super::diagnostics::shown_path;
 use super::tree::{Place, Rows, Tree};
-use super::value::write_change;
+use super::value::{command_line, write_change};
 use crate::cli::style;
 
 /// Writes the plan.
@@ -87,6 +87,9 @@ fn write_role(out: &mut dyn Write, planned: &PlannedRole, place: &Place<'_>) -> 
     if let Some(reason) = &planned.reason {
         let color = if planned.refused { style::BAD } else { style::DIM };
         writeln!(out, "{below}{color}{reason}{color:#}")?;
+    }
+    for command in &planned.commands {
+        writeln!(out, "{below}{dim}runs{dim:#}  {}", command_line(command))?;
     }
     let fields = planned.changes.iter().map(|change| change.field.chars().count()).max().unwrap_or(0);
     for change in &planned.changes {

@@ -15,6 +15,7 @@ use tower_lsp::ls_types::{Command as LspCommand, ExecuteCommandParams, LSPAny, M
 use super::pending;
 use crate::lsp::ask::aside;
 use crate::lsp::documents::path_of;
+use crate::lsp::files::on_disk;
 use crate::lsp::state::State;
 use crate::lsp::to_lsp::{FileEdit, workspace_edit};
 
@@ -274,7 +275,7 @@ fn edit(state: &Arc<State>, command: Command, argument: &Argument) -> Answer {
     let is_same = changed.edits.is_empty();
     if is_same {
         // Nothing will be saved for it: what is on the disk has it already.
-        let is_saved = std::fs::read(path_of(uri)).is_ok_and(|bytes| seed_fragment::holds(&bytes, &text));
+        let is_saved = on_disk(&path_of(uri)).is_some_and(|bytes| seed_fragment::holds(&bytes, &text));
         if is_saved {
             pending::note(state, uri);
             state.fragments.settle();

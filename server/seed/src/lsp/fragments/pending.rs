@@ -20,6 +20,7 @@ use tower_lsp::ls_types::{MessageType, Uri};
 
 use super::Fragments;
 use crate::lsp::documents::path_of;
+use crate::lsp::files::on_disk;
 use crate::lsp::state::State;
 
 /// The most edits of a text that are remembered; of older ones nothing is noted.
@@ -165,7 +166,7 @@ fn attempt(state: &Arc<State>, runtime: &Handle, uri: &Uri, source: &Arc<Source>
     match newest {
         Some(newest) if !Arc::ptr_eq(&newest, source) => {
             state.fragments.put_back(uri, all);
-            let is_saved = std::fs::read(path_of(uri)).is_ok_and(|bytes| holds(&bytes, newest.text()));
+            let is_saved = on_disk(&path_of(uri)).is_some_and(|bytes| holds(&bytes, newest.text()));
             return is_saved.then(|| (newest, state.fragments.take_due(uri)));
         }
         // It can be saved again.
@@ -195,7 +196,7 @@ fn write(state: &State, path: &Path, text: &str, records: Vec<Record>) -> Result
         let written = seed_fragment::record(&root, &file, text, &judgement);
         // Another editor, or the command line, is at it this moment.
         let is_busy = matches!(&written, Err(trouble) if trouble.kind == Kind::Busy);
-        let is_same = || std::fs::read(path).is_ok_and(|bytes| holds(&bytes, text));
+        let is_same = || on_disk(path).is_some_and(|bytes| holds(&bytes, text));
         if !is_busy || Instant::now() > until || !is_same() {
             return written;
         }

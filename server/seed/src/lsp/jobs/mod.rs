@@ -17,6 +17,7 @@ use tower_lsp::ls_types::notification::Notification;
 use tower_lsp::ls_types::{ExecuteCommandParams, MessageType, ProgressToken, Uri};
 
 use super::documents::path_of;
+use super::files::on_disk;
 use super::state::State;
 use process::Outcome;
 use progress::Progress;
@@ -198,7 +199,7 @@ pub fn start(state: &Arc<State>, params: ExecuteCommandParams) -> Result<u64, St
 /// The editor's text of a spec, if it is not what is on disk.
 fn unsaved(state: &State, uri: &Uri, path: &std::path::Path) -> Option<Arc<str>> {
     let text = state.documents().get(uri).map(|document| document.source.text().clone())?;
-    let saved = std::fs::read(path).is_ok_and(|bytes| bytes == text.as_bytes());
+    let saved = on_disk(path).is_some_and(|bytes| bytes == text.as_bytes());
     (!saved).then_some(text)
 }
 

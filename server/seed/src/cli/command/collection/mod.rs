@@ -6,12 +6,14 @@ use std::collections::BTreeSet;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use seed_collection::cache::{replace, short};
+use seed_collection::cache::short;
 use seed_collection::git::{self, Fetched};
 use seed_collection::{Cache, LOCK, Lock, Pin, content};
 use seed_engine::pinned::source;
-use seed_engine::project::{DiskLoader, read_text, specs_in};
+use seed_engine::project::{DiskLoader, read_bytes, read_text, specs_in, text_of};
 use seed_role::Trouble;
+use seed_role::host::folder::{self, Folder};
+use seed_role::host::temporary_of;
 use seed_spec::analysis::{Analysis, Collection, CollectionSource, Request};
 use seed_spec::{Code, Source};
 use serde_json::json;
@@ -131,14 +133,12 @@ impl Spec {
     }
 
     fn write(&self, text: &str) -> Result<()> {
-        let attempt = || format!("write {}", self.path.display());
-        if read_text(&self.path)? != *self.source.text() {
-            return Err(Trouble::new(attempt(), "it was changed meanwhile").hint("run the same command again").into());
+        let now = read_bytes(&self.path)?;
+        let attempt = format!("write {}", self.path.display());
+        if text_of(&now, &attempt)? != *self.source.text() {
+            return Err(Trouble::new(attempt, "it was changed meanwhile").hint("run the same command again").into());
         }
-        // A link is kept, and what it leads to changed.
-        let real = self.path.canonicalize().unwrap_or_else(|_| self.path.clone());
-        replace(&real, text.as_bytes(), 0o644).map_err(|error| Trouble::from_io(attempt(), &error))?;
-        Ok(())
+        Ok(folder::replace(&self.path, &now, text.as_bytes())?)
     }
 }
 
@@ -316,9 +316,7 @@ fn vendor(spec: &Spec, names: &[String], global: &Global) -> Result {
         };
         let from = cache.verify(&source, &pin)?;
         if to.symlink_metadata().is_ok() {
-            return Err(Trouble::new(attempt(), "something is there already")
-                .hint("move it away, and run the same command again")
-                .into());
+            return Err(taken(&to).into());
         }
         // Each edit is of the text as it is now.
         let now = Spec::open(Some(&spec.path))?;
@@ -344,13 +342,24 @@ fn vendor(spec: &Spec, names: &[String], global: &Global) -> Result {
 
 /// Copies a folder to a place where nothing is, whole or not at all.
 fn copy_whole(from: &Path, to: &Path) -> Result<()> {
-    let above = to.parent().unwrap_or(Path::new("/"));
-    let io = |error: std::io::Error| Trouble::from_io(format!("write {}", to.display()), &error);
-    std::fs::create_dir_all(above).map_err(io)?;
-    let temporary = tempfile::Builder::new().prefix(".seed-vendor-").tempdir_in(above).map_err(io)?;
-    content::copy(from, &temporary.path().join("files"))?;
-    std::fs::rename(temporary.path().join("files"), to).map_err(io)?;
-    Ok(())
+    let above = Folder::made(to.parent().unwrap_or(Path::new("/")))?;
+    let name = Path::new(to.file_name().unwrap_or_default());
+    let temporary = temporary_of(name);
+    // What an interrupted run left.
+    above.remove_tree(&temporary)?;
+    let copied =
+        above.make(&temporary).and_then(|beside| content::copy(from, &beside)).and_then(|()| above.rename_new(&temporary, name));
+    if !matches!(copied, Ok(true)) {
+        // That this fails as well tells no more than the first error.
+        let _ = above.remove_tree(&temporary);
+    }
+    above.sync_file_system()?;
+    if copied? { Ok(()) } else { Err(taken(to).into()) }
+}
+
+fn taken(to: &Path) -> Trouble {
+    Trouble::new(format!("copy a collection to {}", to.display()), "something is there already")
+        .hint("move it away, and run the same command again")
 }
 
 /// A path given here, as the spec's folder sees it.

@@ -173,14 +173,14 @@ fn of_spec(args: &Args, global: &Global) -> Result<Option<Subject>> {
     let host = RealHost::new();
     let named = SpecArg { spec: args.spec.clone().unwrap_or_default(), path: args.path.clone() };
     let spec = spec_file::read(&named)?;
-    let project = match Project::new(&spec.path, &spec.text, &DiskLoader, &host, &journal::state_folder()) {
+    let mut project = match Project::new(&spec.path, &spec.text, &DiskLoader, &host, &journal::state_folder()) {
         Ok(project) => project,
         Err(analysis) => {
             report::diagnostics::show(&analysis, global)?;
             return Ok(None);
         }
     };
-    let plan = plan(&project, &host);
+    let plan = plan(&mut project, &host);
     let mut facts = seed_duck::derive(&project.analysis, &project.graph, Some(&host), plan.as_ref());
     if let Some(role) = &args.role {
         let known: Vec<&str> = facts.facts.iter().map(|fact| &*fact.role).filter(|role| !role.is_empty()).collect();
@@ -201,11 +201,11 @@ fn of_spec(args: &Args, global: &Global) -> Result<Option<Subject>> {
 }
 
 /// What an apply would do now with the roles of the spec; none where that cannot be told without running commands.
-fn plan(project: &Project, host: &RealHost) -> Option<Plan> {
+fn plan(project: &mut Project, host: &RealHost) -> Option<Plan> {
     if project.graph.nodes.iter().any(runs_commands) {
         return None;
     }
-    let ledger = journal::read(&project.folder).ok()?;
+    let ledger = project.read_journal(host).ok()?;
     project.plan(host, &ledger, &Options::default()).ok()
 }
 

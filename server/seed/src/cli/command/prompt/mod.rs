@@ -14,6 +14,7 @@ use seed_model::{Consent, Provider};
 use seed_prompt::library::Library;
 use seed_prompt::{Ask, Limits, Place, Prepared, Selection, World, prepare};
 use seed_role::Trouble;
+use seed_role::host::folder;
 use seed_role::host::real::RealHost;
 use seed_spec::SPEC_ENDINGS;
 use serde_json::json;
@@ -366,12 +367,5 @@ fn taken(path: &Path) -> Trouble {
 
 /// Writes a file that must not be there.
 fn write_new(path: &Path, text: &str) -> Result<()> {
-    let attempted = || format!("write the draft to {}", path.display());
-    let mut file = match std::fs::OpenOptions::new().write(true).create_new(true).open(path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => return Err(taken(path).into()),
-        Err(error) => return Err(Trouble::from_io(attempted(), &error).into()),
-    };
-    file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(|error| Trouble::from_io(attempted(), &error))?;
-    Ok(())
+    if folder::write_new(path, text.as_bytes(), 0o666)? { Ok(()) } else { Err(taken(path).into()) }
 }

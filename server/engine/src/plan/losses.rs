@@ -1,0 +1,93 @@
+//! What an action takes with it beside what the role itself tells.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use seed_role::claim::Claim;
+use seed_role::host::Host;
+use seed_role::step::Kept;
+
+use super::{Action, PlannedRole, Wish};
+use crate::journal::Ledger;
+use crate::journal::ledger::PutAside;
+use crate::node::Graph;
+
+/// What an action does to backups of which the rest lies on a device or in a file that the role claims.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Effect {
+    /// Something is made on its devices.
+    pub makes: bool,
+    /// Its files go.
+    pub removes: bool,
+}
+
+impl Effect {
+    /// The effect of an action as a whole.
+    pub(crate) fn of(action: Action) -> Effect {
+        Effect {
+            makes: matches!(action, Action::Create | Action::Replace),
+            removes: matches!(action, Action::Remove | Action::Replace),
+        }
+    }
+
+    /// The backups that become useless by it. The one that a wish brings back is none of them.
+    pub(crate) fn on<'a>(
+        self,
+        ledger: &'a Ledger,
+        claims: &'a [Claim],
+        role: &'a str,
+        wish: &'a Wish,
+    ) -> impl Iterator<Item = &'a PutAside> {
+        let made = self.makes.then(|| ledger.overwritten_with(claims)).into_iter().flatten();
+        let removed = self.removes.then(|| ledger.removed_with(claims)).into_iter().flatten();
+        made.chain(removed).filter(move |aside| !brings_back(wish, role, aside))
+    }
+
+    /// What is lost by that, in words.
+    pub(crate) fn loses(self, ledger: &Ledger, claims: &[Claim], role: &str, wish: &Wish) -> Option<String> {
+        // What is put back by its signatures is what lies there.
+        let is_put_back = matches!(wish, Wish::Back { kept: Some(kept), .. } if kept.path.is_none());
+        let lost: BTreeSet<String> = Effect { makes: self.makes && !is_put_back, ..self }
+            .on(ledger, claims, role, wish)
+            .map(|aside| format!("the data that belongs to the backup of {} from run {}", aside.kept.what, aside.run))
+            .collect();
+        (!lost.is_empty()).then(|| lost.into_iter().collect::<Vec<_>>().join(" and "))
+    }
+}
+
+/// Where a backup was that is not there any more. What has data beside its path lies where only its role type can look.
+pub(crate) fn gone<'k>(host: &dyn Host, kept: &'k Kept) -> Option<&'k Path> {
+    let path = kept.path.as_deref().filter(|_| kept.data.is_none())?;
+    matches!(host.metadata(path), Ok(None)).then_some(path)
+}
+
+pub(crate) fn backup_is_gone(path: &Path) -> String {
+    format!("the backup {} of what was there before is gone", path.display())
+}
+
+/// Whether a path lies in a folder that was moved to a backup with all that is in it.
+pub(super) fn lies_in_backup(host: &dyn Host, ledger: &Ledger, path: &Path) -> bool {
+    let moved = |aside: &PutAside| Some(aside.kept.path.as_ref()?.join(path.strip_prefix(aside.from.as_ref()?).ok()?));
+    ledger.put_aside.iter().filter_map(moved).any(|moved| matches!(host.metadata(&moved), Ok(Some(_))))
+}
+
+fn brings_back(wish: &Wish, role: &str, aside: &PutAside) -> bool {
+    matches!(wish, Wish::Back { kept: Some(_), from_run, .. } if *from_run == aside.run && *aside.role == *role)
+}
+
+/// A backup of what goes may be a part only, and needs the rest: that lies in files of roles below, which go with it then.
+pub(super) fn what_lies_above(graph: &Graph, roles: &mut [PlannedRole]) {
+    let goes = |planned: &PlannedRole| planned.goes_down() || planned.action == Action::Replace;
+    let mut lost: Vec<(usize, String)> = Vec::new();
+    for planned in roles.iter().filter(|planned| goes(planned) && !planned.disposable) {
+        let Some(loses) = &planned.loses else { continue };
+        lost.extend(graph.foundations(planned.node).into_iter().map(|below| (below, loses.clone())));
+    }
+    for (node, loses) in lost {
+        let Ok(at) = roles.binary_search_by_key(&node, |planned| planned.node) else { continue };
+        let holds_bytes = || graph.claims(node).iter().any(|claim| matches!(claim, Claim::Path(_)));
+        if goes(&roles[at]) && roles[at].loses.is_none() && holds_bytes() {
+            roles[at].loses = Some(loses);
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! `seed forget`.
+
+use std::collections::BTreeSet;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use seed_engine::journal::ledger::PutAside;
+use seed_engine::journal::{self, Journal, Ledger, Note, Record};
+use seed_engine::plan::belongs_to;
+use seed_role::Trouble;
+use seed_role::host::real::RealHost;
+use seed_spec::analysis::DEFAULT_KEEP;
+use serde_json::json;
+
+use crate::cli::exit::{Exit, Result};
+use crate::cli::options::{Global, SpecArg};
+use crate::cli::report::journal::{backup_json, backup_words};
+use crate::cli::{confirm, output, report, spec_file, style};
+
+/// Let go of roles: drop what the journal knows of them.
+///
+/// What they made stays as it is, and from then on it is not Seed's: `absent` and `undo` leave it alone. Backups of them stay where
+/// they are until their time is over, and nothing brings them back. The role of a loop or a composite role stands for all its
+/// instances or parts. Shows what would be forgotten and asks.
+///
+/// Where the journal is damaged, this is how to go on: once nothing is left that the damage concerns, the journal is written anew,
+/// and the damaged file stays beside it as `journal.damaged-TIME`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The spec or, if it is gone, its journal as `seed list` shows it
+    #[arg(value_name = "SPEC", value_hint = clap::ValueHint::AnyPath)]
+    spec: PathBuf,
+    /// The roles
+    #[arg(value_name = "ROLE", required_unless_present = "damage")]
+    roles: Vec<String>,
+    /// Accept that the journal is damaged: forget all roles that it concerns
+    #[arg(long)]
+    damage: bool,
+    /// Do not ask
+    #[arg(long, short)]
+    yes: bool,
+}
+
+/// Runs it.
+pub fn run(args: &Args, global: &Global) -> Result {
+    let journal = open(&args.spec)?;
+    let ledger = journal.ledger();
+    let roles = chosen(args, &ledger)?;
+    let keep = Note::read(journal.folder())?.map_or(DEFAULT_KEEP, |note| note.keep);
+    let backups: Vec<&PutAside> = ledger.put_aside.iter().filter(|aside| roles.contains(&aside.role)).collect();
+    let accepts = args.damage && !ledger.damage.is_empty();
+    if !global.json {
+        show(&ledger, &roles, &backups, keep, accepts)?;
+    }
+    let nothing = roles.is_empty() && !accepts;
+    if !nothing {
+        if !args.yes {
+            confirm::ask(&format!("forget roles of {}", args.spec.display()), "Forget this?")?;
+        }
+        forget(&journal, &roles, accepts)?;
+    }
+    if global.json {
+        let backups: Vec<_> = backups.iter().map(|aside| backup_json(aside, keep)).collect();
+        writeln!(output::stdout(), "{}", json!({ "forgotten": roles, "backups": backups }))?;
+    }
+    Ok(Exit::Ok)
+}
+
+/// Opens the journal that is meant: by its folder, or of a spec.
+fn open(spec: &Path) -> Result<Journal> {
+    let state = journal::state_folder();
+    let path = spec_file::absolute(spec);
+    let by_path = journal::folder_of(&state, &path);
+    let folder = if journal::spec::folders(&state).contains(&path) {
+        path
+    } else if !path.exists() && by_path.exists() {
+        by_path
+    } else {
+        let text = spec_file::read(&SpecArg { spec: spec.to_path_buf(), path: None })?;
+        let (located, note) = spec_file::locate_journal(&text)?;
+        let opened = Journal::open_located(&located, &note, &RealHost::new())?;
+        let journal = opened.ok_or_else(|| Trouble::new("open the journal", "another run has moved it meanwhile"))?;
+        journal.with_ledger(|ledger| report::journal::tell(located.continues.as_deref(), ledger, journal.folder()))?;
+        return Ok(journal);
+    };
+    let journal = Journal::open(&folder)?;
+    journal.with_ledger(|ledger| report::journal::tell(None, ledger, &folder))?;
+    Ok(journal)
+}
+
+/// The roles to forget, sorted.
+fn chosen(args: &Args, ledger: &Ledger) -> Result<BTreeSet<String>> {
+    let mut chosen = BTreeSet::new();
+    for name in &args.roles {
+        let known = ledger.names().chain(damaged_names(ledger));
+        let before = chosen.len();
+        chosen.extend(known.filter(|role| *role == name || belongs_to(role, name)).map(str::to_string));
+        if chosen.len() == before {
+            let known: Vec<&str> = ledger.names().collect();
+            let trouble = Trouble::new(format!("forget {name}"), "the journal knows no role of that name");
+            return Err(if known.is_empty() { trouble } else { trouble.hint(format!("it knows {}", known.join(", "))) }.into());
+        }
+    }
+    if args.damage {
+        chosen.extend(ledger.names().filter(|role| ledger.doubt(role).is_some()).map(str::to_string));
+    }
+    Ok(chosen)
+}
+
+fn damaged_names(ledger: &Ledger) -> impl Iterator<Item = &str> {
+    let unknown = ledger.damage.iter().filter(|damage| !damage.known);
+    unknown.filter_map(|damage| damage.roles.as_ref()).flatten().map(String::as_str)
+}
+
+fn show(ledger: &Ledger, roles: &BTreeSet<String>, backups: &[&PutAside], keep: u64, accepts: bool) -> Result<()> {
+    let (gone, dim, good) = (style::GONE, style::DIM, style::GOOD);
+    let mut out = output::stdout();
+    for role in roles {
+        let is = ledger.get(role).map_or_else(|| "what the damaged part told of it".into(), |owned| owned.is);
+        writeln!(
+            out,
+            "  {gone}-{gone:#} {role}  {dim}{is}{dim:#}  forget; what was made for it stays, and is not Seed's any more"
+        )?;
+    }
+    for aside in backups {
+        writeln!(out, "    the backup stays and is not brought back: {}", backup_words(aside, keep))?;
+    }
+    if accepts {
+        writeln!(out, "  The damage of the journal is accepted: what was lost is not known any more.")?;
+    } else if roles.is_empty() {
+        writeln!(out, "{good}Nothing to forget{good:#}: the journal is not damaged.")?;
+    }
+    out.flush()?;
+    Ok(())
+}
+
+fn forget(journal: &Journal, roles: &BTreeSet<String>, accepts: bool) -> Result<()> {
+    let mut what: Vec<&str> = roles.iter().map(String::as_str).collect();
+    if accepts {
+        what.push("the damage");
+    }
+    journal.begin(&format!("forget {}", what.join(", ")), "", Vec::new())?;
+    let mut records: Vec<Record> = roles.iter().map(|role| Record::Forgot { role: role.clone() }).collect();
+    if accepts {
+        records.push(Record::Accepted);
+    }
+    journal.write(&records, false)?;
+    journal.close("done")?;
+    Ok(())
+}

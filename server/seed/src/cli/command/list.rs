@@ -1,0 +1,114 @@
+//! `seed list`.
+
+use std::io::Write;
+use std::path::Path;
+
+use seed_engine::journal::{self, Ledger, Note, spec};
+use seed_engine::plan::damage_json;
+use seed_engine::undo::{self, Run};
+use seed_spec::analysis::DEFAULT_KEEP;
+use serde_json::{Value as Json, json};
+
+use crate::cli::exit::{Exit, Result};
+use crate::cli::options::Global;
+use crate::cli::report::journal::{backup_json, backup_words, local_time};
+use crate::cli::{output, style};
+
+/// Show all specs that were applied on this machine by this user.
+///
+/// Of each its path and whether it is gone from there, its name, how many roles Seed made for it, the last run, and what is kept as a
+/// backup. Changes nothing. Of a spec that is gone the folder of its journal is shown, which `seed forget` takes in its place.
+#[derive(Debug, clap::Args)]
+pub struct Args {}
+
+/// A journal, as it is listed.
+struct Listed<'a> {
+    folder: &'a Path,
+    note: Option<Note>,
+    ledger: Ledger,
+    last_run: Option<Run>,
+}
+
+/// Runs it.
+pub fn run(_: &Args, global: &Global) -> Result {
+    let folders = spec::folders(&journal::state_folder());
+    let mut listed = Vec::new();
+    for folder in &folders {
+        let (note, ledger) = (Note::read(folder)?, journal::read(folder)?);
+        let last_run = undo::runs(&journal::history(folder)?.records).pop();
+        listed.push(Listed { folder, note, ledger, last_run });
+    }
+    listed.retain(Listed::is_anything);
+    let mut out = output::stdout();
+    if global.json {
+        writeln!(out, "{}", json!({ "specs": listed.iter().map(Listed::json).collect::<Vec<_>>() }))?;
+        return Ok(Exit::Ok);
+    }
+    if listed.is_empty() {
+        writeln!(out, "No spec was applied by this user yet.")?;
+    }
+    for one in &listed {
+        one.write(&mut out, global.verbose > 0)?;
+    }
+    Ok(Exit::Ok)
+}
+
+impl Listed<'_> {
+    /// Whether a run was begun: some journals were only opened.
+    fn is_anything(&self) -> bool {
+        self.note.is_some() || self.ledger.last_run > 0 || !self.ledger.damage.is_empty()
+    }
+
+    fn is_gone(&self) -> bool {
+        self.note.as_ref().is_some_and(Note::is_gone)
+    }
+
+    fn keep(&self) -> u64 {
+        self.note.as_ref().map_or(DEFAULT_KEEP, |note| note.keep)
+    }
+
+    fn json(&self) -> Json {
+        let run = self
+            .last_run
+            .as_ref()
+            .map(|run| json!({"id": run.id, "time": run.time, "command": run.command, "status": run.status}));
+        json!({
+            "spec": self.note.as_ref().map(|note| &note.path),
+            "gone": self.is_gone(),
+            "name": self.note.as_ref().and_then(|note| note.name.as_ref()),
+            "roles": self.ledger.names().count(),
+            "last_run": run,
+            "backups": self.ledger.backups().map(|aside| backup_json(aside, self.keep())).collect::<Vec<_>>(),
+            "damage": self.ledger.damage.iter().map(damage_json).collect::<Vec<_>>(),
+            "journal": self.folder,
+        })
+    }
+
+    fn write(&self, out: &mut impl Write, verbose: bool) -> std::io::Result<()> {
+        let (name, dim, bad, warn) = (style::NAME, style::DIM, style::BAD, style::WARN);
+        let path = self
+            .note
+            .as_ref()
+            .map_or_else(|| "a spec that its next run will name".into(), |note| note.path.display().to_string());
+        let gone = if self.is_gone() { format!(" {warn}(gone){warn:#}") } else { String::new() };
+        let roles = match self.ledger.names().count() {
+            1 => "1 role".to_string(),
+            count => format!("{count} roles"),
+        };
+        writeln!(out, "{name}{path}{name:#}{gone}")?;
+        let title = self.note.as_ref().and_then(|note| note.name.as_deref()).unwrap_or("?");
+        let run =
+            self.last_run.as_ref().map(|run| format!(", #{} {} {} {}", run.id, run.command, local_time(run.time), run.status));
+        writeln!(out, "    {title}: {roles}{}", run.unwrap_or_default())?;
+        for aside in self.ledger.backups() {
+            writeln!(out, "    backup of {}", backup_words(aside, self.keep()))?;
+        }
+        for damage in &self.ledger.damage {
+            writeln!(out, "    {bad}damaged{bad:#}: {} {} (concerns: {})", damage.place(), damage.what, damage.concern())?;
+        }
+        if verbose || self.is_gone() || self.note.is_none() || !self.ledger.damage.is_empty() {
+            writeln!(out, "    {dim}journal {}{dim:#}", self.folder.display())?;
+        }
+        Ok(())
+    }
+}

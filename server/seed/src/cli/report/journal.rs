@@ -1,0 +1,78 @@
+//! What is not as usual with a journal, and what is kept by it.
+
+use std::io::Write;
+use std::path::Path;
+
+use seed_engine::journal::Ledger;
+use seed_engine::journal::ledger::PutAside;
+use seed_role::Trouble;
+use serde_json::{Value as Json, json};
+
+use crate::cli::exit::Result;
+use crate::cli::style;
+
+/// Tells on standard error whose journal it is if the spec was moved, what is damaged of it, and who else has one.
+///
+/// # Errors
+///
+/// When it cannot be written.
+pub fn tell(continues: Option<&Path>, ledger: &Ledger, folder: &Path) -> Result<()> {
+    let (dim, bad, good) = (style::DIM, style::BAD, style::GOOD);
+    let mut stderr = anstream::stderr();
+    if let Some(path) = continues {
+        writeln!(stderr, "{dim}continues the journal of {}, where this spec was before{dim:#}", path.display())?;
+    }
+    if let Some(elsewhere) = &ledger.elsewhere {
+        writeln!(stderr, "{dim}{elsewhere}: what was made for it is not known here{dim:#}")?;
+    }
+    for damage in &ledger.damage {
+        let (place, what) = (damage.place(), &damage.what);
+        writeln!(
+            stderr,
+            "{bad}damaged{bad:#}: {place} {what}: {} (concerns: {})",
+            folder.join("journal").display(),
+            damage.concern()
+        )?;
+    }
+    if !ledger.damage.is_empty() {
+        let help = "roles that it does not concern can be applied; seed forget SPEC ROLE… lets go of the others, and seed forget \
+                    --damage SPEC of all that it concerns; the damaged file is kept beside the journal then";
+        writeln!(stderr, "  {good}help{good:#}: {help}")?;
+    }
+    Ok(())
+}
+
+/// Tells on standard error what could not be done, and is no reason to stop.
+///
+/// # Errors
+///
+/// When it cannot be written.
+pub fn warn(troubles: &[Trouble]) -> Result<()> {
+    let warn = style::WARN;
+    for trouble in troubles {
+        writeln!(anstream::stderr(), "{warn}warning{warn:#}: {trouble}")?;
+    }
+    Ok(())
+}
+
+/// A backup and how long it is kept, as a person reads it.
+pub fn backup_words(aside: &PutAside, keep: u64) -> String {
+    let at = aside.kept.path.as_ref().map_or_else(|| "in the journal".into(), |path| path.display().to_string());
+    format!("{}: {}, {at}, until {}", aside.role, aside.kept.what, local_time(until(aside, keep)))
+}
+
+/// The same for programs.
+pub fn backup_json(aside: &PutAside, keep: u64) -> Json {
+    json!({"role": aside.role, "what": aside.kept.what, "path": aside.kept.path, "time": aside.time, "until": until(aside, keep)})
+}
+
+fn until(aside: &PutAside, keep: u64) -> u64 {
+    aside.time.saturating_add(keep / 1000)
+}
+
+/// A time, given in seconds since 1970, as people here write it.
+pub fn local_time(seconds: u64) -> String {
+    jiff::Timestamp::from_second(i64::try_from(seconds).unwrap_or(i64::MAX))
+        .map(|time| time.to_zoned(jiff::tz::TimeZone::system()).strftime("%Y-%m-%d %H:%M:%S").to_string())
+        .unwrap_or_default()
+}
