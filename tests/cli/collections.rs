@@ -12,13 +12,14 @@ const TASKS: &str = "present:\n  note: {is: file.text, path: \"${at}\", content:
 const PLACE: &str = "about: A folder.\nparameters: {at: {type: path}}\n";
 const PLACE_TASKS: &str = "present:\n  folder: {is: file.directory, path: \"${at}\"}\n";
 
-/// A repository beside the sandbox's work, that roles are committed to.
+/// A repository beside the sandbox's work, `../desk.git`, that roles are committed to.
 pub struct Desk {
     repository: Repository,
     path: PathBuf,
 }
 
 impl Desk {
+    /// One with a first commit.
     pub fn new(sandbox: &Sandbox) -> Desk {
         let path = sandbox.path().parent().unwrap().join("desk.git");
         let repository =

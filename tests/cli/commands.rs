@@ -400,11 +400,14 @@ fn doctor_says_what_this_host_can_do() {
 fn trust_is_given_listed_and_taken_back() {
     let sandbox = Sandbox::new();
     fs::create_dir(sandbox.at("specs")).unwrap();
-    assert_eq!(sandbox.seed(&["trust", "--json"]).exits(0).json(), json!({"trusted": [], "collections": []}));
+    assert_eq!(sandbox.seed(&["trust", "--json"]).exits(0).json(), json!({"trusted": [], "links": [], "collections": []}));
     sandbox.seed(&["trust", "specs"]).exits(0);
-    assert_eq!(sandbox.seed(&["trust", "--json"]).exits(0).json(), json!({"trusted": [sandbox.at("specs")], "collections": []}));
+    assert_eq!(
+        sandbox.seed(&["trust", "--json"]).exits(0).json(),
+        json!({"trusted": [sandbox.at("specs")], "links": [], "collections": []})
+    );
     sandbox.seed(&["trust", "--remove", "specs"]).exits(0);
-    assert_eq!(sandbox.seed(&["trust", "--json"]).exits(0).json(), json!({"trusted": [], "collections": []}));
+    assert_eq!(sandbox.seed(&["trust", "--json"]).exits(0).json(), json!({"trusted": [], "links": [], "collections": []}));
     sandbox.seed(&["trust", "nowhere"]).exits(1).says("nowhere");
 }
 

@@ -52,7 +52,7 @@ fn edits_while_many_files_are_changed_are_never_lost() {
                 let number = n * 97 % FILES;
                 let path = sandbox.at(&format!("file{number}"));
                 let content = format!("saved by a person {n}");
-                if n % 2 == 0 {
+                if n.is_multiple_of(2) {
                     save_by_rename(&path, &content)
                 } else {
                     save_in_place(&path, &content)

@@ -177,3 +177,19 @@ fn a_mistake_is_told_once_and_not_again_where_its_role_is_named() {
         assert_eq!(codes, ["unknown-role-type"], "{answer:#}");
     }
 }
+
+#[test]
+fn what_is_mounted_at_boot_has_a_name_that_a_line_can_hold() {
+    for (persist, at) in
+        [("unit", "/srv/a\\nWhat=/dev/vda"), ("unit", "/srv/a\\\\"), ("unit", "/srv/a "), ("fstab", "/srv/a\\nb")]
+    {
+        let (sandbox, spec) =
+            Sandbox::with_spec(&format!("m: {{is: storage.mount, device: /dev/x, at: \"{at}\", persist: {persist}}}\n"));
+        let told = sandbox.seed(&["check", "--json", spec]).exits(1).json();
+        let first = &told["diagnostics"][0];
+        assert_eq!((&first["code"], &first["range"]["start"]["line"]), (&"wrong-value".into(), &5.into()), "{at}: {told}");
+        sandbox.seed(&["plan", spec]).exits(1);
+    }
+    let (sandbox, spec) = Sandbox::with_spec("m: {is: storage.mount, device: /dev/x, at: \"/srv/a b%\\\"\", persist: unit}\n");
+    sandbox.seed(&["check", spec]).exits(0);
+}

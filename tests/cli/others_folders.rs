@@ -2,12 +2,62 @@
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, chown, lchown, symlink};
+use std::time::Duration;
+
+use nix::sys::inotify::AddWatchFlags;
 
 use crate::collections::Desk;
-use crate::racer::{NOBODY, Race, SECRET};
+use crate::racer::{NOBODY, Pace, Racer, SECRET, Victim, Watch};
 use crate::sandbox::{Sandbox, is_root, own};
 
 const SPEC: &str = "seed: 1\nname: name\nwhy: A test.\n\nroles:\n  note: {is: file.text, path: ./note, content: x}\n";
+
+/// What is raced.
+struct Race<'a> {
+    /// What it is called where it is counted.
+    name: &'a str,
+    /// The command.
+    args: &'a [&'a str],
+    /// What the user exchanges, by its path in the sandbox; it need not be there before the command makes it.
+    targets: &'a [&'a str],
+    /// What stays root's of all that is set up.
+    of_root: &'a [&'a str],
+}
+
+impl Race<'_> {
+    /// Runs the command with each target exchanged at each moment. `set_up` makes what it works on. `SEED_RACES` says how many
+    /// moments are tried of each target.
+    fn run(&self, set_up: impl Fn(&Sandbox)) {
+        if !is_root() {
+            return;
+        }
+        let moments: usize = std::env::var("SEED_RACES").ok().and_then(|count| count.parse().ok()).unwrap_or(8);
+        let mut tries = 0;
+        let mut exchanged = 0;
+        for target in self.targets {
+            let first = [AddWatchFlags::IN_CREATE, AddWatchFlags::IN_MOVED_TO].map(Pace::First);
+            let once = (1..moments).map(|events| Pace::Once { events, and: Duration::ZERO });
+            for pace in once.chain(first).chain([Pace::Always]) {
+                let sandbox = Sandbox::new();
+                set_up(&sandbox);
+                own(sandbox.path(), NOBODY);
+                self.of_root.iter().for_each(|path| own(&sandbox.at(path), 0));
+                let victim = Victim::of(&sandbox, target);
+                let at = sandbox.at(target);
+                let racer = Racer::start(Watch::of_place(&at), &at, &victim.bait(pace), pace);
+                let ran = sandbox.seed(self.args);
+                let raced = racer.stop();
+                let told = format!("{}: {target} at {pace:?}: {}", self.name, ran.told());
+                assert!(!told.contains(SECRET) && !told.contains("panicked"), "{told}");
+                victim.assert_is_unharmed();
+                tries += 1;
+                exchanged += usize::from(raced.exchanges > 0);
+            }
+        }
+        assert!(exchanged > 0, "{}: no race took place", self.name);
+        eprintln!("trials: races, {}: {tries} of {tries} ({exchanged} with an exchange)", self.name);
+    }
+}
 
 /// A project whose fragment has changed since it was rendered.
 fn fragments(sandbox: &Sandbox) {

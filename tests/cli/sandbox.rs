@@ -189,6 +189,19 @@ impl Sandbox {
         devices.filter(is_ours).map(|device| Path::new("/dev").join(device.file_name())).collect()
     }
 
+    /// The processes that were started with the state of the sandbox and are still there: the words of each.
+    pub fn processes(&self) -> Vec<String> {
+        let wanted = format!("SEED_STATE_DIR={}", self.state().display()).into_bytes();
+        let is_ours = |process: &Path| {
+            let environment = fs::read(process.join("environ")).unwrap_or_default();
+            environment.split(|byte| *byte == 0).any(|one| one == wanted)
+        };
+        let words =
+            |process: &Path| String::from_utf8_lossy(&fs::read(process.join("cmdline")).unwrap_or_default()).replace('\0', " ");
+        let all = fs::read_dir("/proc").unwrap().flatten().map(|entry| entry.path());
+        all.filter(|process| is_ours(process)).map(|process| words(&process)).collect()
+    }
+
     /// Asserts that nothing of the sandbox is mounted or attached.
     pub fn assert_nothing_leaks(&self) {
         assert_eq!(self.mounts(), Vec::<PathBuf>::new(), "left mounted");
@@ -292,6 +305,16 @@ impl Ran {
     /// Standard error.
     pub fn stderr(&self) -> String {
         String::from_utf8_lossy(&self.output.stderr).into_owned()
+    }
+
+    /// Standard output as it came.
+    pub fn stdout_bytes(&self) -> &[u8] {
+        &self.output.stdout
+    }
+
+    /// Standard error as it came.
+    pub fn stderr_bytes(&self) -> &[u8] {
+        &self.output.stderr
     }
 
     /// Standard output as one JSON value.

@@ -8,11 +8,13 @@ use std::sync::Once;
 
 use git2::{
     AutotagOption, Cred, CredentialType, Direction, ErrorCode, FetchOptions, ObjectType, Oid, ProxyOptions, RemoteCallbacks,
-    Repository, RepositoryInitOptions, Tree,
+    Repository, RepositoryInitOptions,
 };
 use seed_role::trouble::{Kind, Result, Trouble};
+use serde::{Deserialize, Serialize};
 
 use crate::cache::{Cache, short};
+use crate::child::{self, Order};
 use crate::content::{self, DEEPEST, Hash, MOST_BYTES, MOST_FILES, Mode, leads_out};
 use crate::lock::{LOCK, Pin};
 use crate::source::Source;
@@ -23,6 +25,16 @@ const ANSWER: i32 = 30_000;
 const MOST_ASKED: usize = 6;
 /// Where what was asked for is kept in the temporary repository.
 const WANTED: &str = "refs/seed/wanted";
+/// Where the files are written, in the temporary folder.
+const FILES: &str = "files";
+/// The most objects that are fetched: all that ever was in the repository.
+const MOST_OBJECTS: usize = 2_000_000;
+/// The longest tree or commit, in bytes.
+const MOST_OF_A_TREE: u64 = 16 << 20;
+/// The longest name of a file, in bytes (NAME_MAX).
+const LONGEST_NAME: usize = 255;
+/// The longest path within a collection, in bytes: with that of the cache before it, it stays below PATH_MAX.
+const LONGEST_PATH: usize = 2_048;
 /// The folders of which a collection has at least one.
 const PARTS: [&str; 3] = ["roles", "fragments", "templates"];
 
@@ -43,7 +55,7 @@ pub struct Fetched {
 ///
 /// When the repository cannot be had, has no such revision, or holds what a collection cannot.
 pub fn fetch(cache: &Cache, source: &Source, rev: Option<&str>) -> Result<Fetched> {
-    take(cache, source, &Wanted::Rev(rev), None)
+    fetch_wanted(cache, source, Wanted::Rev(rev.map(str::to_owned)), None)
 }
 
 /// Fetches what a pin says, and nothing else.
@@ -52,15 +64,19 @@ pub fn fetch(cache: &Cache, source: &Source, rev: Option<&str>) -> Result<Fetche
 ///
 /// As [`fetch`], and when the commit no longer exists or its content has another hash than the lock says.
 pub fn fetch_pinned(cache: &Cache, source: &Source, pin: &Pin) -> Result<Fetched> {
-    take(cache, source, &Wanted::Commit(&pin.commit), Some(pin))
+    fetch_wanted(cache, source, Wanted::Commit(pin.commit.clone()), Some(pin))
 }
 
-enum Wanted<'a> {
-    Rev(Option<&'a str>),
-    Commit(&'a str),
+/// What of a repository is wanted.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) enum Wanted {
+    /// What a revision now is; none for the head.
+    Rev(Option<String>),
+    /// A commit.
+    Commit(String),
 }
 
-impl Wanted<'_> {
+impl Wanted {
     fn words(&self) -> String {
         match self {
             Wanted::Rev(Some(rev)) => format!("`{rev}`"),
@@ -70,18 +86,19 @@ impl Wanted<'_> {
     }
 }
 
-fn take(cache: &Cache, source: &Source, wanted: &Wanted<'_>, pin: Option<&Pin>) -> Result<Fetched> {
-    let attempt = || format!("fetch {} of {}", wanted.words(), source.url());
+fn attempt(wanted: &Wanted, source: &Source) -> String {
+    format!("fetch {} of {}", wanted.words(), source.url())
+}
+
+fn fetch_wanted(cache: &Cache, source: &Source, wanted: Wanted, pin: Option<&Pin>) -> Result<Fetched> {
+    let attempt = || attempt(&wanted, source);
     if let Some(path) = source.path().filter(|path| !path.exists()) {
         let reason = format!("there is no folder or repository {}", path.display());
         return Err(Trouble::new(attempt(), reason).kind(Kind::Gone).hint("look at the path under `collections:` in the spec"));
     }
     let folder = cache.temporary()?;
-    let git = |error: git2::Error| trouble(attempt(), source, &error);
-    let mut options = RepositoryInitOptions::new();
-    options.bare(true).external_template(false).no_reinit(true);
-    let repository = Repository::init_opts(folder.path().join("git"), &options).map_err(git)?;
-    let commit = download(&repository, source, wanted).map_err(git)?;
+    let order = Order { folder: folder.path().to_owned(), source: source.clone(), wanted: wanted.clone() };
+    let commit = child::read(&order)?;
     let Some(commit) = commit else {
         let reason = match wanted {
             Wanted::Commit(_) => "no branch and no tag of the repository holds it any more",
@@ -93,14 +110,12 @@ fn take(cache: &Cache, source: &Source, wanted: &Wanted<'_>, pin: Option<&Pin>) 
         };
         return Err(Trouble::new(attempt(), reason).hint(hint));
     };
-    let tree = repository.find_commit(commit).and_then(|commit| commit.tree()).map_err(git)?;
-    let files = folder.path().join("files");
-    Writer { repository: &repository, top: &files, source, files: 0, bytes: 0 }.write(&tree, Path::new(""), 0)?;
+    let files = folder.path().join(FILES);
     if !PARTS.iter().any(|part| files.join(part).is_dir()) {
         let reason = format!("it is no collection: at its top there is neither {}/", PARTS.join("/ nor "));
         return Err(Trouble::new(attempt(), reason).hint("a collection holds its roles as roles/NAME/role.yml"));
     }
-    let (commit, hash) = (commit.to_string(), content::hash(&files)?);
+    let hash = content::hash(&files)?;
     if let Some(pin) = pin.filter(|pin| pin.hash != hash) {
         let reason = format!("{LOCK} says that the commit has the hash {}, and it has {hash}", pin.hash);
         let hint = format!(
@@ -111,6 +126,52 @@ fn take(cache: &Cache, source: &Source, wanted: &Wanted<'_>, pin: Option<&Pin>) 
     }
     let folder = cache.put(&files, source, &commit, &hash)?;
     Ok(Fetched { commit, hash, folder })
+}
+
+/// Reads a repository and writes the files of what is wanted: the work of [`child`]. Gives the commit; none if there is no such
+/// revision.
+pub(crate) fn take(order: &Order, going: &dyn Fn()) -> Result<Option<String>> {
+    let Order { folder, source, wanted } = order;
+    let git = |error: git2::Error| trouble(attempt(wanted, source), source, &error);
+    if let Some(special) = source.path().and_then(special_file) {
+        let reason = format!("{} is neither a file nor a folder, and no part of a repository", special.display());
+        return Err(Trouble::new(attempt(wanted, source), reason)
+            .kind(Kind::Unsafe)
+            .hint("remove it, if the repository is yours"));
+    }
+    let mut options = RepositoryInitOptions::new();
+    options.bare(true).external_template(false).no_reinit(true);
+    let repository = Repository::init_opts(folder.join("git"), &options).map_err(git)?;
+    let Some(commit) = download(&repository, source, wanted, going).map_err(git)? else { return Ok(None) };
+    let objects = Objects { odb: repository.odb().map_err(git)?, source };
+    objects.check(commit, Path::new("the commit"), MOST_OF_A_TREE)?;
+    let tree = repository.find_commit(commit).map(|commit| commit.tree_id()).map_err(git)?;
+    let top = folder.join(FILES);
+    Writer { repository: &repository, objects, top: &top, source, going, files: 0, bytes: 0 }.write(tree, Path::new(""), 0)?;
+    Ok(Some(commit.to_string()))
+}
+
+/// What of a repository on this machine is neither a file nor a folder nor a link: who opens a pipe waits for ever.
+fn special_file(repository: &Path) -> Option<PathBuf> {
+    let inner = repository.join(".git");
+    let mut open = vec![if inner.is_dir() { inner } else { repository.to_owned() }];
+    let mut looked_at = 0;
+    while let Some(folder) = open.pop() {
+        for entry in std::fs::read_dir(folder).ok()?.flatten() {
+            looked_at += 1;
+            let kind = entry.file_type().ok()?;
+            if kind.is_dir() {
+                open.push(entry.path());
+            } else if !kind.is_file() && !kind.is_symlink() {
+                return Some(entry.path());
+            }
+            // What lies behind that is left to the limits of the process.
+            if looked_at > MOST_OBJECTS {
+                return None;
+            }
+        }
+    }
+    None
 }
 
 fn trouble(attempted: String, source: &Source, error: &git2::Error) -> Trouble {
@@ -133,11 +194,11 @@ fn trouble(attempted: String, source: &Source, error: &git2::Error) -> Trouble {
 }
 
 /// Fetches the objects and gives the commit; none if there is no such revision.
-fn download(repository: &Repository, source: &Source, wanted: &Wanted<'_>) -> Result<Option<Oid>, git2::Error> {
+fn download(repository: &Repository, source: &Source, wanted: &Wanted, going: &dyn Fn()) -> Result<Option<Oid>, git2::Error> {
     limit_waiting();
     let mut remote = repository.remote_anonymous(source.url())?;
     let heads: Vec<(String, Oid)> = {
-        let connection = remote.connect_auth(Direction::Fetch, Some(callbacks()), Some(proxy()))?;
+        let connection = remote.connect_auth(Direction::Fetch, Some(callbacks(going)), Some(proxy()))?;
         connection.list()?.iter().map(|head| (head.name().to_owned(), head.oid())).collect()
     };
     let named = named(&heads, wanted);
@@ -147,7 +208,7 @@ fn download(repository: &Repository, source: &Source, wanted: &Wanted<'_>) -> Re
         None => vec!["+refs/heads/*:refs/seed/heads/*".to_owned(), "+refs/tags/*:refs/seed/tags/*".to_owned()],
     };
     let mut options = FetchOptions::new();
-    options.remote_callbacks(callbacks()).proxy_options(proxy()).download_tags(AutotagOption::None).update_fetchhead(false);
+    options.remote_callbacks(callbacks(going)).proxy_options(proxy()).download_tags(AutotagOption::None).update_fetchhead(false);
     remote.fetch(&specs, Some(&mut options), None)?;
     if let (Some(_), Wanted::Rev(_)) = (&named, wanted) {
         return repository.find_reference(WANTED)?.peel_to_commit().map(|commit| Some(commit.id()));
@@ -161,17 +222,17 @@ fn download(repository: &Repository, source: &Source, wanted: &Wanted<'_>) -> Re
 }
 
 /// The reference of the repository that is wanted, or whose commit is.
-fn named(heads: &[(String, Oid)], wanted: &Wanted<'_>) -> Option<String> {
+fn named(heads: &[(String, Oid)], wanted: &Wanted) -> Option<String> {
     let has = |name: String| heads.iter().any(|(known, _)| *known == name).then_some(name);
     match wanted {
         Wanted::Rev(None) => has("HEAD".into()),
         Wanted::Rev(Some(rev)) => {
             let fronts = ["refs/tags/", "refs/heads/"].map(|front| format!("{front}{rev}"));
-            let whole = rev.starts_with("refs/").then(|| (*rev).to_owned());
+            let whole = rev.starts_with("refs/").then(|| rev.clone());
             fronts.into_iter().chain(whole).find_map(has)
         }
         Wanted::Commit(commit) => {
-            let holds = heads.iter().find(|(name, oid)| name.starts_with("refs/") && oid.to_string() == **commit)?;
+            let holds = heads.iter().find(|(name, oid)| name.starts_with("refs/") && oid.to_string() == *commit)?;
             // An annotated tag is listed twice: itself, and as `NAME^{}` what it stands for.
             Some(holds.0.trim_end_matches("^{}").to_owned())
         }
@@ -179,10 +240,12 @@ fn named(heads: &[(String, Oid)], wanted: &Wanted<'_>) -> Option<String> {
 }
 
 /// The commit, or the front of one, that is wanted.
-fn commit_of<'a>(wanted: &Wanted<'a>) -> Option<&'a str> {
+fn commit_of(wanted: &Wanted) -> Option<&str> {
     match wanted {
-        Wanted::Commit(commit) => Some(*commit),
-        Wanted::Rev(rev) => rev.filter(|rev| (7..=64).contains(&rev.len()) && rev.bytes().all(|byte| byte.is_ascii_hexdigit())),
+        Wanted::Commit(commit) => Some(commit),
+        Wanted::Rev(rev) => {
+            rev.as_deref().filter(|rev| (7..=64).contains(&rev.len()) && rev.bytes().all(|byte| byte.is_ascii_hexdigit()))
+        }
     }
 }
 
@@ -193,7 +256,7 @@ fn proxy<'a>() -> ProxyOptions<'a> {
 }
 
 /// Keys come from the ssh agent, or from files that `ssh` reads, too. Nothing is asked of the terminal, and no program is run.
-fn callbacks<'a>() -> RemoteCallbacks<'a> {
+fn callbacks<'a>(going: &'a dyn Fn()) -> RemoteCallbacks<'a> {
     let mut keys = vec![None];
     if let Some(home) = std::env::home_dir() {
         let files = ["id_ed25519", "id_ecdsa", "id_rsa"].map(|name| home.join(".ssh").join(name));
@@ -224,7 +287,15 @@ fn callbacks<'a>() -> RemoteCallbacks<'a> {
             None => Err(refused("the server takes none of the keys")),
         }
     });
-    callbacks.transfer_progress(|progress| progress.received_bytes() as u64 <= MOST_BYTES);
+    callbacks.transfer_progress(|progress| {
+        going();
+        progress.received_bytes() as u64 <= MOST_BYTES && progress.total_objects() <= MOST_OBJECTS
+    });
+    callbacks.sideband_progress(|_| {
+        going();
+        true
+    });
+    callbacks.pack_progress(|_, _, _| going());
     callbacks
 }
 
@@ -242,38 +313,73 @@ fn limit_waiting() {
     });
 }
 
+/// Objects whose size is looked at before they are: one that says how long it is gets as much memory.
+struct Objects<'a> {
+    odb: git2::Odb<'a>,
+    source: &'a Source,
+}
+
+impl Objects<'_> {
+    fn check(&self, object: Oid, path: &Path, most: u64) -> Result<()> {
+        let attempt = || format!("read {} of {}", path.display(), self.source.url());
+        let (size, _) = self.odb.read_header(object).map_err(|error| trouble(attempt(), self.source, &error))?;
+        if size as u64 > most {
+            let reason = format!("it is longer than {} MiB", most >> 20);
+            return Err(Trouble::new(attempt(), reason)
+                .kind(Kind::Unsafe)
+                .hint("ask whoever keeps the collection to take it out"));
+        }
+        Ok(())
+    }
+}
+
 /// Writes the files of a tree below a new folder.
 struct Writer<'a> {
     repository: &'a Repository,
+    objects: Objects<'a>,
     top: &'a Path,
     source: &'a Source,
+    going: &'a dyn Fn(),
+    /// How many files and folders there are.
     files: usize,
     bytes: u64,
 }
 
 impl Writer<'_> {
-    fn write(&mut self, tree: &Tree<'_>, inner: &Path, depth: usize) -> Result<()> {
+    fn write(&mut self, tree: Oid, inner: &Path, depth: usize) -> Result<()> {
         let refuse = |path: &Path, reason: String| {
             let attempted = format!("take {} from {}", path.display(), self.source.url());
             Trouble::new(attempted, reason).kind(Kind::Unsafe).hint("ask whoever keeps the collection to take it out")
         };
+        let too_many = format!("a collection has up to {MOST_FILES} files and folders, and {} MiB", MOST_BYTES >> 20);
+        (self.going)();
+        self.files += 1;
+        // The same tree can stand for many folders.
+        if self.files > MOST_FILES {
+            return Err(refuse(inner, too_many));
+        }
+        self.objects.check(tree, inner, MOST_OF_A_TREE)?;
+        let tree = self.repository.find_tree(tree);
+        let tree = tree.map_err(|error| trouble(format!("read {}", inner.display()), self.source, &error))?;
         let folder = self.top.join(inner);
         let io = |path: &Path, error: std::io::Error| Trouble::from_io(format!("write {}", path.display()), &error);
         std::fs::create_dir(&folder).map_err(|error| io(&folder, error))?;
         if depth > DEEPEST {
             return Err(refuse(inner, format!("its folders are nested deeper than {DEEPEST} levels")));
         }
-        for entry in tree {
+        for entry in &tree {
             let Ok(name) = entry.name() else { return Err(refuse(inner, "a name in it is not UTF-8".into())) };
             if !is_plain_name(name) {
                 return Err(refuse(inner, format!("the name {name:?} in it could lead out of the collection")));
             }
             let path = inner.join(name);
+            if name.len() > LONGEST_NAME || path.as_os_str().len() > LONGEST_PATH {
+                let reason = format!("a name in it is longer than {LONGEST_NAME} bytes, or its path than {LONGEST_PATH}");
+                return Err(refuse(inner, reason));
+            }
             let mode = match (entry.kind(), entry.filemode()) {
                 (Some(ObjectType::Tree), 0o040000) => {
-                    let tree = self.repository.find_tree(entry.id());
-                    let tree = tree.map_err(|error| trouble(format!("read {}", path.display()), self.source, &error))?;
-                    self.write(&tree, &path, depth + 1)?;
+                    self.write(entry.id(), &path, depth + 1)?;
                     continue;
                 }
                 (Some(ObjectType::Blob), 0o120000) => Mode::Link,
@@ -284,13 +390,13 @@ impl Writer<'_> {
                 }
                 (_, mode) => return Err(refuse(&path, format!("it has the mode {mode:o}, which files do not have"))),
             };
+            self.objects.check(entry.id(), &path, MOST_BYTES - self.bytes)?;
             let blob = self.repository.find_blob(entry.id());
             let blob = blob.map_err(|error| trouble(format!("read {}", path.display()), self.source, &error))?;
             self.files += 1;
             self.bytes += blob.size() as u64;
             if self.files > MOST_FILES || self.bytes > MOST_BYTES {
-                let reason = format!("a collection has up to {MOST_FILES} files and {} MiB", MOST_BYTES >> 20);
-                return Err(refuse(&path, reason));
+                return Err(refuse(&path, too_many));
             }
             if mode == Mode::Link {
                 let target =

@@ -5,6 +5,7 @@
 //! before it is used. Nothing here runs what a collection holds, and nothing but [`git::fetch`] needs a network.
 
 pub mod cache;
+pub mod child;
 pub mod content;
 pub mod git;
 pub mod lock;

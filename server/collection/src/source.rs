@@ -3,7 +3,7 @@
 use std::path::{Component, Path, PathBuf};
 
 /// A git repository: a path, or a URL of `https`, `ssh` or `file`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Source {
     written: String,
     url: String,

@@ -1,20 +1,20 @@
 //! What the spec language cannot see by itself: claims that clash, sizes that do not fit, programs that are missing.
 
-use std::collections::{HashMap, HashSet};
-use std::path::{Path, PathBuf};
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::path::PathBuf;
 
 use seed_collections::{REGISTRY, catalog};
 use seed_role::claim::Claim;
 use seed_role::host::Host;
 use seed_role::{Finding, Role};
-use seed_spec::analysis::{Analysis, Loader, Request, RoleInstance, State, outermost};
+use seed_spec::analysis::{Analysis, Loader, Provenance, Request, RoleInstance, State, outermost};
 use seed_spec::value::Secret;
-use seed_spec::{Code, Data, Diagnostic, Span, Value};
+use seed_spec::{Code, Data, Diagnostic, FileId, Span, Value};
 
 use crate::node::{Graph, Node, expand, wholes};
 use crate::sources::Sources;
 use crate::stored;
-use crate::trust::{Trust, Writer};
+use crate::trust::Trust;
 use crate::untrusted;
 
 /// Analyses a spec to the end: what [`seed_spec::analysis::analyse`] finds, and what only the role types can tell. With a
@@ -72,7 +72,7 @@ fn note_uses(analysis: &Analysis, findings: &mut [Diagnostic]) {
         return;
     }
     // Where several uses share a place, the first is as good as any.
-    let mut uses: HashMap<(seed_spec::FileId, u32), usize> = HashMap::new();
+    let mut uses: HashMap<(FileId, u32), usize> = HashMap::new();
     for role in analysis.roles.iter().chain(&analysis.instead) {
         if let Some(whole) = outermost(&analysis.composites, role.part_of) {
             let spans = role.params.iter().map(|(_, value)| value.span).chain([role.name_span]);
@@ -178,22 +178,19 @@ impl<'a> Checker<'a> {
     }
 }
 
-/// The roles that run commands which a spec or a composite role names, whatever state is asked for, each with who writes it and
-/// has to be trusted for it: the spec, and the composite role whose files say so.
-pub fn commands<'a>(analysis: &'a Analysis, spec: &Path) -> Vec<(&'a RoleInstance, Writer)> {
-    let mut found = Vec::new();
-    let here = crate::node::folder_of(spec);
-    for role in analysis.roles.iter().chain(&analysis.instead) {
+/// The roles that run commands which a spec or a composite role names, whatever state is asked for, each with the files that have a
+/// say in what they are.
+pub(crate) fn commands(analysis: &Analysis) -> Vec<(&RoleInstance, BTreeSet<FileId>)> {
+    let runs = |role: &&RoleInstance| {
         let declared = role.types.iter().any(|info| info.runs_commands);
-        if !declared && !role.params.iter().any(|(_, value)| runs_secret_command(value)) {
-            continue;
-        }
-        found.push((role, Writer::Folder(here.clone())));
-        if let Some(document) = role.part_of.and_then(|_| analysis.document(role.entry.0)) {
-            found.push((role, Writer::of(&document.folder, analysis)));
-        }
+        declared || role.params.iter().any(|(_, value)| runs_secret_command(value))
+    };
+    let mut roles = analysis.roles.iter().chain(&analysis.instead).filter(runs).peekable();
+    if roles.peek().is_none() {
+        return Vec::new();
     }
-    found
+    let provenance = Provenance::new(analysis);
+    roles.map(|role| (role, provenance.files_behind(role))).collect()
 }
 
 fn runs_secret_command(value: &Value) -> bool {

@@ -11,6 +11,7 @@ pub mod laws;
 pub mod node;
 pub mod picture;
 pub mod pinned;
+mod places;
 pub mod plan;
 pub mod project;
 pub mod reference;
@@ -23,6 +24,7 @@ pub mod trust;
 pub mod undo;
 pub mod untrusted;
 pub mod watch;
+mod writer;
 
 pub use node::{Graph, Node};
 pub use plan::{Action, Plan, PlannedRole};

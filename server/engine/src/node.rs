@@ -12,6 +12,7 @@ use seed_role::registry::{Registry, RoleType};
 use seed_role::trouble::Trouble;
 use seed_spec::analysis::{Analysis, RoleInstance, State};
 
+use crate::places::Places;
 use crate::shelter::Shelters;
 use crate::stored::{self, Stored};
 
@@ -392,22 +393,27 @@ fn dedup(indices: &mut Vec<usize>) {
 
 /// For each node the nodes that claim the nearest folder above, or at, the paths that it claims.
 fn nesting(claims: &[Vec<Claim>]) -> Vec<Vec<usize>> {
-    let mut folders: HashMap<&Path, usize> = HashMap::new();
-    let mut mounts: HashMap<&Path, usize> = HashMap::new();
+    let mut folders = Places::default();
+    let mut mounts = Places::default();
     for (index, claims) in claims.iter().enumerate() {
         for claim in claims {
             match claim {
-                Claim::Path(path) => drop(folders.insert(path, index)),
-                Claim::Mount(path) => drop(mounts.insert(path, index)),
+                Claim::Path(path) => folders.insert(path, index),
+                Claim::Mount(path) => mounts.insert(path, index),
                 _ => {}
             }
         }
     }
+    // At the same path a mount comes before a folder.
     let above = |path: &Path, index: usize| -> Option<usize> {
-        path.ancestors()
-            .skip(1)
-            .find_map(|folder| mounts.get(folder).or_else(|| folders.get(folder)).filter(|found| **found != index))
-            .copied()
+        let nearest = |places: &Places<&PathBuf, usize>| {
+            places.above(path).find(|(up, found)| *up > 0 && **found != index).map(|(up, found)| (up, *found))
+        };
+        match (nearest(&mounts), nearest(&folders)) {
+            (Some((mount, found)), Some((folder, _))) if mount <= folder => Some(found),
+            (Some((_, found)), None) | (_, Some((_, found))) => Some(found),
+            (None, None) => None,
+        }
     };
     let inside = claims.iter().enumerate().map(|(index, claims)| {
         let paths = claims.iter().filter_map(|claim| match claim {

@@ -421,16 +421,17 @@ struct Planner<'a> {
 
 impl Planner<'_> {
     fn node(&self, index: usize, found: &[Option<Found>]) -> Found {
-        let mut one = self.look(index, found);
+        let one = self.look(index, found);
+        let mut one = match self.hidden(index, &one, found) {
+            Some((hidden, reason)) => one.hidden_by(hidden, reason),
+            None => one,
+        };
         let planned = &mut one.planned;
         let params = &self.graph.nodes[index].params;
         if params.dynamic && planned.wish == Wish::Present && planned.action != Action::None {
             planned.filled = Some(self.graph.filled(&params.json, &|before| found[before].as_ref()?.then.clone()));
         }
-        match self.hidden(index, &one, found) {
-            Some((hidden, reason)) => one.hidden_by(hidden, reason),
-            None => one,
-        }
+        one
     }
 
     /// What hides a role, and why it is not touched; see [`crate::shelter`].

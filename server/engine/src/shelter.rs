@@ -69,7 +69,14 @@ impl Shelters {
 /// the mount table.
 pub(crate) struct Makers {
     roles: BTreeMap<usize, Box<dyn Role>>,
-    known: Mutex<(Arc<Vec<Mount>>, BTreeMap<usize, Option<String>>)>,
+    known: Mutex<Known>,
+}
+
+/// What was found out for one state of the mount table: by node what hides it, in words.
+#[derive(Default)]
+struct Known {
+    table: Arc<Vec<Mount>>,
+    hidden: BTreeMap<usize, Option<String>>,
 }
 
 impl Makers {
@@ -83,14 +90,14 @@ impl Makers {
         let Some(role) = self.roles.get(&maker) else { return Ok(None) };
         let table = host.mounts()?;
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        if known.0 != table {
-            *known = (table, BTreeMap::new());
+        if known.table != table {
+            *known = Known { table, ..Known::default() };
         }
-        if let Some(hidden) = known.1.get(&maker) {
+        if let Some(hidden) = known.hidden.get(&maker) {
             return Ok(hidden.clone());
         }
         let hidden = role.hidden(host)?;
-        known.1.insert(maker, hidden.clone());
+        known.hidden.insert(maker, hidden.clone());
         Ok(hidden)
     }
 }

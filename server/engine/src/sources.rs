@@ -13,6 +13,7 @@ use seed_spec::value::Secret;
 use seed_spec::{Code, Data, Diagnostic, Span, Value};
 
 use crate::node::{Graph, Node};
+use crate::places::Places;
 
 /// How many roles' files are looked into in one analysis: it is done anew with each edit.
 const MOST: usize = 256;
@@ -25,7 +26,7 @@ pub(crate) struct Sources<'a> {
     host: &'a dyn Host,
     graph: &'a Graph,
     /// What the roles of the spec make.
-    made: Option<HashSet<PathBuf>>,
+    made: Option<Places<PathBuf, ()>>,
     there: HashMap<PathBuf, bool>,
     people: Option<People>,
     inspected: usize,
@@ -103,13 +104,15 @@ impl<'a> Sources<'a> {
         let graph = self.graph;
         let made = self.made.get_or_insert_with(|| {
             let roles = graph.nodes.iter().filter(|node| node.state == State::Present).filter_map(|node| node.role.as_ref());
-            let paths = roles.flat_map(|role| role.claims()).filter_map(|claim| match claim {
-                Claim::Path(path) | Claim::Part(path, _) | Claim::Mount(path) => Some(path),
-                _ => None,
-            });
-            paths.collect()
+            let mut made = Places::default();
+            for claim in roles.flat_map(|role| role.claims()) {
+                if let Claim::Path(path) | Claim::Part(path, _) | Claim::Mount(path) = claim {
+                    made.insert(path, ());
+                }
+            }
+            made
         });
-        path.ancestors().any(|above| made.contains(above))
+        made.above(path).next().is_some()
     }
 }
 

@@ -2,56 +2,65 @@
 
 use std::path::{Path, PathBuf};
 
-use seed_role::trouble::{Result, Trouble};
-use seed_spec::Analysis;
+use seed_role::host::folder;
+use seed_role::shell;
+use seed_role::trouble::{Kind, Result, Trouble};
 use seed_spec::analysis::Pinned;
+use serde::{Deserialize, Serialize};
 
-/// How a line of the list begins that trusts a collection: then come the commit and the address.
+use crate::writer::{Writer, others_can_write};
+
+/// How a line of the lists of earlier versions begins that trusts a collection: then come the commit and the address.
 const COLLECTION: &str = "collection ";
+/// A longer list, in bytes, is none of ours.
+const LONGEST: u64 = 4 << 20;
 
-/// Who wrote a command, and so has to be trusted for it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Writer {
-    /// Whoever writes into a folder.
-    Folder(PathBuf),
+/// What is trusted: a line of the list, as JSON, so that no name can make two of it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Entry {
+    /// A folder, without symbolic links, and all below it.
+    Folder {
+        /// Its path.
+        folder: PathBuf,
+    },
+    /// A symbolic link, for as long as it leads where it does.
+    Link {
+        /// Its path, in a folder without symbolic links.
+        link: PathBuf,
+        /// What it holds.
+        to: PathBuf,
+    },
     /// A collection at a commit.
     Collection {
-        /// Its name in the spec.
-        name: String,
-        /// What it is pinned to.
-        pinned: Pinned,
-        /// Where it lies, to be read.
-        folder: PathBuf,
+        /// Its address.
+        collection: String,
+        /// The commit.
+        commit: String,
     },
 }
 
-impl Writer {
-    /// Who wrote the files in a folder that a spec uses: a collection that was fetched, or else whoever writes there.
-    pub fn of(folder: &Path, analysis: &Analysis) -> Writer {
-        for collection in &analysis.collections {
-            let Some(found) = collection.found.as_ref().filter(|found| folder.starts_with(&found.folder)) else { continue };
-            if let Some(pinned) = found.pinned.clone() {
-                return Writer::Collection { name: collection.name.to_string(), pinned, folder: found.folder.clone() };
-            }
-        }
-        Writer::Folder(folder.to_owned())
+impl Entry {
+    fn of(pinned: &Pinned) -> Entry {
+        Entry::Collection { collection: pinned.url.to_string(), commit: pinned.commit.to_string() }
     }
 
-    /// What to do, for a spec, so that it may run them.
-    pub fn how_to_trust(&self, spec: &Path) -> String {
-        match self {
-            Writer::Folder(folder) if *folder == crate::node::folder_of(spec) => {
-                format!("read the spec, then: seed trust {}", folder.display())
+    /// Reads a line; those of earlier versions are a path, or a collection.
+    fn read(line: &str) -> Option<Entry> {
+        if line.starts_with('/') {
+            return Some(Entry::Folder { folder: line.into() });
+        }
+        match line.strip_prefix(COLLECTION) {
+            Some(rest) => {
+                let (commit, url) = rest.split_once(' ')?;
+                Some(Entry::Collection { collection: url.into(), commit: commit.into() })
             }
-            Writer::Folder(folder) => format!("read the role, then: seed trust {}", folder.display()),
-            Writer::Collection { name, folder, .. } => {
-                format!("read {}, then: seed trust --collection {name} {}", folder.display(), spec.display())
-            }
+            None => serde_json::from_str(line).ok(),
         }
     }
 }
 
-/// The list of what is trusted: a file with a path or a collection a line, in the state folder.
+/// The list of what is trusted: a file in the state folder.
 #[derive(Clone, Debug)]
 pub struct Trust {
     file: PathBuf,
@@ -63,78 +72,113 @@ impl Trust {
         Trust { file: state_folder.join("trusted") }
     }
 
-    /// Whether commands may run that this one wrote. A folder is trusted with all below it. A collection that was fetched is
-    /// trusted by its address and commit alone, wherever it lies.
-    pub fn allows(&self, writer: &Writer) -> bool {
-        match writer {
-            Writer::Folder(folder) => {
-                let folder = folder.canonicalize().unwrap_or_else(|_| folder.clone());
-                self.folders().iter().any(|trusted| folder.starts_with(trusted))
+    /// What is trusted, sorted. Root heeds no list that others can write.
+    ///
+    /// # Errors
+    ///
+    /// When the list cannot be read, or is not to be heeded.
+    pub fn entries(&self) -> Result<Vec<Entry>> {
+        let attempt = || format!("read the list of what is trusted, {}", shell::word(&self.file));
+        let Some(file) = folder::open_file(&self.file)? else { return Ok(Vec::new()) };
+        let metadata = file.metadata().map_err(|error| Trouble::from_io(attempt(), &error))?;
+        if nix::unistd::geteuid().is_root() {
+            let folder = self.file.parent().and_then(|folder| folder.canonicalize().ok());
+            let above = folder.and_then(|folder| others_can_write(&folder));
+            if above.is_some() || crate::writer::others_write(&metadata, false) {
+                let which = above.unwrap_or_else(|| self.file.clone());
+                let hint = format!("read it, then: chown root {0} && chmod go-w {0}", shell::word(&which));
+                let reason = format!("others can write {}, so that nothing in it counts", shell::word(&which));
+                return Err(Trouble::new(attempt(), reason).kind(Kind::Unsafe).hint(hint));
             }
-            Writer::Collection { pinned, .. } => self.collections().contains(pinned),
         }
-    }
-
-    fn lines(&self) -> Vec<String> {
-        let text = std::fs::read_to_string(&self.file).unwrap_or_default();
-        text.lines().filter(|line| !line.is_empty()).map(str::to_owned).collect()
-    }
-
-    /// The trusted folders.
-    pub fn folders(&self) -> Vec<PathBuf> {
-        self.lines().into_iter().filter(|line| line.starts_with('/')).map(PathBuf::from).collect()
-    }
-
-    /// The trusted collections.
-    pub fn collections(&self) -> Vec<Pinned> {
-        let pinned = |line: String| {
-            let (commit, url) = line.strip_prefix(COLLECTION)?.split_once(' ')?;
-            Some(Pinned { url: url.into(), commit: commit.into() })
-        };
-        self.lines().into_iter().filter_map(pinned).collect()
+        let bytes = folder::content(&file, LONGEST, attempt)?;
+        let text = String::from_utf8_lossy(&bytes);
+        let mut entries: Vec<Entry> = text.lines().filter_map(Entry::read).collect();
+        entries.sort();
+        entries.dedup();
+        Ok(entries)
     }
 
     /// Trusts a collection at its commit, or with `trusted` false no longer at any.
     ///
     /// # Errors
     ///
-    /// When the list cannot be written.
+    /// When the list cannot be read or written.
     pub fn set_collection(&self, pinned: &Pinned, trusted: bool) -> Result<()> {
-        let line = format!("{COLLECTION}{} {}", pinned.commit, pinned.url);
-        let mut lines = self.lines();
-        let end = format!(" {}", pinned.url);
-        lines.retain(|known| *known != line && (trusted || !(known.starts_with(COLLECTION) && known.ends_with(&end))));
+        let entry = Entry::of(pinned);
+        let mut entries = self.entries()?;
+        let is_it = |known: &Entry| matches!(known, Entry::Collection { collection, .. } if **collection == *pinned.url);
+        entries.retain(|known| *known != entry && (trusted || !is_it(known)));
         if trusted {
-            lines.push(line);
+            entries.push(entry);
         }
-        self.write(lines)
+        self.write(entries)
     }
 
-    /// Trusts a folder and all below it, or with `trusted` false no longer.
+    /// Trusts a folder and all below it, with the links by which it is named; or with `trusted` false no longer.
     ///
     /// # Errors
     ///
-    /// When the folder is not there, or the list cannot be written.
+    /// When the folder is not there or, for root, others can write in it; and when the list cannot be read or written.
     pub fn set(&self, folder: &Path, trusted: bool) -> Result<PathBuf> {
-        let folder = match folder.canonicalize() {
-            Ok(folder) => folder,
-            Err(_) if !trusted => folder.to_path_buf(),
-            Err(error) => return Err(Trouble::from_io(format!("trust {}", folder.display()), &error)),
+        let attempt = || format!("trust {}", shell::word(folder));
+        let named = std::path::absolute(folder).unwrap_or_else(|_| folder.to_path_buf());
+        let real = match folder.canonicalize() {
+            Ok(real) => real,
+            Err(_) if !trusted => named.clone(),
+            Err(error) => return Err(Trouble::from_io(attempt(), &error)),
         };
-        let line = folder.display().to_string();
-        let mut lines = self.lines();
-        lines.retain(|known| *known != line);
-        if trusted {
-            lines.push(line);
+        if trusted && !real.is_dir() {
+            return Err(Trouble::new(attempt(), "it is no folder").hint("a spec is trusted with the folder that it lies in"));
         }
-        self.write(lines)?;
-        Ok(folder)
+        if trusted && real.to_str().is_none() {
+            return Err(Trouble::new(attempt(), "its path is not UTF-8").hint("rename it"));
+        }
+        if trusted
+            && nix::unistd::geteuid().is_root()
+            && let Some(above) = others_can_write(&real)
+        {
+            let reason = format!("others can write in {}, and then root would run what they write", shell::word(&above));
+            let hint = format!("chown root {0} && chmod go-w {0}, or trust it as the user whose it is", shell::word(&above));
+            return Err(Trouble::new(attempt(), reason).kind(Kind::Unsafe).hint(hint));
+        }
+        let links = Writer::links_to(&named).into_iter().filter_map(|writer| match writer {
+            Writer::Link { link, to } => Some(Entry::Link { link, to }),
+            _ => None,
+        });
+        let new: Vec<Entry> = links.chain([Entry::Folder { folder: real.clone() }]).collect();
+        let mut entries = self.entries()?;
+        entries.retain(|known| !new.contains(known));
+        if trusted {
+            entries.extend(new);
+        }
+        self.write(entries)?;
+        Ok(real)
     }
 
-    fn write(&self, mut lines: Vec<String>) -> Result<()> {
-        lines.sort();
-        let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
-        let attempt = format!("write {}", self.file.display());
-        crate::journal::file::replace(&self.file, text.as_bytes()).map_err(|error| Trouble::from_io(attempt, &error))
+    fn write(&self, mut entries: Vec<Entry>) -> Result<()> {
+        entries.sort();
+        let attempt = || format!("write {}", shell::word(&self.file));
+        let mut text = String::new();
+        for entry in &entries {
+            text += &serde_json::to_string(entry).map_err(|error| Trouble::new(attempt(), error.to_string()))?;
+            text.push('\n');
+        }
+        crate::journal::file::replace(&self.file, text.as_bytes()).map_err(|error| Trouble::from_io(attempt(), &error))
+    }
+}
+
+/// Whether commands may run that this one wrote. A folder is trusted with all below it, a link with the folder it stands in or by
+/// itself. A collection that was fetched is trusted by its address and commit alone, wherever it lies.
+pub(crate) fn allows(entries: &[Entry], writer: &Writer) -> bool {
+    let is_below =
+        |path: &Path| entries.iter().any(|entry| matches!(entry, Entry::Folder { folder } if path.starts_with(folder)));
+    match writer {
+        Writer::Folder { folder, .. } => is_below(folder),
+        Writer::Link { link, to } => {
+            is_below(link)
+                || entries.iter().any(|entry| matches!(entry, Entry::Link { link: known, to: led } if known == link && led == to))
+        }
+        Writer::Collection { pinned, .. } => entries.contains(&Entry::of(pinned)),
     }
 }

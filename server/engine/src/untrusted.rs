@@ -12,78 +12,114 @@ use seed_role::{Mend, Role, Watch};
 use seed_spec::{Analysis, Code, Diagnostic};
 
 use crate::check::{commands, runs_commands};
-use crate::node::folder_of;
 use crate::project::Project;
-use crate::trust::{Trust, Writer};
+use crate::trust::{Entry, Trust, allows};
+use crate::writer::{Holds, Writer};
 
-/// Who wrote the command of a role and is not trusted for it, in the order in which it reads well: the spec first.
+/// Who has a say in the command of a role and is not trusted for it, in the order in which it reads well: the spec first.
 struct Untrusted {
     role: String,
     writers: Vec<Writer>,
-    /// Who names the command: the innermost.
-    named_by: Writer,
+    /// Who names the command.
+    named_by: String,
+}
+
+/// What is trusted, or why nothing is.
+struct Trusted {
+    entries: Vec<Entry>,
+    trouble: Option<Trouble>,
+}
+
+impl Trusted {
+    fn read(trust: &Trust) -> Trusted {
+        match trust.entries() {
+            Ok(entries) => Trusted { entries, trouble: None },
+            Err(trouble) => Trusted { entries: Vec::new(), trouble: Some(trouble) },
+        }
+    }
+
+    /// Those of these that are not trusted.
+    fn without(&self, writers: Vec<Writer>) -> Vec<Writer> {
+        let mut missing: Vec<Writer> = Vec::new();
+        for writer in writers {
+            if !allows(&self.entries, &writer) && !missing.iter().any(|known| is_same(known, &writer)) {
+                missing.push(writer);
+            }
+        }
+        missing
+    }
+
+    /// What to do so that they are.
+    fn hint(&self, missing: &[Writer], spec: &Path) -> String {
+        let included = |writer: &Writer| missing.iter().any(|other| other.includes(writer));
+        let needed = missing.iter().filter(|writer| !included(writer));
+        let hints = needed.map(|writer| writer.how_to_trust(spec)).collect::<Vec<_>>().join("; and ");
+        match &self.trouble {
+            Some(trouble) => format!("{trouble}; then, if it is still needed, {hints}"),
+            None => hints,
+        }
+    }
+}
+
+/// Whether trusting one is trusting the other: what a folder holds makes no difference.
+fn is_same(one: &Writer, other: &Writer) -> bool {
+    match (one, other) {
+        (Writer::Folder { folder: one, .. }, Writer::Folder { folder: other, .. }) => one == other,
+        _ => one == other,
+    }
 }
 
 impl Untrusted {
-    /// What to do about it.
-    fn hint(&self, spec: &Path) -> String {
-        let folder = |writer: &Writer| if let Writer::Folder(folder) = writer { Some(folder.clone()) } else { None };
-        // A folder is trusted with all below it.
-        let included = |writer: &Writer| {
-            let inner = folder(writer);
-            self.writers
-                .iter()
-                .filter(|other| *other != writer)
-                .filter_map(folder)
-                .any(|outer| inner.as_ref().is_some_and(|inner| *inner != outer && inner.starts_with(&outer)))
-        };
-        let needed = self.writers.iter().filter(|writer| !included(writer));
-        needed.map(|writer| writer.how_to_trust(spec)).collect::<Vec<_>>().join("; and ")
-    }
-
     /// What is wrong, to be read behind the role or "it".
-    fn reason(&self, spec: &Path) -> String {
-        let is_spec = |writer: &Writer| matches!(writer, Writer::Folder(folder) if *folder == folder_of(spec));
-        let named_by = match &self.named_by {
-            writer if is_spec(writer) => "the spec".to_owned(),
-            Writer::Folder(_) => "a composite role".to_owned(),
-            Writer::Collection { name, .. } => format!("the collection `{name}`"),
-        };
-        let who = self.writers.iter().map(|writer| match writer {
-            writer if is_spec(writer) => "the spec's folder is not trusted",
-            Writer::Folder(_) => "the role's folder is not trusted",
-            Writer::Collection { .. } => "the collection is not trusted at this commit",
-        });
-        format!("runs a command that {named_by} names, and {}", who.collect::<Vec<_>>().join(", and "))
+    fn reason(&self) -> String {
+        reason(&self.named_by, "names", &self.writers)
     }
 }
 
+fn reason(named_by: &str, names: &str, missing: &[Writer]) -> String {
+    let who: Vec<String> = missing.iter().map(Writer::is_not_trusted).collect();
+    format!("runs a command that {named_by} {names}, and {}", who.join(", and "))
+}
+
 /// The roles that run commands and are not trusted; of what only the journal knows none.
-fn untrusted(analysis: &Analysis, spec: &Path, trust: &Trust) -> Vec<Untrusted> {
-    let mut found: Vec<Untrusted> = Vec::new();
-    // Those of one role stand together, who names its command last.
-    for (instance, writer) in commands(analysis, spec) {
-        let is_same = found.last().is_some_and(|last| *last.role == *instance.name);
-        if !is_same {
-            found.push(Untrusted { role: instance.name.to_string(), writers: Vec::new(), named_by: writer.clone() });
-        }
-        if let Some(last) = found.last_mut() {
-            last.named_by = writer.clone();
-            if !trust.allows(&writer) && !last.writers.contains(&writer) {
-                last.writers.push(writer);
-            }
-        }
+fn untrusted(analysis: &Analysis, trusted: &Trusted) -> Vec<Untrusted> {
+    let commands = commands(analysis);
+    if commands.is_empty() {
+        return Vec::new();
     }
-    found.retain(|one| !one.writers.is_empty());
+    let mut found = Vec::new();
+    // Each file is looked at once.
+    let writers: Vec<Vec<Writer>> = analysis.documents.iter().map(|document| Writer::of(document, analysis)).collect();
+    let missing: Vec<Vec<Writer>> = writers.iter().map(|writers| trusted.without(writers.clone())).collect();
+    for (instance, files) in commands {
+        let behind = files.iter().filter_map(|file| missing.get(file.0 as usize)).flatten();
+        let behind = trusted.without(behind.cloned().collect());
+        if behind.is_empty() {
+            continue;
+        }
+        let named_by = match writers.get(instance.entry.0.0 as usize).and_then(|writers| writers.first()) {
+            Some(Writer::Folder { holds, .. }) => holds.words().to_owned(),
+            Some(Writer::Collection { name, .. }) => format!("the collection `{name}`"),
+            _ => Holds::Spec.words().to_owned(),
+        };
+        found.push(Untrusted { role: instance.name.to_string(), writers: behind, named_by });
+    }
     found
 }
 
 /// A warning for the first role of a spec that runs commands and is not trusted.
 pub(crate) fn warning(analysis: &Analysis, spec: &Path, trust: &Trust) -> Option<Diagnostic> {
-    let first = untrusted(analysis, spec, trust).into_iter().next()?;
+    let trusted = Trusted::read(trust);
+    let first = untrusted(analysis, &trusted).into_iter().next()?;
     let instance = analysis.roles.iter().chain(&analysis.instead).find(|role| *role.name == *first.role)?;
-    let message = format!("`{}` {}", first.role, first.reason(spec));
-    Some(Diagnostic::warning(Code::Untrusted, instance.name_span, message).help(first.hint(spec)))
+    let message = format!("`{}` {}", first.role, first.reason());
+    Some(Diagnostic::warning(Code::Untrusted, instance.name_span, message).help(trusted.hint(&first.writers, spec)))
+}
+
+/// What only the journal knows came from the spec, too: why it is held back and what to do, where the spec is not trusted.
+fn orphans(spec: &Path, trusted: &Trusted) -> Option<(String, String)> {
+    let missing = trusted.without(Writer::of_spec(spec));
+    (!missing.is_empty()).then(|| (reason(Holds::Spec.words(), "named", &missing), trusted.hint(&missing, spec)))
 }
 
 /// Refuses a spec that runs commands which are not trusted, and says who has to be.
@@ -95,17 +131,13 @@ pub fn require(project: &Project, trust: &Trust) -> Result<()> {
     let refuse = |role: &str, reason: String, hint: String| {
         Err(Trouble::new(format!("look at `{role}`"), format!("it {reason}")).kind(Kind::Unsafe).hint(hint))
     };
-    if let Some(first) = untrusted(&project.analysis, &project.path, trust).first() {
-        return refuse(&first.role, first.reason(&project.path), first.hint(&project.path));
+    let trusted = Trusted::read(trust);
+    if let Some(first) = untrusted(&project.analysis, &trusted).first() {
+        return refuse(&first.role, first.reason(), trusted.hint(&first.writers, &project.path));
     }
-    // What only the journal knows came from the spec, too.
-    let here = Writer::Folder(folder_of(&project.path));
     let orphan = project.graph.nodes.iter().find(|node| node.instance.is_none() && runs_commands(node));
-    match orphan.filter(|_| !trust.allows(&here)) {
-        Some(orphan) => {
-            let reason = "runs a command that the spec names, and the spec's folder is not trusted";
-            refuse(&orphan.name, reason.to_owned(), here.how_to_trust(&project.path))
-        }
+    match orphan.and_then(|orphan| Some((orphan, orphans(&project.path, &trusted)?))) {
+        Some((orphan, (reason, hint))) => refuse(&orphan.name, reason, hint),
         None => Ok(()),
     }
 }
@@ -113,15 +145,17 @@ pub fn require(project: &Project, trust: &Trust) -> Result<()> {
 /// Puts in the place of each role that runs a command which nobody trusts one that says so and runs nothing. Gives the nodes that are
 /// held back. Comes behind what makes the graph anew.
 pub fn hold_back(project: &mut Project, trust: &Trust) -> Vec<usize> {
-    let untrusted = untrusted(&project.analysis, &project.path, trust);
+    let trusted = Trusted::read(trust);
+    let untrusted = untrusted(&project.analysis, &trusted);
     let spec = project.path.clone();
-    let here = Writer::Folder(folder_of(&project.path));
-    let reason = "runs a command that the spec named, and the spec's folder is not trusted";
-    let orphans = (!trust.allows(&here)).then(|| (reason.to_owned(), here.how_to_trust(&spec)));
+    let orphans = orphans(&spec, &trusted);
     let mut held = Vec::new();
     for (index, node) in project.graph.nodes.iter_mut().enumerate() {
         let held_for = match node.instance {
-            Some(_) => untrusted.iter().find(|one| *one.role == *node.name).map(|one| (one.reason(&spec), one.hint(&spec))),
+            Some(_) => {
+                let one = untrusted.iter().find(|one| *one.role == *node.name);
+                one.map(|one| (one.reason(), trusted.hint(&one.writers, &spec)))
+            }
             // What only the journal knows came from the spec, too.
             None => orphans.clone().filter(|_| runs_commands(node)),
         };

@@ -9,7 +9,9 @@ pub mod host;
 pub mod param;
 pub mod registry;
 pub mod schema;
+pub mod shell;
 pub mod step;
+pub mod terminal;
 pub mod tool;
 pub mod trouble;
 

@@ -100,12 +100,18 @@ impl Source {
         text.trim_end_matches(['\n', '\r'])
     }
 
-    /// The editor position of a byte offset. An offset inside a character counts as that character's start.
-    pub fn position(&self, offset: usize) -> Position {
+    /// A byte offset at the edge of a character: that of the character it lies in, and none behind the end of the text.
+    pub fn boundary(&self, offset: usize) -> usize {
         let mut offset = offset.min(self.text.len());
         while !self.text.is_char_boundary(offset) {
             offset -= 1;
         }
+        offset
+    }
+
+    /// The editor position of a byte offset. An offset inside a character counts as that character's start.
+    pub fn position(&self, offset: usize) -> Position {
+        let offset = self.boundary(offset);
         let line = self.line_of(offset);
         let before = &self.text[self.line_start(line)..offset];
         let character = if before.is_ascii() { before.len() } else { before.encode_utf16().count() };

@@ -50,6 +50,7 @@ pub const FOR_TESTS: &[Program] = &[
     program("git", "git", "git"),
     program("setfacl", "acl", "acl"),
     program("setfattr", "attr", "attr"),
+    program("script", "bsdutils", "util-linux"),
     program("setcap", "libcap2-bin", "libcap"),
     program("chattr", "e2fsprogs", "e2fsprogs"),
 ];

@@ -109,7 +109,7 @@ impl Source {
     ///
     /// When the mount table cannot be read.
     pub fn hidden(&self, host: &dyn Host, at: &Path) -> Result<Option<String>> {
-        Ok(hidden(&*host.mounts()?, &self.mounts(host)?, at))
+        Ok(hidden(&host.mounts()?, &self.mounts(host)?, at))
     }
 }
 

@@ -98,7 +98,7 @@ impl Apply<'_> {
             if let Some(hidden) = around.hidden(self.host, sheltered.by)? {
                 return refused(shelter::over_its_shelter(name, &hidden));
             }
-            if let Some(between) = self.graph.shelters.between(&*self.host.mounts()?, &sheltered) {
+            if let Some(between) = self.graph.shelters.between(&self.host.mounts()?, &sheltered) {
                 return refused(shelter::in_between(name, between));
             }
         }
@@ -281,8 +281,9 @@ impl Apply<'_> {
         let Prepared { planned, half, role, steps, made, from_nothing, .. } = ready;
         let name = planned.role.to_string();
         let changed = !steps.is_empty();
+        let in_reach = || self.require_in_reach(planned, &*role, around);
         let outcome =
-            self.run_steps(planned, &*role, steps, made, around, durable).and_then(|()| self.verify(planned, half, &*role));
+            self.run_steps(planned, &*role, steps, made, durable, &in_reach).and_then(|()| self.verify(planned, half, &*role));
         match outcome {
             Ok((outputs, outcome)) => {
                 let mut records: Vec<Record> =
@@ -314,8 +315,8 @@ impl Apply<'_> {
         role: &dyn Role,
         steps: Vec<Step>,
         made: Vec<PathBuf>,
-        around: &Makers,
         durable: &mut Durable,
+        in_reach: &dyn Fn() -> Result<()>,
     ) -> Result<()> {
         let mut first = Some(made);
         for step in steps {
@@ -334,7 +335,7 @@ impl Apply<'_> {
                 }
             };
             self.report_step(planned, &step.name);
-            self.require_in_reach(planned, role, around)?;
+            in_reach()?;
             for folder in &made {
                 self.host.make_folder(folder, FOLDER_MODE)?;
             }

@@ -5,6 +5,7 @@ use std::io::{BufRead, IsTerminal, Write};
 use seed_role::Trouble;
 
 use super::exit::{Error, Result};
+use super::output;
 
 /// Asks a question on the terminal.
 ///
@@ -17,7 +18,7 @@ pub fn ask(attempted: &str, question: &str) -> Result<()> {
     if !std::io::stdin().is_terminal() {
         return Err(refused("there is no terminal to ask on"));
     }
-    let mut stderr = anstream::stderr();
+    let mut stderr = output::stderr();
     write!(stderr, "{question} [y/N] ")?;
     stderr.flush()?;
     let mut answer = String::new();

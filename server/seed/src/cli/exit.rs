@@ -7,7 +7,7 @@ use seed_role::Trouble;
 use seed_role::trouble::Kind;
 
 use super::options::Global;
-use super::{output, style};
+use super::{output, style, terminal};
 
 /// How a command ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,10 +87,11 @@ impl Error {
         if global.json {
             let _ = writeln!(output::stdout(), "{}", serde_json::json!({ "error": trouble.to_string() }));
         }
-        let mut stderr = anstream::stderr();
-        let _ = writeln!(stderr, "{}error{:#}: could not {}: {}", style::BAD, style::BAD, trouble.attempted, trouble.came_back);
+        let mut stderr = output::stderr();
+        let told = terminal::entry(&format!("{}: {}", trouble.attempted, trouble.came_back), "    ");
+        let _ = writeln!(stderr, "{}error{:#}: could not {told}", style::BAD, style::BAD);
         if let Some(hint) = &trouble.hint {
-            let _ = writeln!(stderr, "  {}help{:#}: {hint}", style::GOOD, style::GOOD);
+            let _ = writeln!(stderr, "  {}help{:#}: {}", style::GOOD, style::GOOD, terminal::entry(hint, "    "));
         }
         exit.into()
     }

@@ -3,12 +3,15 @@
 mod command;
 mod confirm;
 mod exit;
+#[cfg(test)]
+mod hostile;
 mod interrupt;
 mod options;
 mod output;
 mod report;
 mod spec_file;
 mod style;
+mod terminal;
 
 use clap::{CommandFactory, Parser, Subcommand};
 
@@ -58,6 +61,9 @@ enum Command {
     Lsp(command::lsp::Args),
     Completions(command::completions::Args),
     Man(command::man::Args),
+    /// Read a repository for another `seed`, which gives it limits and ends it
+    #[command(name = seed_collection::child::COMMAND, hide = true)]
+    ReadRepository,
 }
 
 impl Command {
@@ -119,6 +125,10 @@ pub fn main() -> std::process::ExitCode {
         Command::Lsp(args) => command::lsp::run(&args),
         Command::Completions(args) => command::completions::run(&args, Cli::command()),
         Command::Man(args) => command::man::run(&args, Cli::command()),
+        Command::ReadRepository => {
+            seed_collection::child::serve();
+            Ok(exit::Exit::Ok)
+        }
     };
     match result {
         Ok(exit) => exit.into(),

@@ -8,7 +8,7 @@ use super::collections::{self, Collection, Named};
 use super::composite::definition::{self, type_info};
 use super::composite::lookup::{ROLE_FILE, ROLES, Roles, TASKS_FILE, folder_of_role_file, roles_of};
 use super::composite::{Definition, Definitions, read_role_file};
-use super::path::normalise;
+use super::path::{normalise, too_long};
 use super::{Document, Entry, IncludeLink, Loaded, Loader, Request, graph, interpolate};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::model::{self, Model, RoleNode, left_out, words};
@@ -378,6 +378,9 @@ impl Files {
             return Err(Box::new(diagnostic));
         };
         let path = normalise(&path);
+        if let Some(reason) = too_long(&path) {
+            return Err(error(Code::Include, reason));
+        }
         // Its own ancestors, for a circle of includes.
         let mut chain = vec![file];
         while let Some(parent) = chain.last().and_then(|file| self.loaded[file.0 as usize].parent) {

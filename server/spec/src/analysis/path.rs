@@ -54,8 +54,25 @@ impl Reader<'_> {
             self.tell(at, diagnostic);
             return None;
         };
-        Some(normalise(&path).to_string_lossy().into())
+        let path = normalise(&path);
+        if let Some(reason) = too_long(&path) {
+            self.error(at, Code::WrongValue, reason);
+            return None;
+        }
+        Some(path.to_string_lossy().into())
     }
+}
+
+/// Why no system takes a path of that length (path_resolution(7), limits.h: PATH_MAX counts the NUL behind it).
+pub(super) fn too_long(path: &Path) -> Option<String> {
+    const LONGEST_PATH: usize = 4_095;
+    const LONGEST_NAME: usize = 255;
+    let length = path.as_os_str().len();
+    if length > LONGEST_PATH {
+        return Some(format!("a path has up to {LONGEST_PATH} bytes, and this one {length}"));
+    }
+    let name = path.components().map(|part| part.as_os_str().len()).find(|length| *length > LONGEST_NAME)?;
+    Some(format!("a name in a path has up to {LONGEST_NAME} bytes, and one of these {name}"))
 }
 
 /// Whether a text begins as paths do.

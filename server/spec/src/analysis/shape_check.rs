@@ -1,9 +1,10 @@
 //! Values read by the shape that is expected of them.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use super::composite::typed::accepts;
-use super::path::is_path;
+use super::path::{is_path, too_long};
 use super::reader::{At, MAX_DEPTH, Reader, Resolved};
 use super::scalar::{self, Plain};
 use super::typed_scalar::{is_uuid, short};
@@ -200,6 +201,11 @@ impl Reader<'_> {
                         *text = if front.ends_with('/') && !path.ends_with('/') { format!("{path}/").into() } else { path };
                     }
                     _ => {}
+                }
+                let texts = parts.iter().filter_map(|part| if let Part::Text(text) = part { Some(&**text) } else { None });
+                if let Some(reason) = texts.map(Path::new).find_map(too_long) {
+                    self.error(at, Code::WrongValue, reason);
+                    return None;
                 }
             }
             _ => {

@@ -4,6 +4,7 @@ mod leaks;
 mod llm;
 mod stages;
 mod tally;
+mod trials;
 
 use std::time::Instant;
 
@@ -78,6 +79,9 @@ pub fn run(names: &[String]) -> Result {
     }
     println!();
     notes.iter().for_each(|note| println!("{note}"));
+    if !total.trials.is_empty() {
+        println!("\n{}", trials::table(&total.trials));
+    }
     println!("{}", total.words());
     match (total.failed, total.passed) {
         (0, 0) => Err("nothing was tested".into()),

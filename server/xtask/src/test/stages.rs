@@ -5,6 +5,7 @@ use std::process::{Command, Stdio};
 
 use super::Context;
 use super::tally::Tally;
+use super::trials::Trials;
 use crate::layout::{self, Profile};
 use crate::process::{build_seed, cargo, command, run, shown};
 use crate::{Result, tools};
@@ -63,7 +64,7 @@ pub fn tests(context: &Context) -> Result<Tally> {
     Ok(tally)
 }
 
-/// Takes what tests said of themselves: those that found that they cannot run here are not counted as passed.
+/// Takes what tests said of themselves, what their trials came to among it: those that found that they cannot run here are not counted as passed.
 fn take_remarks(tally: &mut Tally, said: &str) {
     for line in said.lines().map(|line| line.trim_start().trim_start_matches("<system-err>").trim_start_matches("<![CDATA[")) {
         if line.starts_with("skipped: ") {
@@ -72,10 +73,15 @@ fn take_remarks(tally: &mut Tally, said: &str) {
             tally.notes.push(line.to_string());
         } else if line.starts_with("law ") {
             tally.notes.push(line.to_string());
+        } else if let Some(trials) = Trials::of_line(line) {
+            tally.trials.push(trials);
         }
     }
+    // A test that failed may be reported with what it said twice.
     tally.notes.sort();
     tally.notes.dedup();
+    tally.trials.sort();
+    tally.trials.dedup();
 }
 
 /// The examples in the documentation comments, which nextest does not run.

@@ -1,5 +1,7 @@
 //! Counts of tests, as their runners tell them.
 
+use super::trials::Trials;
+
 /// How many tests passed, failed and were left out.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
@@ -11,6 +13,8 @@ pub struct Tally {
     pub skipped: u64,
     /// Lines worth telling at the end.
     pub notes: Vec<String>,
+    /// What trials came to.
+    pub trials: Vec<Trials>,
 }
 
 impl Tally {
@@ -34,6 +38,7 @@ impl Tally {
         self.passed += other.passed;
         self.failed += other.failed;
         self.skipped += other.skipped;
+        self.trials.extend_from_slice(&other.trials);
     }
 
     /// The counts in words.
@@ -68,7 +73,7 @@ fn of_line(line: &str) -> Option<Tally> {
     };
     let of = |word: &str| count_before(counts, word);
     let (failed, skipped) = (of("failed") + of("timed out"), of("skipped") + of("ignored"));
-    Some(Tally { passed: of("passed"), failed, skipped, notes: Vec::new() })
+    Some(Tally { passed: of("passed"), failed, skipped, ..Tally::default() })
 }
 
 /// The number that stands before a word: 8 before "passed" in "8 passed (1 slow), 1 failed".

@@ -1,7 +1,6 @@
 //! Entries of /etc/fstab (fstab(5)): found, added and removed with the rest of the file kept to the byte.
 
 use std::ops::Range;
-use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 /// Where the entries stand.
@@ -60,7 +59,7 @@ pub fn find(file: &[u8], at: &Path) -> Option<Found> {
             mark_at = Some((place.start, number == 1));
             continue;
         }
-        let point = bare.split(|byte| byte.is_ascii_whitespace()).filter(|field| !field.is_empty()).nth(1);
+        let point = bare.split(|byte| matches!(byte, b' ' | b'\t')).filter(|field| !field.is_empty()).nth(1);
         let is_for_it = !bare.starts_with(b"#") && point == Some(escaped.as_bytes());
         let line = || String::from_utf8_lossy(bare).into_owned();
         match mark_at.take().filter(|_| is_for_it) {
@@ -103,9 +102,10 @@ pub fn without(file: &[u8], at: &Path) -> Option<Vec<u8>> {
     (!rest.is_empty() || !found.is_new_file).then_some(rest)
 }
 
-/// Whether a path can stand in fstab as text.
-pub fn can_hold(at: &Path) -> bool {
-    std::str::from_utf8(at.as_os_str().as_bytes()).is_ok()
+/// Why a value cannot be a field. A line break could be escaped; but what is made of an entry at boot is a mount unit, which cannot
+/// hold one (systemd-fstab-generator(8)).
+pub fn cannot_hold(value: &str) -> Option<&'static str> {
+    value.contains(char::is_control).then_some("a line of /etc/fstab holds no line break and no other control character")
 }
 
 #[cfg(test)]

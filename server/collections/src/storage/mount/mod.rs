@@ -22,6 +22,9 @@ mod fstab;
 mod persist;
 mod unit;
 
+#[cfg(test)]
+mod odd_names;
+
 /// A file system that is there already, mounted at a place; also at every start of the machine, if asked.
 ///
 /// A file system that Seed makes can be mounted by its own `mount`; this is for others, for a second place, and for a
@@ -177,17 +180,19 @@ impl Role for Mount {
 
     fn check(&self) -> Vec<Finding> {
         let mut findings = Vec::new();
-        if self.persist == Persist::Fstab && !fstab::can_hold(&self.at) {
-            findings.push(finding("at", Code::WrongValue, "/etc/fstab cannot hold this path", "use `persist: unit`"));
+        if let Some((param, why)) = persist::unfit(self) {
+            findings.push(finding(param, Code::WrongValue, why, "give it another name, or leave `persist` out"));
         }
-        if self
-            .fs_type
-            .as_ref()
-            .is_some_and(|fs_type| fs_type.is_empty() || fs_type.contains(|one: char| one.is_whitespace() || one == ','))
-        {
+        let is_of_a_type = |one: char| one.is_ascii_alphanumeric() || matches!(one, '.' | '_' | '-');
+        if self.fs_type.as_ref().is_some_and(|fs_type| fs_type.is_empty() || !fs_type.chars().all(is_of_a_type)) {
             findings.push(finding("type", Code::WrongValue, "a type is one word", "write it as mount(8) has it, such as `ext4`"));
         }
-        if self.options.iter().flatten().any(|option| option.is_empty() || option.contains([',', ' ', '\t', '\n'])) {
+        if self
+            .options
+            .iter()
+            .flatten()
+            .any(|option| option.is_empty() || option.contains(|one: char| one == ',' || one.is_whitespace() || one.is_control()))
+        {
             let help = "write each option as its own item: `[ro, noatime]`";
             findings.push(finding("options", Code::WrongValue, "an option has neither commas nor blanks", help));
         }

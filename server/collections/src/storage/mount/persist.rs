@@ -47,10 +47,29 @@ pub(super) fn seen(role: &Mount, host: &dyn Host) -> Result<Attrs> {
     Ok(Attrs::new().with("persist", persist).with_some("entry", entry))
 }
 
+/// Which parameter cannot stand in what has it mounted at boot, and why.
+pub(super) fn unfit(role: &Mount) -> Option<(&'static str, &'static str)> {
+    let cannot_hold: fn(&str) -> Option<&'static str> = match role.persist {
+        Persist::None => return None,
+        Persist::Fstab => fstab::cannot_hold,
+        Persist::Unit => unit::cannot_hold,
+    };
+    let text = |path: &Path| path.to_str().map_or(Some("it is not UTF-8"), cannot_hold);
+    let at = if role.persist == Persist::Unit { unit::cannot_mount(&role.at) } else { text(&role.at) };
+    let device = || Some(("device", text(role.device.path.as_deref()?)?));
+    let options = || Some(("options", role.options.iter().flatten().find_map(|option| cannot_hold(option))?));
+    at.map(|why| ("at", why)).or_else(device).or_else(options)
+}
+
 /// The entry that the spec asks for, as far as it can be told before the device is there.
 pub(super) fn entry_foreseen(role: &Mount, host: &dyn Host) -> Result<Option<String>> {
     if role.persist == Persist::None {
         return Ok(None);
+    }
+    // What comes from other roles is known only now.
+    if let Some((param, why)) = unfit(role) {
+        let attempt = format!("have {:?} mounted at boot", role.at.display());
+        return Err(Trouble::new(attempt, format!("`{param}`: {why}")).hint("`persist: none` mounts it all the same"));
     }
     // A type that cannot be told now is told, or complained of, when it is mounted.
     let fs_type = match &role.fs_type {

@@ -10,6 +10,9 @@ const FOLDER: &str = "/etc/systemd/system";
 /// What is there while systemd runs the machine (sd_booted(3)).
 pub const RUNNING: &str = "/run/systemd/system";
 
+/// The longest name of a unit, in bytes (systemd.unit(5)).
+const LONGEST_NAME: usize = 255;
+
 /// What the comment begins with that begins a unit of Seed's.
 const MARK: &str = "# seed: ";
 
@@ -45,13 +48,33 @@ pub fn wanted_by(at: &Path) -> (PathBuf, PathBuf) {
     (folder.join(name(at)), folder)
 }
 
-/// The text of the unit.
+/// Why a value cannot stand in a unit: settings of mount units are neither quoted nor unescaped (systemd.mount(5)), end with their
+/// line, go on behind a backslash at its end, and lose the blanks there (systemd.syntax(7)).
+pub fn cannot_hold(value: &str) -> Option<&'static str> {
+    match value {
+        _ if value.contains(char::is_control) => {
+            Some("a line of a mount unit holds no line break and no other control character")
+        }
+        _ if value.ends_with('\\') => Some("a line of a mount unit that ends with `\\` goes on in the next"),
+        _ if value.ends_with(char::is_whitespace) => Some("a line of a mount unit loses the blanks at its end"),
+        _ => None,
+    }
+}
+
+/// Why there can be no unit for a mount point.
+pub fn cannot_mount(at: &Path) -> Option<&'static str> {
+    let too_long = "the name of its mount unit would be longer than 255 bytes";
+    let text = at.to_str().map_or(Some("a mount unit holds UTF-8 alone"), cannot_hold);
+    text.or((name(at).len() > LONGEST_NAME).then_some(too_long))
+}
+
+/// The text of the unit; its values are such as one [can hold](cannot_hold).
 pub fn text(source: &str, at: &Path, fs_type: &str, options: &[String]) -> String {
     // `%` begins a specifier (systemd.unit(5)).
     let plain = |text: &str| text.replace('%', "%%");
     let at = at.display().to_string();
     let mut text = format!("{MARK}{at}\n[Unit]\nDescription=Mount {}\n\n[Mount]\n", plain(&at));
-    let _ = writeln!(text, "What={}\nWhere={}\nType={fs_type}", plain(source), plain(&at));
+    let _ = writeln!(text, "What={}\nWhere={}\nType={}", plain(source), plain(&at), plain(fs_type));
     if !options.is_empty() {
         let _ = writeln!(text, "Options={}", plain(&options.join(",")));
     }

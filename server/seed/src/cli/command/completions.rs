@@ -15,6 +15,6 @@ pub struct Args {
 
 /// Runs it.
 pub fn run(args: &Args, mut command: clap::Command) -> Result {
-    clap_complete::generate(args.shell, &mut command, "seed", &mut output::stdout());
+    clap_complete::generate(args.shell, &mut command, "seed", &mut output::data());
     Ok(Exit::Ok)
 }

@@ -56,7 +56,7 @@ pub fn run(args: &Args, global: &Global) -> Result {
             }
             told.push(one);
         } else if is_piped && !args.check {
-            write!(output::stdout(), "{new}")?;
+            write!(output::data(), "{new}")?;
         } else if changed && args.check {
             writeln!(output::stdout(), "{}not formatted{:#}: {}", style::WARN, style::WARN, path.display())?;
         }

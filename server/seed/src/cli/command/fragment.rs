@@ -197,7 +197,7 @@ fn show(report: &Report, what: &What, global: &Global) -> Result<()> {
     let text = Vec::with_capacity(report.items.len() * 80);
     let mut out = std::io::BufWriter::with_capacity(1 << 16, anstream::AutoStream::new(text, choice));
     for note in &report.notes {
-        writeln!(anstream::stderr(), "{note}")?;
+        writeln!(output::stderr(), "{note}")?;
     }
     for item in &report.items {
         let color = color(item.state);

@@ -83,7 +83,7 @@ pub fn run(args: &Args, global: &Global) -> Result {
     };
     match &args.output {
         Some(path) => folder::put(path, text.as_bytes(), 0o644)?,
-        None => output::stdout().write_all(text.as_bytes())?,
+        None => output::data().write_all(text.as_bytes())?,
     }
     Ok(Exit::Ok)
 }
@@ -95,7 +95,7 @@ fn notes(spec: &Path, analysis: &Analysis) -> Result<Vec<Note>> {
     let root = project_of(start)?;
     let mut index = Index::open(&root, &journal::state_folder());
     if let Err(trouble) = index.refresh() {
-        writeln!(anstream::stderr(), "{}warning:{:#} {trouble}", style::WARN, style::WARN)?;
+        writeln!(output::stderr(), "{}warning:{:#} {trouble}", style::WARN, style::WARN)?;
     }
     let real = spec.canonicalize().unwrap_or_else(|_| spec.to_path_buf());
     let file = real.strip_prefix(&root).unwrap_or(&real).to_string_lossy().into_owned();

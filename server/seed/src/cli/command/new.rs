@@ -88,7 +88,7 @@ pub fn run(args: &Args, global: &Global) -> Result {
     let note = new.keep_in_step(&root, name);
     new.tell(&next(what, name), global)?;
     if let Some(note) = note {
-        writeln!(anstream::stderr(), "{note}")?;
+        writeln!(output::stderr(), "{note}")?;
     }
     Ok(Exit::Ok)
 }

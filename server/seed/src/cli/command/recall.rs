@@ -57,7 +57,7 @@ pub fn run(args: &Args, global: &Global) -> Result {
     let mut index = Index::open(&root, &journal::state_folder());
     if let Err(trouble) = index.refresh() {
         // What was read is found all the same; the next time it is read again.
-        writeln!(anstream::stderr(), "{}warning:{:#} {trouble}", style::WARN, style::WARN)?;
+        writeln!(output::stderr(), "{}warning:{:#} {trouble}", style::WARN, style::WARN)?;
     }
     let question = args.query.join(" ");
     let hits = match larger(args, &root, global)? {
@@ -68,7 +68,7 @@ pub fn run(args: &Args, global: &Global) -> Result {
             let (hits, trouble) = index.recall_with(&question, args.limit, &mut larger);
             if let Some(trouble) = trouble {
                 writeln!(
-                    anstream::stderr(),
+                    output::stderr(),
                     "{}warning:{:#} {trouble}; this is what was found without it",
                     style::WARN,
                     style::WARN

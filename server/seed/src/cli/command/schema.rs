@@ -31,6 +31,6 @@ pub fn run(args: &Args) -> Result {
                 .hint("seed types lists them")
         })?,
     };
-    writeln!(output::stdout(), "{schema:#}")?;
+    writeln!(output::data(), "{schema:#}")?;
     Ok(Exit::Ok)
 }

@@ -6,18 +6,21 @@ use std::path::{Path, PathBuf};
 use seed_engine::check::analyse;
 use seed_engine::journal::state_folder;
 use seed_engine::project::{DiskLoader, read_text};
-use seed_engine::trust::Trust;
-use seed_role::Trouble;
+use seed_engine::trust::{Entry, Trust};
+use seed_role::{Trouble, shell};
 use seed_spec::analysis::{Pinned, Request};
 use serde_json::json;
 
 use crate::cli::exit::{Exit, Result};
 use crate::cli::options::Global;
-use crate::cli::{output, spec_file};
+use crate::cli::{output, spec_file, terminal};
 
 /// Allow the specs of a folder, and of those below it, to run their own commands.
 ///
 /// That is what `task.command` and `!secret {command: …}` do. Read the specs first.
+///
+/// Trust is asked for all files that have a part in a command: the spec, what it includes, composite roles. A link needs trust for
+/// the folder that it stands in, too; a folder that is named by a link is trusted with that link, for as long as it leads there.
 ///
 /// A collection that was fetched is trusted by itself: by where it comes from and at the commit that it is pinned to. After an
 /// update to another commit you are asked again. No trusted folder includes it.
@@ -55,24 +58,32 @@ pub fn run(args: &Args, global: &Global) -> Result {
             let folder = trust.set(folder, !args.remove)?;
             let words = if args.remove { "is no longer trusted" } else { "is trusted: its specs may run their own commands" };
             if !global.json {
-                writeln!(out, "{} {words}.", folder.display())?;
+                writeln!(out, "{} {words}.", shell::word(&folder))?;
                 return Ok(Exit::Ok);
             }
         }
-        (None, _) if !global.json => {
-            for folder in trust.folders() {
-                writeln!(out, "{}", folder.display())?;
-            }
-            for collection in trust.collections() {
-                writeln!(out, "{} at commit {}", collection.url, collection.commit)?;
-            }
-            return Ok(Exit::Ok);
-        }
         (None, _) => {}
     }
-    let collections = trust.collections();
-    let collections: Vec<_> = collections.iter().map(|one| json!({ "url": &*one.url, "commit": &*one.commit })).collect();
-    writeln!(out, "{}", json!({ "trusted": trust.folders(), "collections": collections }))?;
+    let entries = trust.entries()?;
+    if !global.json {
+        for entry in entries {
+            match entry {
+                Entry::Folder { folder } => writeln!(out, "{}", shell::word(&folder))?,
+                Entry::Link { link, to } => writeln!(out, "{} while it leads to {}", shell::word(&link), shell::word(&to))?,
+                Entry::Collection { collection, commit } => writeln!(out, "{} at commit {commit}", terminal::line(&collection))?,
+            }
+        }
+        return Ok(Exit::Ok);
+    }
+    let (mut folders, mut links, mut collections) = (Vec::new(), Vec::new(), Vec::new());
+    for entry in entries {
+        match entry {
+            Entry::Folder { folder } => folders.push(folder),
+            Entry::Link { link, to } => links.push(json!({ "link": link, "to": to })),
+            Entry::Collection { collection, commit } => collections.push(json!({ "url": collection, "commit": commit })),
+        }
+    }
+    writeln!(out, "{}", json!({ "trusted": folders, "links": links, "collections": collections }))?;
     Ok(Exit::Ok)
 }
 
@@ -88,7 +99,7 @@ fn pinned(spec: &Path, name: &str) -> Result<Pinned> {
     match &collection.found {
         None => Err(Trouble::new(attempt(), "it is not there").hint("seed collection list tells why").into()),
         Some(found) => found.pinned.clone().ok_or_else(|| {
-            let hint = format!("trust the folder: seed trust {}", found.folder.display());
+            let hint = format!("trust the folder: seed trust {}", shell::word(&found.folder));
             Trouble::new(attempt(), "it is a folder, and not pinned").hint(hint).into()
         }),
     }

@@ -9,7 +9,7 @@ use seed_engine::apply::{Event, Summary};
 use serde_json::json;
 
 use crate::cli::options::Global;
-use crate::cli::{output, style};
+use crate::cli::{output, style, terminal};
 
 /// Tells what happens.
 pub struct Progress {
@@ -50,7 +50,7 @@ impl Progress {
             Event::Started { .. } => {}
             Event::Progress { role, message, .. } => {
                 if let Some(bar) = &self.bar {
-                    bar.set_message(format!("{role}: {message}"));
+                    bar.set_message(terminal::line(&format!("{role}: {message}")).into_owned());
                 }
                 if self.verbose {
                     self.line(&format!("    {}{role}: {message}{:#}", style::DIM, style::DIM));
@@ -103,7 +103,7 @@ impl Progress {
 
     fn line(&self, line: &str) {
         let write = || {
-            let _ = writeln!(anstream::stderr().lock(), "{line}");
+            let _ = writeln!(output::stderr(), "{}", line.replace('\n', "\n      "));
         };
         match &self.bar {
             Some(bar) => bar.suspend(write),

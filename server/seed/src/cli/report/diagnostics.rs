@@ -1,5 +1,6 @@
 //! Diagnostics with the lines they are about.
 
+use std::collections::{BTreeSet, HashMap};
 use std::io::Write;
 use std::path::Path;
 
@@ -10,7 +11,7 @@ use seed_spec::{Diagnostic, FileId, Severity, Source, Span};
 use serde_json::{Value as Json, json};
 
 use crate::cli::options::Global;
-use crate::cli::output;
+use crate::cli::{output, style, terminal};
 
 /// Shows the diagnostics on standard output, as text or JSON.
 pub fn show(analysis: &Analysis, global: &Global) -> std::io::Result<()> {
@@ -35,23 +36,20 @@ pub fn of_text(path: &Path, text: &str, diagnostics: Vec<Diagnostic>) -> Analysi
 
 /// Shows them on standard error.
 pub fn to_stderr(analysis: &Analysis) -> std::io::Result<()> {
-    write_all(analysis, &mut anstream::stderr().lock())
+    write_all(analysis, &mut output::stderr())
 }
 
-fn write_all(analysis: &Analysis, out: &mut impl Write) -> std::io::Result<()> {
-    if analysis.diagnostics.is_empty() {
-        return Ok(());
-    }
-    let sources: Vec<(FileId, ariadne::Source<String>, String)> = analysis
-        .documents
-        .iter()
-        .map(|document| {
-            (document.file, ariadne::Source::from(document.source.text().to_string()), shown_path(document.source.path()))
-        })
-        .collect();
-    let mut cache = Sources(sources);
+/// Lines longer than this, in bytes, are not shown: what is wrong on them is told with its line and column.
+const LONGEST_LINE: usize = 1_000;
+
+pub(in crate::cli) fn write_all(analysis: &Analysis, out: &mut impl Write) -> std::io::Result<()> {
+    let mut sources = Sources { analysis, known: HashMap::new() };
     for diagnostic in &analysis.diagnostics {
-        report(diagnostic).write(&mut cache, &mut *out)?;
+        let spans: Vec<Span> = [diagnostic.span].into_iter().chain(diagnostic.related.iter().map(|(span, _)| *span)).collect();
+        match spans.iter().map(|span| sources.place(*span)).collect::<Option<Vec<Place>>>() {
+            Some(places) => report(diagnostic, &places).write(&mut sources, &mut *out)?,
+            None => write_without_lines(analysis, diagnostic, out)?,
+        }
     }
     Ok(())
 }
@@ -62,48 +60,151 @@ pub fn shown_path(path: &Path) -> String {
     path.strip_prefix(&here).unwrap_or(path).display().to_string()
 }
 
-struct Sources(Vec<(FileId, ariadne::Source<String>, String)>);
+/// The files that diagnostics are about, as they are shown.
+struct Sources<'a> {
+    analysis: &'a Analysis,
+    known: HashMap<FileId, Shown>,
+}
 
-impl ariadne::Cache<FileId> for &mut Sources {
-    type Storage = String;
+/// A file as it is shown: with what would act on a terminal replaced character by character, and so with its lines and columns.
+struct Shown {
+    text: ariadne::Source<String>,
+    path: String,
+    /// How many characters stand before each line; none where each has one byte.
+    before: Option<Vec<usize>>,
+    /// The numbers of the lines that are too long to be shown.
+    long: BTreeSet<usize>,
+}
 
-    fn fetch(&mut self, id: &FileId) -> Result<&ariadne::Source<String>, impl std::fmt::Debug> {
-        self.0.iter().find(|(file, _, _)| file == id).map(|(_, source, _)| source).ok_or("no such file")
+impl Shown {
+    fn new(source: &Source) -> Shown {
+        let text = source.text();
+        let mut letters = text.chars().peekable();
+        let mut shown = String::with_capacity(text.len());
+        while let Some(letter) = letters.next() {
+            shown.push(match letter {
+                // Both end a line, as they do for the spec.
+                '\r' if letters.peek() == Some(&'\n') => letter,
+                '\r' | '\n' => '\n',
+                '\t' => letter,
+                letter => terminal::shown(letter),
+            });
+        }
+        let lines = || (0..source.line_count()).map(|line| &text[source.line_start(line)..source.line_start(line + 1)]);
+        let counted = || {
+            lines().scan(0, |sum, line| {
+                let before = *sum;
+                *sum += line.chars().count();
+                Some(before)
+            })
+        };
+        Shown {
+            text: ariadne::Source::from(shown),
+            path: terminal::line(&shown_path(source.path())).into_owned(),
+            before: (!text.is_ascii()).then(|| counted().collect()),
+            long: lines().enumerate().filter(|(_, line)| line.len() > LONGEST_LINE).map(|(number, _)| number).collect(),
+        }
     }
 
-    fn display<'a>(&self, id: &'a FileId) -> Option<impl std::fmt::Display + 'a> {
-        self.0.iter().find(|(file, _, _)| file == id).map(|(_, _, path)| path.clone())
+    /// How many characters stand before a byte offset.
+    fn characters(&self, source: &Source, offset: usize) -> usize {
+        let Some(before) = &self.before else { return offset };
+        let line = source.line_of(offset);
+        before.get(line).copied().unwrap_or(0) + source.text()[source.line_start(line)..offset].chars().count()
     }
 }
 
 type Place = (FileId, std::ops::Range<usize>);
 
-fn place(span: Span) -> Place {
-    (span.file, span.range())
+impl<'a> Sources<'a> {
+    fn shown(&mut self, file: FileId) -> Option<(&'a Source, &Shown)> {
+        let source = &self.analysis.document(file)?.source;
+        Some((source, self.known.entry(file).or_insert_with(|| Shown::new(source))))
+    }
+
+    /// Where a span is, in characters; none if its lines cannot be shown.
+    fn place(&mut self, span: Span) -> Option<Place> {
+        let (source, shown) = self.shown(span.file)?;
+        let (start, end) = (source.boundary(span.start as usize), source.boundary(span.end as usize));
+        let end = end.max(start);
+        if shown.long.range(source.line_of(start)..=source.line_of(end)).next().is_some() {
+            return None;
+        }
+        Some((span.file, shown.characters(source, start)..shown.characters(source, end)))
+    }
 }
 
-fn report(diagnostic: &Diagnostic) -> Report<'static, Place> {
+impl ariadne::Cache<FileId> for &mut Sources<'_> {
+    type Storage = String;
+
+    fn fetch(&mut self, id: &FileId) -> Result<&ariadne::Source<String>, impl std::fmt::Debug> {
+        self.shown(*id).map(|(_, shown)| &shown.text).ok_or("no such file")
+    }
+
+    fn display<'a>(&self, id: &'a FileId) -> Option<impl std::fmt::Display + 'a> {
+        self.known.get(id).map(|shown| shown.path.clone())
+    }
+}
+
+/// The help of a diagnostic; never empty, as a label without words is not underlined. It says already what the fixes, which are for editors, would do.
+fn help(diagnostic: &Diagnostic) -> String {
+    let fixes: Vec<&str> = diagnostic.fixes.iter().map(|fix| &*fix.title).collect();
+    match &diagnostic.help {
+        Some(help) => help.clone(),
+        None if fixes.is_empty() => "here".to_owned(),
+        None => fixes.join(", or: "),
+    }
+}
+
+/// A diagnostic whose lines are too long to be shown.
+fn write_without_lines(analysis: &Analysis, diagnostic: &Diagnostic, out: &mut impl Write) -> std::io::Result<()> {
+    let (word, color) = match diagnostic.severity {
+        Severity::Error => ("Error", style::BAD),
+        Severity::Warning => ("Warning", style::WARN),
+        Severity::Info => ("Advice", style::DIM),
+    };
+    let at = |span: Span| match analysis.document(span.file) {
+        Some(document) => {
+            let position = document.source.position(span.start as usize);
+            let path = shown_path(document.source.path());
+            format!("{}:{}:{}", terminal::line(&path), position.line + 1, position.character + 1)
+        }
+        None => "in a file that is not read".to_owned(),
+    };
+    writeln!(out, "{color}[{}] {word}{color:#}: {}", diagnostic.code.name(), cut(&diagnostic.message))?;
+    writeln!(out, "   {}: {}", at(diagnostic.span), cut(&help(diagnostic)))?;
+    for (span, remark) in &diagnostic.related {
+        writeln!(out, "   {}: {}", at(*span), cut(remark))?;
+    }
+    writeln!(out)
+}
+
+/// A line of words, no longer than lines of files are shown.
+fn cut(words: &str) -> String {
+    let line = terminal::line(words);
+    match line.char_indices().nth(LONGEST_LINE) {
+        Some((end, _)) => format!("{}…", &line[..end]),
+        None => line.into_owned(),
+    }
+}
+
+fn report(diagnostic: &Diagnostic, places: &[Place]) -> Report<'static, Place> {
     let (kind, color) = match diagnostic.severity {
         Severity::Error => (ReportKind::Error, Color::Red),
         Severity::Warning => (ReportKind::Warning, Color::Yellow),
         Severity::Info => (ReportKind::Advice, Color::Blue),
     };
     let colored = anstream::AutoStream::choice(&std::io::stdout()) != anstream::ColorChoice::Never;
-    // A label without words is not underlined. The help says already what the fixes, which are for editors, would do.
-    let fixes: Vec<&str> = diagnostic.fixes.iter().map(|fix| &*fix.title).collect();
-    let words = match &diagnostic.help {
-        Some(help) => help.clone(),
-        None if fixes.is_empty() => "here".to_string(),
-        None => fixes.join(", or: "),
-    };
-    let label = Label::new(place(diagnostic.span)).with_color(color).with_message(words);
-    let mut builder = Report::build(kind, place(diagnostic.span))
-        .with_config(Config::default().with_index_type(IndexType::Byte).with_color(colored).with_compact(false))
+    let mut places = places.iter().cloned();
+    let first = places.next().unwrap_or((diagnostic.span.file, 0..0));
+    let label = Label::new(first.clone()).with_color(color).with_message(cut(&help(diagnostic)));
+    let mut builder = Report::build(kind, first)
+        .with_config(Config::default().with_index_type(IndexType::Char).with_color(colored).with_compact(false))
         .with_code(diagnostic.code.name())
-        .with_message(&diagnostic.message)
+        .with_message(cut(&diagnostic.message))
         .with_label(label);
-    for (span, remark) in &diagnostic.related {
-        builder = builder.with_label(Label::new(place(*span)).with_message(remark).with_color(Color::Cyan));
+    for (place, (_, remark)) in places.zip(&diagnostic.related) {
+        builder = builder.with_label(Label::new(place).with_message(cut(remark)).with_color(Color::Cyan));
     }
     builder.finish()
 }

@@ -10,7 +10,7 @@ use seed_role::attrs::Observation;
 
 use super::tree::{Place, Rows, Tree};
 use super::value::{short, write_change};
-use crate::cli::style;
+use crate::cli::{style, terminal};
 
 /// Writes what is there.
 pub fn write(out: &mut impl Write, plan: &Plan, verbose: bool) -> std::io::Result<()> {
@@ -53,7 +53,7 @@ impl Rows for Lines<'_> {
         writeln!(out, "  {indent}{color}{sign}{color:#} {name:width$}  {dim}{}{dim:#}  {color}{word}{color:#}", planned.is)?;
         let below = format!("      {indent}");
         if let Some(reason) = &planned.reason {
-            writeln!(out, "{below}{dim}{reason}{dim:#}")?;
+            writeln!(out, "{below}{dim}{}{dim:#}", terminal::entry(reason, &format!("{below}  ")))?;
         }
         if let Observation::Present(attrs) = &planned.seen {
             let fields = attrs.0.keys().map(|name| name.chars().count()).max().unwrap_or(0);

@@ -9,7 +9,7 @@ use seed_role::Trouble;
 use serde_json::{Value as Json, json};
 
 use crate::cli::exit::Result;
-use crate::cli::style;
+use crate::cli::{output, style};
 
 /// Tells on standard error whose journal it is if the spec was moved, what is damaged of it, and who else has one.
 ///
@@ -18,7 +18,7 @@ use crate::cli::style;
 /// When it cannot be written.
 pub fn tell(continues: Option<&Path>, ledger: &Ledger, folder: &Path) -> Result<()> {
     let (dim, bad, good) = (style::DIM, style::BAD, style::GOOD);
-    let mut stderr = anstream::stderr();
+    let mut stderr = output::stderr();
     if let Some(path) = continues {
         writeln!(stderr, "{dim}continues the journal of {}, where this spec was before{dim:#}", path.display())?;
     }
@@ -50,7 +50,7 @@ pub fn tell(continues: Option<&Path>, ledger: &Ledger, folder: &Path) -> Result<
 pub fn warn(troubles: &[Trouble]) -> Result<()> {
     let warn = style::WARN;
     for trouble in troubles {
-        writeln!(anstream::stderr(), "{warn}warning{warn:#}: {trouble}")?;
+        writeln!(output::stderr(), "{warn}warning{warn:#}: {trouble}")?;
     }
     Ok(())
 }

@@ -6,12 +6,13 @@ use std::io::Write;
 use seed_engine::node::Whole;
 use seed_engine::plan::PlannedRole;
 use seed_engine::{Action, Plan};
+use seed_role::shell;
 use seed_spec::State;
 
 use super::diagnostics::shown_path;
 use super::tree::{Place, Rows, Tree};
-use super::value::{command_line, write_change};
-use crate::cli::style;
+use super::value::write_change;
+use crate::cli::{style, terminal};
 
 /// Writes the plan.
 pub fn write(out: &mut impl Write, plan: &Plan, verbose: bool) -> std::io::Result<()> {
@@ -21,6 +22,7 @@ pub fn write(out: &mut impl Write, plan: &Plan, verbose: bool) -> std::io::Resul
         (None, State::Present | State::Info) => "present".to_string(),
     };
     let path = shown_path(std::path::Path::new(&plan.spec));
+    let path = terminal::line(&path);
     writeln!(out, "{}{path}{:#} → {goal}\n", style::NAME, style::NAME)?;
     let shown = |planned: &&PlannedRole| verbose || planned.action != Action::None || planned.reason.is_some();
     let roles: Vec<&PlannedRole> = plan.in_order().filter(shown).collect();
@@ -82,14 +84,14 @@ fn write_role(out: &mut dyn Write, planned: &PlannedRole, place: &Place<'_>) -> 
     let below = format!("      {indent}");
     if let Some(loses) = &planned.loses {
         let remark = if planned.disposable { " (disposable)" } else { "" };
-        writeln!(out, "{below}{}destroys {loses}{remark}{:#}", style::BAD, style::BAD)?;
+        writeln!(out, "{below}{}destroys {}{remark}{:#}", style::BAD, terminal::line(loses), style::BAD)?;
     }
     if let Some(reason) = &planned.reason {
         let color = if planned.refused { style::BAD } else { style::DIM };
-        writeln!(out, "{below}{color}{reason}{color:#}")?;
+        writeln!(out, "{below}{color}{}{color:#}", terminal::entry(reason, &format!("{below}  ")))?;
     }
     for command in &planned.commands {
-        writeln!(out, "{below}{dim}runs{dim:#}  {}", command_line(command))?;
+        writeln!(out, "{below}{dim}runs{dim:#}  {}", shell::line(command))?;
     }
     let fields = planned.changes.iter().map(|change| change.field.chars().count()).max().unwrap_or(0);
     for change in &planned.changes {

@@ -6,7 +6,7 @@ use seed_engine::repair::Event;
 
 use super::apply::Progress;
 use crate::cli::options::Global;
-use crate::cli::style;
+use crate::cli::{output, style, terminal};
 
 /// Tells an event on standard error.
 pub fn tell(event: &Event, global: &Global) {
@@ -25,6 +25,7 @@ pub fn tell(event: &Event, global: &Global) {
         }
         Event::Apply(event) => return Progress::new(global, 0).tell(event),
     };
+    let line = terminal::entry(&line, "          ");
     // When standard error is gone, the watch goes on all the same.
-    let _ = writeln!(anstream::stderr().lock(), "{dim}{}{dim:#}  {line}", jiff::Zoned::now().strftime("%H:%M:%S"));
+    let _ = writeln!(output::stderr(), "{dim}{}{dim:#}  {line}", jiff::Zoned::now().strftime("%H:%M:%S"));
 }

@@ -1,5 +1,6 @@
 //! Roles below the composite roles that they are parts of.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::io::Write;
 
@@ -7,10 +8,12 @@ use seed_engine::Plan;
 use seed_engine::node::Whole;
 use seed_engine::plan::PlannedRole;
 
+use crate::cli::terminal;
+
 /// Where a line stands, and what it is called there.
 pub struct Place<'a> {
     /// The name, without that of what it is a part of.
-    pub name: &'a str,
+    pub name: Cow<'a, str>,
     /// What it is indented by.
     pub indent: String,
     /// How wide names are here.
@@ -65,7 +68,7 @@ impl<'a> Tree<'a> {
             }
         }
         for planned in roles {
-            let place = Place { name: self.label(planned, depth), indent: "  ".repeat(depth), width };
+            let place = Place { name: terminal::line(self.label(planned, depth)), indent: "  ".repeat(depth), width };
             match whole_of(planned) {
                 None => rows.role(out, planned, &place)?,
                 Some(whole) => {

@@ -6,7 +6,7 @@ use seed_role::attrs::Change;
 use serde_json::Value as Json;
 use similar::{ChangeTag, TextDiff};
 
-use crate::cli::style;
+use crate::cli::{style, terminal};
 
 /// Values longer than this are cut.
 const LONGEST: usize = 76;
@@ -29,37 +29,12 @@ pub fn short(value: &Json) -> String {
             .join(", "),
         other => other.to_string(),
     };
-    let line = text.replace('\n', "⏎").replace(|character: char| character.is_control(), "·");
-    if line.chars().count() <= LONGEST { line } else { format!("{}…", line.chars().take(LONGEST).collect::<String>()) }
-}
-
-/// A command as a line for a shell: all of it, since it is confirmed. Whatever could make another line of it, move the cursor, or turn the
-/// direction of writing is written as an escape.
-pub fn command_line(words: &[String]) -> String {
-    words.iter().map(|word| shell_word(word)).collect::<Vec<_>>().join(" ")
-}
-
-fn shell_word(word: &str) -> String {
-    let is_plain = |one: char| one.is_ascii_alphanumeric() || "_-./=:,+@%^".contains(one);
-    let misleads = |one: char| one.is_control() || !(one.is_ascii() || one.is_alphanumeric());
-    if !word.is_empty() && word.chars().all(is_plain) {
-        return word.to_string();
+    let line = terminal::line(&text);
+    if line.chars().count() <= LONGEST {
+        line.into_owned()
+    } else {
+        format!("{}…", line.chars().take(LONGEST).collect::<String>())
     }
-    if !word.contains(misleads) {
-        return format!("'{}'", word.replace('\'', r"'\''"));
-    }
-    // As in bash(1), QUOTING.
-    let escaped = word.chars().map(|one| match one {
-        '\n' => r"\n".to_string(),
-        '\t' => r"\t".to_string(),
-        '\r' => r"\r".to_string(),
-        '\u{1b}' => r"\e".to_string(),
-        '\\' | '\'' => format!("\\{one}"),
-        one if one.is_ascii_control() => format!("\\x{:02x}", u32::from(one)),
-        one if misleads(one) => format!("\\U{:08x}", u32::from(one)),
-        one => one.to_string(),
-    });
-    format!("$'{}'", escaped.collect::<String>())
 }
 
 /// A change, as a line or a diff.
@@ -89,23 +64,9 @@ fn write_diff(out: &mut dyn Write, from: &str, to: &str, indent: &str) -> std::i
                 ChangeTag::Insert => ('+', style::GOOD),
                 ChangeTag::Equal => (' ', style::DIM),
             };
-            let line = change.value().trim_end_matches('\n');
+            let line = terminal::line(change.value().trim_end_matches('\n'));
             writeln!(out, "{indent}  {color}{sign} {line}{color:#}")?;
         }
     }
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_command_is_one_line_that_a_shell_would_read_as_it_is() {
-        let line = |words: &[&str]| command_line(&words.iter().map(|word| (*word).to_string()).collect::<Vec<_>>());
-        assert_eq!(line(&["touch", "/srv/a-b_c.d"]), "touch /srv/a-b_c.d");
-        assert_eq!(line(&["sh", "-c", "touch a; ls 'b'", ""]), r"sh -c 'touch a; ls '\''b'\''' ''");
-        assert_eq!(line(&["a\nb\u{1b}[2J\u{7}"]), r"$'a\nb\e[2J\x07'");
-        assert_eq!(line(&["a\u{202e}b\u{2028}é名"]), r"$'a\U0000202eb\U00002028é名'");
-    }
 }

@@ -454,7 +454,7 @@ impl Row {
 /// Tells what is done, where it takes a while.
 fn say(global: &Global, words: &str) -> Result<()> {
     if !global.json {
-        writeln!(anstream::stderr(), "{}{words}{}", style::DIM, style::DIM.render_reset())?;
+        writeln!(output::stderr(), "{}{words}{}", style::DIM, style::DIM.render_reset())?;
     }
     Ok(())
 }

@@ -20,7 +20,7 @@ use serde_json::{Value as Json, json};
 
 use crate::cli::exit::{Error, Exit, Result};
 use crate::cli::options::{Global, SpecArg};
-use crate::cli::{report, spec_file, style};
+use crate::cli::{output, report, spec_file, style};
 
 /// Explain a spec to the duck, and see what your explanation told, missed and got wrong.
 ///
@@ -151,7 +151,7 @@ pub fn run(args: &Args, global: &Global) -> Result {
         if let (Json::Object(shown), Some(judged)) = (&mut shown, &judged) {
             shown.insert("model".into(), judged.json());
         }
-        writeln!(anstream::stdout(), "{shown}")?;
+        writeln!(output::stdout(), "{shown}")?;
         return Ok(Exit::Ok);
     }
     screen::reflection(&subject, &reflection, explanation.is_some(), judged.as_ref())?;
@@ -221,7 +221,7 @@ fn explanation(args: &Args, subject: &Subject, global: &Global) -> Result<Option
             }
             let dim = style::DIM;
             writeln!(
-                anstream::stderr(),
+                output::stderr(),
                 "Explain {} to the duck, in words of your own. {dim}Ctrl-D on a line of its own ends.{dim:#}\n",
                 subject.name
             )?;

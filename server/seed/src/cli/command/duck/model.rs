@@ -13,7 +13,7 @@ use serde_json::{Value as Json, json};
 use super::{Args, Subject};
 use crate::cli::exit::{Error, Exit, Result};
 use crate::cli::options::Global;
-use crate::cli::{confirm, interrupt, style};
+use crate::cli::{confirm, interrupt, output, style};
 
 /// What became of the model.
 pub struct Judged {
@@ -127,7 +127,7 @@ fn earlier(args: &Args, subject: &Subject, state: &Path) -> Result<Vec<Turn>> {
 fn ask(provider: &Provider, request: &seed_model::Request, project: &Path, global: &Global) -> Result<()> {
     let attempted = format!("send this to {}", provider.endpoint());
     if !global.json {
-        let mut stderr = anstream::stderr();
+        let mut stderr = output::stderr();
         for message in provider.masked(request).0.messages {
             writeln!(stderr, "{}", message.text)?;
         }

@@ -12,7 +12,7 @@ use super::model::Judged;
 use super::{Shown, Subject};
 use crate::cli::exit::{Exit, Result};
 use crate::cli::options::Global;
-use crate::cli::style;
+use crate::cli::{output, style};
 
 /// How many of the last explanations are shown.
 const LAST: usize = 20;
@@ -40,7 +40,7 @@ fn bar(score: f64) -> String {
 /// Shows a reflection; before anything was explained, what there is to explain.
 pub fn reflection(subject: &Subject, reflection: &seed_duck::Reflection, explained: bool, judged: Option<&Judged>) -> Result<()> {
     let shown = Shown { subject, reflection };
-    let mut out = anstream::stdout().lock();
+    let mut out = output::stdout();
     let (name, dim) = (style::NAME, style::DIM);
     if explained {
         let percent = (reflection.score * 100.0).round();
@@ -135,7 +135,7 @@ impl Shown<'_> {
 
 /// Shows the explanations of a spec so far.
 pub fn history(entries: &[Entry], global: &Global) -> Result {
-    let mut out = anstream::stdout().lock();
+    let mut out = output::stdout();
     if global.json {
         writeln!(out, "{}", json!({ "history": entries }))?;
         return Ok(Exit::Ok);

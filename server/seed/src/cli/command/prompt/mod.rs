@@ -21,7 +21,7 @@ use serde_json::json;
 
 use crate::cli::exit::{Error, Exit, Result};
 use crate::cli::options::Global;
-use crate::cli::{confirm, interrupt, spec_file, style};
+use crate::cli::{confirm, interrupt, output, spec_file, style};
 use screen::Screen;
 
 /// Ask a language model, with the context that you name, or have it write a spec from prose.
@@ -235,7 +235,7 @@ fn is_spec(path: &Path) -> bool {
 }
 
 fn list(library: &Library, screen: &Screen) -> Result {
-    let mut out = anstream::stdout().lock();
+    let mut out = output::stdout();
     let all = library.all();
     if screen.is_json() {
         let prompts = all.iter().map(|(name, prompt)| match prompt {
@@ -263,7 +263,7 @@ fn list(library: &Library, screen: &Screen) -> Result {
 
 fn complete(lead: &str, world: &World, screen: &Screen) -> Result {
     let words = seed_prompt::words::complete(lead, &world.roles());
-    let mut out = anstream::stdout().lock();
+    let mut out = output::stdout();
     if screen.is_json() {
         let words: Vec<_> = words.iter().map(|(word, about)| json!({"word": word, "about": about})).collect();
         writeln!(out, "{}", json!({ "words": words }))?;

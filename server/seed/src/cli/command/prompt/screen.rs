@@ -9,7 +9,7 @@ use seed_role::Trouble;
 use serde_json::{Value as Json, json};
 
 use crate::cli::exit::{Error, Exit, Result};
-use crate::cli::{report, style};
+use crate::cli::{output, report, style, terminal};
 
 /// Where it is said.
 pub struct Screen {
@@ -32,7 +32,7 @@ impl Screen {
     }
 
     fn emit(&self, event: &Json) -> io::Result<()> {
-        let mut out = anstream::stdout().lock();
+        let mut out = output::stream();
         writeln!(out, "{event}")?;
         out.flush()
     }
@@ -52,7 +52,7 @@ impl Screen {
             return self.emit(&event);
         }
         let (name, dim, warn) = (style::NAME, style::DIM, style::WARN);
-        let mut err = anstream::stderr().lock();
+        let mut err = output::stderr();
         match provider {
             Some(provider) => {
                 let place = if provider.endpoint().is_local() { "on this machine" } else { "leaves this machine" };
@@ -69,12 +69,12 @@ impl Screen {
             writeln!(err, "{warn}note{warn:#}: {remark}")?;
         }
         drop(err);
-        if show { write_messages(&mut anstream::stdout().lock(), &prepared.request) } else { Ok(()) }
+        if show { write_messages(&mut output::stream(), &prepared.request) } else { Ok(()) }
     }
 
     /// All that would leave the machine, before it is asked whether it may.
     pub fn messages(&self, request: &Request) -> io::Result<()> {
-        write_messages(&mut anstream::stderr().lock(), request)
+        write_messages(&mut output::stderr(), request)
     }
 
     /// For a program: the question that somebody has to answer.
@@ -124,9 +124,10 @@ impl Screen {
                         let then = if goes_back { "; the model is asked to mend it" } else { "" };
                         self.note("check", &format!("{found}{then}"))?;
                         match checked.filter(|_| goes_back) {
-                            Some(checked) => {
-                                checked.errors.iter().try_for_each(|error| writeln!(anstream::stderr(), "  {}", printable(error)))
-                            }
+                            Some(checked) => checked
+                                .errors
+                                .iter()
+                                .try_for_each(|error| writeln!(output::stderr(), "  {}", terminal::text(error))),
                             None => Ok(()),
                         }
                     }
@@ -138,17 +139,17 @@ impl Screen {
     }
 
     fn piece(&mut self, text: &str) -> io::Result<()> {
-        let text = printable(text);
+        let text = terminal::text(text);
         if let Some(last) = text.chars().last() {
             self.at_line_start = last == '\n';
         }
         if self.drafting {
             let dim = style::DIM;
-            let mut err = anstream::stderr().lock();
+            let mut err = output::stderr();
             write!(err, "{dim}{text}{dim:#}")?;
             return err.flush();
         }
-        let mut out = anstream::stdout().lock();
+        let mut out = output::stream();
         write!(out, "{text}")?;
         out.flush()
     }
@@ -157,13 +158,13 @@ impl Screen {
         if std::mem::replace(&mut self.at_line_start, true) {
             return Ok(());
         }
-        if self.drafting { writeln!(anstream::stderr()) } else { writeln!(anstream::stdout()) }
+        if self.drafting { writeln!(output::stderr()) } else { writeln!(output::stream()) }
     }
 
     fn note(&mut self, what: &str, words: &str) -> io::Result<()> {
         self.break_line()?;
         let warn = style::WARN;
-        writeln!(anstream::stderr(), "{warn}{what}{warn:#}: {}", printable(words))
+        writeln!(output::stderr(), "{warn}{what}{warn:#}: {}", terminal::text(words))
     }
 
     fn usage(&mut self, provider: &Provider, usage: Usage) -> io::Result<()> {
@@ -180,7 +181,7 @@ impl Screen {
         let count = |count: Option<u64>| count.map_or("?".into(), |count| count.to_string());
         let dim = style::DIM;
         let cost = cost.map(|(cost, currency)| format!(", {cost:.4} {currency}")).unwrap_or_default();
-        writeln!(anstream::stderr(), "{dim}{} tokens read, {} written{cost}{dim:#}", count(usage.input), count(usage.output))
+        writeln!(output::stderr(), "{dim}{} tokens read, {} written{cost}{dim:#}", count(usage.input), count(usage.output))
     }
 
     /// The end: the draft, if a spec was asked for, and whether it is right.
@@ -209,7 +210,7 @@ impl Screen {
             (Answer::Spec, None) => return Err(no_spec().into()),
             (Answer::Spec, Some(draft)) => {
                 report::diagnostics::to_stderr(&draft.analysis)?;
-                write!(anstream::stdout(), "{}", printable(&draft.text))?;
+                write!(output::stream(), "{}", terminal::text(&draft.text))?;
             }
         }
         Ok(exit)
@@ -219,7 +220,7 @@ impl Screen {
         let good = style::GOOD;
         match self.json {
             true => self.emit(&json!({"event": "written", "path": path.display().to_string()})),
-            false => writeln!(anstream::stderr(), "{good}written{good:#}: {}", report::diagnostics::shown_path(path)),
+            false => writeln!(output::stderr(), "{good}written{good:#}: {}", report::diagnostics::shown_path(path)),
         }
     }
 
@@ -262,15 +263,9 @@ fn write_messages(out: &mut impl Write, request: &Request) -> io::Result<()> {
             seed_model::Role::User => "user",
             seed_model::Role::Assistant => "assistant",
         };
-        writeln!(out, "{name}── {role} ──{name:#}\n{}\n", printable(message.text.trim_end()))?;
+        writeln!(out, "{name}── {role} ──{name:#}\n{}\n", terminal::text(message.text.trim_end()))?;
     }
     Ok(())
-}
-
-/// What a terminal may be shown of a text that others wrote: without control characters, which could move its cursor or worse.
-fn printable(text: &str) -> String {
-    let is_harmless = |letter: char| !letter.is_control() || matches!(letter, '\n' | '\t');
-    text.chars().filter(|letter| *letter != '\r').map(|letter| if is_harmless(letter) { letter } else { '\u{fffd}' }).collect()
 }
 
 fn plural(count: usize) -> &'static str {
