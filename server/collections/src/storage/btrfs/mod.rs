@@ -356,6 +356,14 @@ impl Role for Btrfs {
         }
     }
 
+    fn fit_past(&self, past: &mut Attrs, seen: &Observation) -> Option<String> {
+        super::stays_grown(past, seen, &["type", "uuid", "devices"])
+    }
+
+    fn caution(&self, change: &Change, _: &Attrs) -> Option<String> {
+        super::cannot_shrink(change)
+    }
+
     fn loses(&self, host: &dyn Host, _: &Attrs, _: Option<&Attrs>) -> Option<String> {
         look::holdings(self, host)
     }
