@@ -13,7 +13,7 @@ use crate::sandbox::{Sandbox, is_root};
 
 /// How many bytes of a line are tried at each of its ends, and how many between, unless all are.
 const AT_THE_ENDS: usize = 2;
-const BETWEEN: usize = 2;
+const BETWEEN: usize = 1;
 
 fn journal(sandbox: &Sandbox) -> PathBuf {
     let all = journals(sandbox);
