@@ -204,6 +204,15 @@ function M.has(text, part)
   assert(text:find(part, 1, true), ("%q is not in:\n%s"):format(part, text))
 end
 
+--- Whether a language server of a test still runs: it may be writing its index after Neovim has ended.
+local function has_server(folder)
+  return vim.iter(vim.fs.dir("/proc")):any(function(pid)
+    local command = pid:find("^%d+$") and M.read(("/proc/%s/cmdline"):format(pid)) or ""
+    local env = command:find("\0lsp\0", 1, true) and M.read(("/proc/%s/environ"):format(pid)) or ""
+    return env:find(folder .. "/", 1, true) ~= nil
+  end)
+end
+
 --- Ends what a test started and removes what it wrote.
 function M.clean_up()
   for _, child in ipairs(children) do
@@ -213,7 +222,9 @@ function M.clean_up()
     vim.fn.jobwait({ child.job }, 5000)
   end
   for _, folder in ipairs(folders) do
-    -- A server may be writing what was saved last.
+    M.wait("the servers to end", function()
+      return not has_server(folder)
+    end)
     M.wait("the folder to go", function()
       return pcall(vim.fs.rm, folder, { recursive = true, force = true })
     end)
