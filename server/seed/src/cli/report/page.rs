@@ -20,6 +20,9 @@ pub trait Canvas: Write {
 
 impl<W: Write> Canvas for Guard<W> {}
 
+#[cfg(test)]
+impl Canvas for Vec<u8> {}
+
 /// Data that a plan destroys.
 #[derive(Serialize)]
 pub struct Loss {
