@@ -70,12 +70,17 @@ impl Tree {
         Tree(self.0.iter().map(|(path, what)| (path.clone(), words(what))).collect())
     }
 
-    /// The same with other names, or without some of them. Where several get one name, all of them are in it.
+    /// The same with other names, or without some of them. Where several get one name, all that differ are in it.
     pub fn renamed(&self, name: impl Fn(&Path) -> Option<PathBuf>) -> Tree {
         let mut entries: BTreeMap<PathBuf, String> = BTreeMap::new();
         for (path, what) in &self.0 {
             let Some(path) = name(path) else { continue };
-            entries.entry(path).and_modify(|known| *known = format!("{known} and {what}")).or_insert_with(|| what.clone());
+            let add = |known: &mut String| {
+                if !known.split(" and ").any(|one| one == what) {
+                    *known = format!("{known} and {what}");
+                }
+            };
+            entries.entry(path).and_modify(add).or_insert_with(|| what.clone());
         }
         Tree(entries)
     }

@@ -1,7 +1,7 @@
 //! Long inputs: the work grows with the length of a spec, and not with its square.
 //!
-//! Twice the input may take three times as long; the square would be four times, and the smaller input is large enough for that to
-//! show. The shortest of some attempts counts, so that a busy machine does not.
+//! Four times the input may take nine times as long; the square would be sixteen times. The shortest of some attempts counts, so that
+//! a busy machine does not.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::fmt::Write as _;
@@ -23,30 +23,27 @@ fn time(text: &str) -> Duration {
         analyse_with_graph(&request, &DiskLoader, Some(&host));
         start.elapsed()
     };
-    (0..3).map(|_| once()).min().unwrap()
+    (0..2).map(|_| once()).min().unwrap()
 }
 
 #[track_caller]
 fn grows_with_its_length(what: &str, size: usize, text: impl Fn(usize) -> String) {
-    // Below this, the time says nothing.
-    const SHOWS: Duration = Duration::from_millis(40);
-    let (mut ratio, mut took) = (0.0, Duration::ZERO);
+    const MOST: f64 = 9.0;
+    let mut ratio = 0.0;
     for _ in 0..3 {
-        let (one, two) = (time(&text(size)), time(&text(size * 2)));
-        took = two;
-        ratio = two.as_secs_f64() / one.as_secs_f64();
-        if ratio < 3.0 || two < SHOWS {
+        ratio = time(&text(size * 4)).as_secs_f64() / time(&text(size)).as_secs_f64();
+        if ratio < MOST {
             return;
         }
     }
-    panic!("{what}: twice the input takes {ratio:.1} times as long, {took:?}");
+    panic!("{what}: four times the input takes {ratio:.1} times as long");
 }
 
 #[test]
 fn long_paths_names_and_lines() {
     let role = |path: &str| format!("{HEAD}roles:\n  a: {{is: file.text, path: \"{path}\", content: x}}\n");
-    grows_with_its_length("a path", 100_000, |size| role(&"/a".repeat(size)));
-    grows_with_its_length("a path with dots", 50_000, |size| role(&"/a/..".repeat(size)));
+    grows_with_its_length("a path", 50_000, |size| role(&"/a".repeat(size)));
+    grows_with_its_length("a path with dots", 20_000, |size| role(&"/a/..".repeat(size)));
     grows_with_its_length("a source", 50_000, |size| {
         format!("{HEAD}roles:\n  a: {{is: file.template, path: /a, from: \"{}\"}}\n", "/a".repeat(size))
     });
@@ -64,10 +61,10 @@ fn long_paths_names_and_lines() {
         format!("{HEAD}roles:\n  a: {{is: file.text, path: /a, content: x, {}: 1}}\n", "a".repeat(size))
     });
     grows_with_its_length("a type", 100_000, |size| format!("{HEAD}roles:\n  a: {{is: {}}}\n", "a".repeat(size)));
-    grows_with_its_length("a line of text", 1 << 20, |size| {
+    grows_with_its_length("a line of text", 1 << 18, |size| {
         format!("{HEAD}roles:\n  a: {{is: file.text, path: /a, content: {}}}\n", "x".repeat(size))
     });
-    grows_with_its_length("a line of roles", 2_000, |size| {
+    grows_with_its_length("a line of roles", 1_000, |size| {
         let roles: Vec<String> =
             (0..size).map(|number| format!("r{number}: {{is: file.text, path: /a/{number}, content: x}}")).collect();
         format!("{HEAD}roles: {{{}}}\n", roles.join(", "))
@@ -76,7 +73,7 @@ fn long_paths_names_and_lines() {
 
 #[test]
 fn many_roles_and_uses() {
-    grows_with_its_length("roles inside each other", 2_000, |size| {
+    grows_with_its_length("roles inside each other", 800, |size| {
         let mut text = format!("{HEAD}roles:\n");
         for number in 0..size {
             let depth = number % 400;
@@ -84,24 +81,24 @@ fn many_roles_and_uses() {
         }
         text
     });
-    grows_with_its_length("uses of variables", 10_000, |size| {
+    grows_with_its_length("uses of variables", 2_000, |size| {
         format!("{HEAD}vars: {{a: x}}\nroles:\n  a: {{is: file.text, path: /a, content: \"{}\"}}\n", "${vars.a}".repeat(size))
     });
-    grows_with_its_length("uses of outputs", 5_000, |size| {
+    grows_with_its_length("uses of outputs", 1_000, |size| {
         format!(
             "{HEAD}roles:\n  d: {{is: file.directory, path: /d}}\n  a: {{is: file.text, path: /a, content: \"{}\"}}\n",
             "${d.path}".repeat(size)
         )
     });
-    grows_with_its_length("openings without an end", 50_000, |size| {
+    grows_with_its_length("openings without an end", 20_000, |size| {
         format!("{HEAD}roles:\n  a: {{is: file.text, path: /a, content: \"{}\"}}\n", "${".repeat(size))
     });
-    grows_with_its_length("what clashes", 2_000, |size| {
+    grows_with_its_length("what clashes", 500, |size| {
         let mut text = format!("{HEAD}roles:\n");
         (0..size).for_each(|number| writeln!(text, "  r{number}: {{is: file.text, path: /a, content: x}}").unwrap());
         text
     });
-    grows_with_its_length("commands", 2_000, |size| {
+    grows_with_its_length("commands", 1_000, |size| {
         let mut text = format!("{HEAD}roles:\n");
         for number in 0..size {
             let after = if number == 0 { String::new() } else { format!(", needs: [r{}]", number - 1) };

@@ -21,6 +21,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use seed_role::Trouble;
+use seed_role::host::folder;
 use seed_role::trouble::{Kind, Result};
 use serde::Deserialize;
 use serde::de::{self, Deserializer};
@@ -177,11 +178,8 @@ fn load(file: &Path) -> Result<Option<Configuration>> {
     const LONGEST: u64 = 1 << 20;
     const WRITABLE_BY_OTHERS: u32 = 0o002;
     let attempt = || format!("read {}", file.display());
-    let metadata = match std::fs::metadata(file) {
-        Ok(metadata) => metadata,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(Trouble::from_io(attempt(), &error)),
-    };
+    let Some(opened) = folder::open_file(file)? else { return Ok(None) };
+    let metadata = opened.metadata().map_err(|error| Trouble::from_io(attempt(), &error))?;
     // It can name a command, so who can write it can run one.
     let me = nix::unistd::geteuid().as_raw();
     if metadata.mode() & WRITABLE_BY_OTHERS != 0 || (metadata.uid() != me && metadata.uid() != 0) {
@@ -191,10 +189,8 @@ fn load(file: &Path) -> Result<Option<Configuration>> {
             .kind(Kind::Unsafe)
             .hint(format!("chmod go-w {}, and own it", file.display())));
     }
-    if metadata.len() > LONGEST {
-        return Err(Trouble::new(attempt(), "it is longer than 1 MiB, which no configuration is"));
-    }
-    let text = std::fs::read_to_string(file).map_err(|error| Trouble::from_io(attempt(), &error))?;
+    let bytes = folder::content(&opened, LONGEST, attempt)?;
+    let text = String::from_utf8(bytes).map_err(|_| Trouble::new(attempt(), "it is not UTF-8 text"))?;
     read(file, &text).map(Some)
 }
 

@@ -11,6 +11,7 @@ pub mod registry;
 pub mod schema;
 pub mod shell;
 pub mod step;
+pub mod terminal;
 pub mod tool;
 pub mod trouble;
 

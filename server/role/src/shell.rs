@@ -1,29 +1,41 @@
-//! Commands as a person is told to type them.
+//! Commands as a person is shown them, or told to type them.
 
 use std::path::Path;
 
-/// A path as one word for a shell (POSIX.1-2024, XCU §2.2): as it is where that is safe, else quoted. It stays one line.
+/// One word for a shell (POSIX.1-2024, XCU §2.2): as it is where that is safe, else quoted. Whatever could make another line of it,
+/// move the cursor, or turn the direction of writing is written as an escape.
+pub fn quoted(word: &str) -> String {
+    let is_plain = |one: char| one.is_ascii_alphanumeric() || "_-./=:,+@%^".contains(one);
+    let misleads = |one: char| one.is_control() || !(one.is_ascii() || one.is_alphanumeric());
+    if !word.is_empty() && word.chars().all(is_plain) {
+        return word.to_string();
+    }
+    if !word.contains(misleads) {
+        return format!("'{}'", word.replace('\'', r"'\''"));
+    }
+    // As in bash(1), QUOTING.
+    let escaped = word.chars().map(|one| match one {
+        '\n' => r"\n".to_string(),
+        '\t' => r"\t".to_string(),
+        '\r' => r"\r".to_string(),
+        '\u{1b}' => r"\e".to_string(),
+        '\\' | '\'' => format!("\\{one}"),
+        one if one.is_ascii_control() => format!("\\x{:02x}", u32::from(one)),
+        one if misleads(one) => format!("\\U{:08x}", u32::from(one)),
+        one => one.to_string(),
+    });
+    format!("$'{}'", escaped.collect::<String>())
+}
+
+/// A path as one word that is no option.
 pub fn word(path: &Path) -> String {
     let text = path.to_string_lossy();
-    let is_plain =
-        |letter: char| letter.is_alphanumeric() || matches!(letter, '/' | '.' | '_' | '-' | '+' | ',' | ':' | '@' | '%');
-    if !text.is_empty() && !text.starts_with('-') && text.chars().all(is_plain) {
-        return text.into_owned();
-    }
-    if !text.chars().any(char::is_control) {
-        let front = if text.starts_with('-') { "./" } else { "" };
-        return format!("'{front}{}'", text.replace('\'', r"'\''"));
-    }
-    let inner: String = text
-        .chars()
-        .map(|letter| match letter {
-            '\'' | '\\' => format!("\\{letter}"),
-            '\n' => "\\n".to_owned(),
-            letter if letter.is_control() => letter.to_string().bytes().map(|byte| format!("\\x{byte:02x}")).collect(),
-            letter => letter.to_string(),
-        })
-        .collect();
-    format!("$'{inner}'")
+    quoted(&if text.starts_with('-') { format!("./{text}") } else { text.into_owned() })
+}
+
+/// A command as a line: all of it, since it is confirmed.
+pub fn line(words: &[String]) -> String {
+    words.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]
@@ -31,16 +43,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_path_is_one_word_on_one_line() {
-        for (path, expected) in [
-            ("/srv/lab", "/srv/lab"),
-            ("/a b", "'/a b'"),
-            ("/it's $HOME", r"'/it'\''s $HOME'"),
-            ("/a\nrm -rf '/'", r"$'/a\nrm -rf \'/\''"),
-            ("/\u{1b}[2J", r"$'/\x1b[2J'"),
-            ("-rf", "'./-rf'"),
-            ("/ä", "/ä"),
-        ] {
+    fn a_command_is_one_line_that_a_shell_would_read_as_it_is() {
+        let line = |words: &[&str]| line(&words.iter().map(|word| (*word).to_string()).collect::<Vec<_>>());
+        assert_eq!(line(&["touch", "/srv/a-b_c.d"]), "touch /srv/a-b_c.d");
+        assert_eq!(line(&["sh", "-c", "touch a; ls 'b'", ""]), r"sh -c 'touch a; ls '\''b'\''' ''");
+        assert_eq!(line(&["a\nb\u{1b}[2J\u{7}"]), r"$'a\nb\e[2J\x07'");
+        assert_eq!(line(&["a\u{202e}b\u{2028}é名"]), r"$'a\U0000202eb\U00002028é名'");
+    }
+
+    #[test]
+    fn a_path_is_no_option() {
+        for (path, expected) in [("/srv/lab", "/srv/lab"), ("/it's $HOME", r"'/it'\''s $HOME'"), ("-rf", "./-rf"), ("-r f", "'./-r f'")] {
             assert_eq!(word(Path::new(path)), expected);
         }
     }

@@ -121,8 +121,10 @@ current:
         run(sandbox, "setfattr", &["--name", "user.note", "--value", "mine", "new/top/mine", "page", "replaced"]);
     },
     drift: |sandbox| {
-        fs::set_permissions(sandbox.at("page"), fs::Permissions::from_mode(0o644)).unwrap();
-        fs::remove_file(sandbox.at("replaced")).unwrap();
+        // What was there before Seed and somebody removes stays removed; so only what Seed made is.
+        fs::remove_file(sandbox.at("page")).unwrap();
+        fs::write(sandbox.at("replaced"), "by hand\n").unwrap();
+        fs::set_permissions(sandbox.at("replaced"), fs::Permissions::from_mode(0o600)).unwrap();
         fs::remove_file(sandbox.at("current")).unwrap();
         symlink("elsewhere", sandbox.at("current")).unwrap();
     },

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use seed_role::attrs::{Attrs, Observation};
 use seed_role::trouble::{Result, Trouble};
@@ -42,7 +43,11 @@ pub(super) fn pack(journal: &Path, observation: &Observation) -> Result<(Observa
 }
 
 fn put(journal: &Path, text: &str) -> Result<String> {
+    // Threads that keep the same text write the same temporary file: one waits for the other. Other texts rarely wait.
+    static WRITING: [Mutex<()>; 16] = [const { Mutex::new(()) }; 16];
     let hash = hash(text.as_bytes());
+    let lane = usize::from(hash.as_bytes()[0]) % WRITING.len();
+    let _alone = WRITING[lane].lock().unwrap_or_else(PoisonError::into_inner);
     let path = folder_of(journal).join(&hash);
     // One that was damaged since is written anew.
     if !guard::read(&path).is_ok_and(|there| there.as_deref() == Some(text.as_bytes())) {

@@ -5,6 +5,7 @@ use std::fmt::Write;
 use petgraph::dot::{Config, Dot};
 use petgraph::graph::EdgeReference;
 use petgraph::graph::NodeIndex;
+use seed_role::terminal::acts;
 use seed_spec::analysis::State;
 
 use super::{Part, Picture, Tie, palette, text};
@@ -68,8 +69,9 @@ fn edge_attributes(tie: Tie) -> &'static str {
     }
 }
 
-/// A quoted string: in it a quote ends it and a backslash begins an escape.
+/// A quoted string: in it a quote ends it and a backslash begins an escape. What would act on a terminal is left out.
 fn quoted(text: &str) -> String {
+    let text: String = text.chars().filter(|letter| *letter == '\n' || !acts(*letter)).collect();
     let escaped = text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
     format!("\"{escaped}\"")
 }

@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use seed_role::terminal::acts;
+
 /// The width of a bold or plain proportional text, in pixels. Fonts differ and none can be asked here, so this leans
 /// to the wide ones.
 pub(super) fn width(text: &str, size: f64) -> f64 {
@@ -61,7 +63,7 @@ pub(super) fn wrapped(text: &str, size: f64, most: f64) -> Vec<String> {
     lines
 }
 
-/// The text as it stands in XML, in an element or a quoted attribute. What XML cannot hold at all is left out.
+/// The text as it stands in XML, in an element or a quoted attribute. What XML cannot hold at all is left out, and so is what would act on a terminal.
 pub(super) fn escaped(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for letter in text.chars() {
@@ -71,7 +73,7 @@ pub(super) fn escaped(text: &str) -> String {
             '&' => escaped.push_str("&amp;"),
             '"' => escaped.push_str("&quot;"),
             '\n' | '\t' => escaped.push(letter),
-            letter if letter.is_control() || matches!(letter, '\u{fffe}' | '\u{ffff}') => {}
+            letter if acts(letter) || matches!(letter, '\u{fffe}' | '\u{ffff}') => {}
             letter => escaped.push(letter),
         }
     }

@@ -11,6 +11,7 @@ use nix::sys::stat::{Mode, fstat};
 use nix::unistd::{Gid, Uid, UnlinkatFlags, fchownat, symlinkat, unlinkat};
 
 use super::{Folder, absolute, from_errno, from_io, real};
+use crate::host::real::files::rename_new_at;
 use crate::host::real::trees;
 use crate::host::{FileKind, attributes, temporary_of};
 use crate::trouble::{Kind, Result, Trouble};
@@ -256,13 +257,7 @@ impl Folder {
     /// What the system says.
     pub fn rename_new(&self, from: impl AsRef<Path>, to: impl AsRef<Path>) -> Result<bool> {
         let (from, to) = (self.plain(from.as_ref())?, self.plain(to.as_ref())?);
-        let renamed = match renameat2(&self.fd, from, &self.fd, to, RenameFlags::RENAME_NOREPLACE) {
-            // File systems that do not know the flag: look before.
-            Err(Errno::EINVAL) if self.kind(to).is_some() => Err(Errno::EEXIST),
-            Err(Errno::EINVAL) => renameat(&self.fd, from, &self.fd, to),
-            renamed => renamed,
-        };
-        match renamed {
+        match rename_new_at(self.as_fd(), from, self.as_fd(), to) {
             Ok(()) => Ok(true),
             Err(Errno::EEXIST) => Ok(false),
             Err(errno) => Err(from_errno(self.writing(to), errno)),

@@ -2,13 +2,13 @@
 
 use std::fs::File;
 use std::io::{Read, Write};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::{FileExt, FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
-use nix::fcntl::{FallocateFlags, OFlag, RenameFlags, fallocate, openat, readlinkat, renameat, renameat2};
-use nix::sys::stat::{FchmodatFlags, FileStat, Mode, fchmod, fchmodat, fstat, mkdirat};
+use nix::fcntl::{AtFlags, FallocateFlags, OFlag, RenameFlags, fallocate, openat, readlinkat, renameat, renameat2};
+use nix::sys::stat::{FchmodatFlags, FileStat, Mode, fchmod, fchmodat, fstat, fstatat, mkdirat};
 use nix::unistd::{Gid, Uid, UnlinkatFlags, fchown, fchownat, ftruncate, symlinkat, unlinkat};
 
 use super::RealHost;
@@ -159,11 +159,16 @@ fn told_of_exchange(done: Result<(), Stop>, path: &Path, attempted: impl FnOnce(
 
 /// Renames unless there is something.
 pub(super) fn rename_new(from: &Place<'_>, name: &Path, to: &Place<'_>, new: &Path) -> nix::Result<()> {
-    match renameat2(from.folder(), name, to.folder(), new, RenameFlags::RENAME_NOREPLACE) {
+    rename_new_at(from.folder(), name, to.folder(), new)
+}
+
+/// The same in open folders.
+pub(in crate::host) fn rename_new_at(from: BorrowedFd<'_>, name: &Path, to: BorrowedFd<'_>, new: &Path) -> nix::Result<()> {
+    match renameat2(from, name, to, new, RenameFlags::RENAME_NOREPLACE) {
         // File systems that do not know the flag: look before.
-        Err(Errno::EINVAL) => match to.stat() {
+        Err(Errno::EINVAL) => match fstatat(to, new, AtFlags::AT_SYMLINK_NOFOLLOW) {
             Ok(_) => Err(Errno::EEXIST),
-            Err(Errno::ENOENT) => renameat(from.folder(), name, to.folder(), new),
+            Err(Errno::ENOENT) => renameat(from, name, to, new),
             Err(errno) => Err(errno),
         },
         other => other,
@@ -346,7 +351,7 @@ impl RealHost {
         let place = self.safety.place(path).told(attempted)?;
         let temporary = temporary_link(&place, target).told(attempted)?;
         if let Some(Owner { uid, gid }) = owner {
-            let no_follow = nix::fcntl::AtFlags::AT_SYMLINK_NOFOLLOW;
+            let no_follow = AtFlags::AT_SYMLINK_NOFOLLOW;
             let given = fchownat(place.folder(), &temporary, Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid)), no_follow);
             if given.is_err() {
                 let _ = unlinkat(place.folder(), &temporary, UnlinkatFlags::NoRemoveDir);
@@ -473,7 +478,7 @@ impl RealHost {
         let attempted = || format!("give {} to {}:{}", path.display(), owner.uid, owner.gid);
         let place = self.safety.place(path).told(attempted)?;
         let (uid, gid) = (Uid::from_raw(owner.uid), Gid::from_raw(owner.gid));
-        let no_follow = nix::fcntl::AtFlags::AT_SYMLINK_NOFOLLOW;
+        let no_follow = AtFlags::AT_SYMLINK_NOFOLLOW;
         let capable = capable(&place).told(attempted)?;
         fchownat(place.folder(), place.name(), Some(uid), Some(gid), no_follow).told(attempted)?;
         if let Some((file, attributes)) = capable {

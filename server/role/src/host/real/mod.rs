@@ -15,7 +15,7 @@ mod btrfs;
 mod btrfs_ioctl;
 mod btrfs_tree;
 mod exchange;
-mod files;
+pub(in crate::host) mod files;
 mod loops;
 mod mounts;
 mod partitions;

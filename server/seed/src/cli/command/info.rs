@@ -61,7 +61,9 @@ pub fn run(args: &Args, global: &Global) -> Result {
     } else {
         report::info::write(&mut out, &plan, global.verbose > 0)?;
     }
-    Ok(match plan.roles.iter().any(|planned| planned.refused && planned.seen.attrs().is_none()) {
+    // With a damaged journal it is not known of whom it is what can be seen.
+    let is_unknown = |planned: &PlannedRole| planned.refused && (planned.seen.attrs().is_none() || !plan.damage.is_empty());
+    Ok(match plan.roles.iter().any(is_unknown) {
         true => Exit::Failed,
         false if args.as_spec || !orphans && info::is_as_the_spec_says(&plan) => Exit::Ok,
         false => Exit::Changes,

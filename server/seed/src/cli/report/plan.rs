@@ -6,11 +6,12 @@ use std::io::Write;
 use seed_engine::node::Whole;
 use seed_engine::plan::PlannedRole;
 use seed_engine::{Action, Plan};
+use seed_role::shell;
 use seed_spec::State;
 
 use super::diagnostics::shown_path;
 use super::tree::{Place, Rows, Tree};
-use super::value::{command_line, write_change};
+use super::value::write_change;
 use crate::cli::{style, terminal};
 
 /// Writes the plan.
@@ -90,7 +91,7 @@ fn write_role(out: &mut dyn Write, planned: &PlannedRole, place: &Place<'_>) -> 
         writeln!(out, "{below}{color}{}{color:#}", terminal::entry(reason, &format!("{below}  ")))?;
     }
     for command in &planned.commands {
-        writeln!(out, "{below}{dim}runs{dim:#}  {}", command_line(command))?;
+        writeln!(out, "{below}{dim}runs{dim:#}  {}", shell::line(command))?;
     }
     let fields = planned.changes.iter().map(|change| change.field.chars().count()).max().unwrap_or(0);
     for change in &planned.changes {

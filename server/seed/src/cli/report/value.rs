@@ -37,35 +37,6 @@ pub fn short(value: &Json) -> String {
     }
 }
 
-/// A command as a line for a shell: all of it, since it is confirmed. Whatever could make another line of it, move the cursor, or turn the
-/// direction of writing is written as an escape.
-pub fn command_line(words: &[String]) -> String {
-    words.iter().map(|word| shell_word(word)).collect::<Vec<_>>().join(" ")
-}
-
-fn shell_word(word: &str) -> String {
-    let is_plain = |one: char| one.is_ascii_alphanumeric() || "_-./=:,+@%^".contains(one);
-    let misleads = |one: char| one.is_control() || !(one.is_ascii() || one.is_alphanumeric());
-    if !word.is_empty() && word.chars().all(is_plain) {
-        return word.to_string();
-    }
-    if !word.contains(misleads) {
-        return format!("'{}'", word.replace('\'', r"'\''"));
-    }
-    // As in bash(1), QUOTING.
-    let escaped = word.chars().map(|one| match one {
-        '\n' => r"\n".to_string(),
-        '\t' => r"\t".to_string(),
-        '\r' => r"\r".to_string(),
-        '\u{1b}' => r"\e".to_string(),
-        '\\' | '\'' => format!("\\{one}"),
-        one if one.is_ascii_control() => format!("\\x{:02x}", u32::from(one)),
-        one if misleads(one) => format!("\\U{:08x}", u32::from(one)),
-        one => one.to_string(),
-    });
-    format!("$'{}'", escaped.collect::<String>())
-}
-
 /// A change, as a line or a diff.
 pub fn write_change(out: &mut dyn Write, change: &Change, indent: &str, width: usize) -> std::io::Result<()> {
     match (&change.from, &change.to) {
@@ -98,18 +69,4 @@ fn write_diff(out: &mut dyn Write, from: &str, to: &str, indent: &str) -> std::i
         }
     }
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_command_is_one_line_that_a_shell_would_read_as_it_is() {
-        let line = |words: &[&str]| command_line(&words.iter().map(|word| (*word).to_string()).collect::<Vec<_>>());
-        assert_eq!(line(&["touch", "/srv/a-b_c.d"]), "touch /srv/a-b_c.d");
-        assert_eq!(line(&["sh", "-c", "touch a; ls 'b'", ""]), r"sh -c 'touch a; ls '\''b'\''' ''");
-        assert_eq!(line(&["a\nb\u{1b}[2J\u{7}"]), r"$'a\nb\e[2J\x07'");
-        assert_eq!(line(&["a\u{202e}b\u{2028}é名"]), r"$'a\U0000202eb\U00002028é名'");
-    }
 }
