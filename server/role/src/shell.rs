@@ -53,7 +53,9 @@ mod tests {
 
     #[test]
     fn a_path_is_no_option() {
-        for (path, expected) in [("/srv/lab", "/srv/lab"), ("/it's $HOME", r"'/it'\''s $HOME'"), ("-rf", "./-rf"), ("-r f", "'./-r f'")] {
+        for (path, expected) in
+            [("/srv/lab", "/srv/lab"), ("/it's $HOME", r"'/it'\''s $HOME'"), ("-rf", "./-rf"), ("-r f", "'./-r f'")]
+        {
             assert_eq!(word(Path::new(path)), expected);
         }
     }

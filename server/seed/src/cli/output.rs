@@ -12,6 +12,11 @@ pub fn stdout() -> impl Write {
     Guard::new(Output(anstream::stdout().lock()))
 }
 
+/// Standard output for what goes on until nobody reads it: then writing fails, and what makes it ends.
+pub fn stream() -> impl Write {
+    Guard::new(anstream::stdout().lock())
+}
+
 /// Standard output for text that a program may read, such as a spec that was formatted: every byte of it, unless it goes to a terminal.
 pub fn data() -> Box<dyn Write> {
     match std::io::stdout().is_terminal() {

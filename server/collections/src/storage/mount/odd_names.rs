@@ -66,8 +66,8 @@ fn systemd_reads_units_as_they_are_meant() {
         std::fs::write(&file, unit::text(&format!("/dev{at}"), Path::new(at), "ext4", &["x-a=%n".into()])).unwrap();
         let Some(verified) = run("systemd-analyze", &["verify".as_ref(), file.as_ref()]) else { return };
         let told = String::from_utf8_lossy(&verified.stderr);
-        // It compares `Where=` with the name of the unit.
-        assert_eq!(verified.status.success() && told.is_empty(), fits, "{at}: {told}");
+        // It compares `Where=` with the name of the unit. What cannot be mounted is refused before it could come here.
+        assert!(!fits || verified.status.success() && told.is_empty(), "{at}: {told}");
         let Some(escaped) = run("systemd-escape", &["--path".as_ref(), "--suffix=mount".as_ref(), "--".as_ref(), at.as_ref()])
         else {
             return;

@@ -32,7 +32,7 @@ impl Screen {
     }
 
     fn emit(&self, event: &Json) -> io::Result<()> {
-        let mut out = output::stdout();
+        let mut out = output::stream();
         writeln!(out, "{event}")?;
         out.flush()
     }
@@ -69,7 +69,7 @@ impl Screen {
             writeln!(err, "{warn}note{warn:#}: {remark}")?;
         }
         drop(err);
-        if show { write_messages(&mut output::stdout(), &prepared.request) } else { Ok(()) }
+        if show { write_messages(&mut output::stream(), &prepared.request) } else { Ok(()) }
     }
 
     /// All that would leave the machine, before it is asked whether it may.
@@ -149,7 +149,7 @@ impl Screen {
             write!(err, "{dim}{text}{dim:#}")?;
             return err.flush();
         }
-        let mut out = output::stdout();
+        let mut out = output::stream();
         write!(out, "{text}")?;
         out.flush()
     }
@@ -158,7 +158,7 @@ impl Screen {
         if std::mem::replace(&mut self.at_line_start, true) {
             return Ok(());
         }
-        if self.drafting { writeln!(output::stderr()) } else { writeln!(output::stdout()) }
+        if self.drafting { writeln!(output::stderr()) } else { writeln!(output::stream()) }
     }
 
     fn note(&mut self, what: &str, words: &str) -> io::Result<()> {
@@ -210,7 +210,7 @@ impl Screen {
             (Answer::Spec, None) => return Err(no_spec().into()),
             (Answer::Spec, Some(draft)) => {
                 report::diagnostics::to_stderr(&draft.analysis)?;
-                write!(output::stdout(), "{}", terminal::text(&draft.text))?;
+                write!(output::stream(), "{}", terminal::text(&draft.text))?;
             }
         }
         Ok(exit)
