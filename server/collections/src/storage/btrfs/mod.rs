@@ -360,8 +360,9 @@ impl Role for Btrfs {
         super::stays_grown(past, seen, &["type", "uuid", "devices"])
     }
 
-    fn caution(&self, change: &Change, _: &Attrs) -> Option<String> {
-        super::cannot_shrink(change)
+    fn caution(&self, change: &Change, seen: &Attrs) -> Option<String> {
+        // With devices that are added comes their size, and goes with them.
+        super::cannot_shrink(change).filter(|_| self.has_all_devices(seen))
     }
 
     fn loses(&self, host: &dyn Host, _: &Attrs, _: Option<&Attrs>) -> Option<String> {
