@@ -277,7 +277,8 @@ impl Planner<'_> {
             }
         };
         let effect = Effect::of(verdict.action);
-        let below = effect.loses(self.world.ledger, &role.claims(), &node.name, &wish);
+        // Most roles of most plans need nothing, and are not even asked what they claim.
+        let below = (!effect.is_none()).then(|| effect.loses(self.world.ledger, &role.claims(), &node.name, &wish)).flatten();
         let loses = verdict.loses.into_iter().chain(below).reduce(|one, other| format!("{one} and {other}"));
         let verdict = Verdict { loses, ..verdict };
         let contents = match verdict.action {
