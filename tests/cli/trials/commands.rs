@@ -126,6 +126,9 @@ impl Scene<'_> {
             assert_ne!(after.differences(&before, true), Vec::<String>::new(), "it has something to do");
             self.undo(&sandbox, &before, 1);
         }
+        // From another run: what a person had removed before it is not for `absent` to bring back once the run is undone.
+        let sandbox = self.set_up();
+        sandbox.seed(&self.args()).exits(0);
         self.take_back(&sandbox, &seed);
         Reference { before, after, seed }
     }

@@ -6,6 +6,7 @@ use std::time::Instant;
 use super::Trials;
 use super::draw::{Draw, is_all};
 use super::kills::killed_after;
+use super::world::assert_nothing_is_lost_sight_of;
 use crate::collections::Desk;
 use crate::sandbox::{Ran, Sandbox};
 use crate::tree::Tree;
@@ -143,4 +144,37 @@ fn the_others_at_any_moment() {
         }
     }
     trials.end(60);
+}
+
+#[test]
+fn forget_at_every_record() {
+    const FORGET: &[&str] = &["forget", "--yes", "name.seed.yaml", "note", "other"];
+    let mut trials = Trials::of("kills, forget");
+    for record in 1.. {
+        let mut killed = true;
+        trials.attempt(format!("record {record}"), || {
+            let roles = ["note", "other", "third"].map(|role| format!("{role}: {{is: file.text, path: ./{role}, content: x}}\n"));
+            let (sandbox, spec) = Sandbox::with_spec(&roles.concat());
+            sandbox.write("note", "of a person\n");
+            sandbox.seed(&["apply", "--yes", spec]).exits(0);
+            let applied = sandbox.tree();
+            let ran = sandbox.seed_killed_at(record, FORGET);
+            killed = ran.was_killed();
+            if !killed {
+                ran.exits(0);
+            }
+            let again = sandbox.seed(FORGET);
+            assert!(matches!(again.code(), Some(0 | 1)), "{}", again.told());
+            assert_eq!(sandbox.tree(), applied, "what was made stays as it is");
+            sandbox.seed(&["apply", "--yes", "--state", "absent", spec]).exits(0);
+            let is_there = ["note", "other", "third"].map(|role| sandbox.at(role).exists());
+            assert_eq!(is_there, [true, true, false], "absent leaves alone what was forgotten");
+            assert_nothing_is_lost_sight_of(&sandbox);
+        });
+        if !killed {
+            trials.discount();
+            break;
+        }
+    }
+    trials.end(2);
 }

@@ -43,12 +43,11 @@ const STAGES: &[Stage] = &[
     ("lua-format", stages::lua_format),
     ("neovim", stages::neovim),
     ("try", try_out::run),
-    ("install", install::run),
     ("leaks", stages::leaks),
 ];
 
 /// Stages that run only where they are named: they fetch and build what nothing else needs.
-const ON_REQUEST: &[Stage] = &[("--llm", llm::run)];
+const ON_REQUEST: &[Stage] = &[("install", install::run), ("--llm", llm::run)];
 
 /// Runs the stages that are named, or all; all of them, also when one fails.
 ///
