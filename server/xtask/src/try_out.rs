@@ -22,9 +22,9 @@ const EXAMPLE: &str = "hello.seed.yaml";
 const KEYS: &str = "\
 # Type one of these lines and press Enter:
 #   :SeedPlan            show what would change
-#   :SeedApply           show it, ask, and create hello.txt
+#   :SeedApply           show it; y confirms, and hello.txt is created
 #   :SeedApply absent    restore the previous state
-# q closes the plan. :quitall leaves Neovim and restores the previous state, too.
+# q closes a plan or a result. :quitall leaves Neovim and restores the previous state, too.
 
 ";
 

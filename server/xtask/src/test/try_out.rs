@@ -100,9 +100,9 @@ fn command(terminal: &mut Terminal, line: &str) -> Result {
 fn apply(terminal: &mut Terminal, line: &str) -> Result {
     command(terminal, line)?;
     terminal.wait_for_rest()?;
-    command(terminal, "1")?;
+    terminal.type_text("y")?;
     terminal.wait_for_rest()?;
-    // The plan stays until it is closed.
+    // The result stays until it is closed.
     terminal.type_text("q")?;
     terminal.wait_for_rest()?;
     Ok(())
