@@ -1,5 +1,6 @@
 -- Runs at every start of Neovim: it names the filetype and the commands, and loads nothing else.
-if vim.g.loaded_seed then
+-- An older Neovim lacks what it calls; a package of the system makes that one load it, too.
+if vim.g.loaded_seed or vim.fn.has("nvim-0.11") == 0 then
   return
 end
 vim.g.loaded_seed = true
@@ -35,7 +36,7 @@ else
   vim.api.nvim_create_autocmd({ "BufNew", "BufReadPre", "BufFilePost" }, {
     pattern = { "*.seed.yaml", "*.seed.yml", "*/role.yml", "*/tasks/main.yml" },
     callback = add_filetype,
-    desc = "Name the filetype of Seed's specs",
+    desc = "Set the filetype of Seed's specs",
   })
 end
 
@@ -57,17 +58,18 @@ local function command(name, options)
 end
 
 command("Plan", { nargs = "*", range = true, desc = "Show what applying the spec would change" })
-command("Apply", { nargs = "*", range = true, bang = true, desc = "Make the machine as the spec says" })
-command("Info", { nargs = "*", range = true, desc = "Show what is there, and how it differs from the spec" })
-command("Repair", { nargs = "*", range = true, bang = true, desc = "Mend what has drifted from the spec" })
-command("Graph", { nargs = "?", desc = "Show what depends on what" })
-command("Fragment", { nargs = "*", range = true, bang = true, desc = "Keep snippets alike in many files" })
-command("Duck", { nargs = "*", range = true, desc = "Explain the spec, and see what was told and missed" })
-command("Prompt", { nargs = "*", range = true, bang = true, desc = "Ask a language model, or have it draft a spec" })
-command("Stop", { nargs = 0, desc = "Stop what a language model is asked" })
-command("Recall", { nargs = "*", desc = "Find what was written about something" })
+command("Apply", { nargs = "*", range = true, bang = true, desc = "Make the machine match the spec" })
+command("Info", { nargs = "*", range = true, desc = "Show the observed state and how it differs from the spec" })
+command("Repair", { nargs = "*", range = true, bang = true, desc = "Repair drift from the spec" })
+command("Undo", { nargs = "*", bang = true, desc = "Take the last run back" })
+command("Graph", { nargs = "?", desc = "Show the dependencies between the roles" })
+command("Fragment", { nargs = "*", range = true, bang = true, desc = "Keep snippets identical in many files" })
+command("Duck", { nargs = "*", range = true, desc = "Explain the spec and see what you missed" })
+command("Prompt", { nargs = "*", range = true, bang = true, desc = "Ask a language model, or let it draft a spec" })
+command("Stop", { nargs = 0, desc = "Stop the running request to a language model" })
+command("Recall", { nargs = "*", desc = "Search specs, notes and documents" })
 command("Note", { nargs = "*", desc = "Write a note about the role under the cursor" })
-command("Log", { nargs = 0, desc = "Show what was done when" })
+command("Log", { nargs = 0, desc = "Show past runs" })
 
 -- Files of any kind may embed fragments. Where a project has some, those with markers get the server; all others cost a few looks
 -- for the project's lock.

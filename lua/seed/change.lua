@@ -1,4 +1,4 @@
---- Changes the machine from the editor: shows what would be done, asks, does it, and tells how it goes.
+--- Changes the machine from the editor: shows the plan, asks, applies it and shows the progress.
 local cli = require("seed.cli")
 local page_of = require("seed.page")
 
@@ -13,7 +13,7 @@ local PASSWORDS = 3
 --- The exit status of `seed` when what is asked is refused.
 local REFUSED = 3
 
---- Ends with what the program said.
+--- Ends with the message of the program.
 local function fail(front, words, code)
   local page = page_of.new()
   page:block(words, "SeedFailed")
@@ -66,7 +66,7 @@ end
 local function ending(verb, result, summary, failures)
   local page = page_of.new()
   if summary then
-    page:add({ page_of.outcome(summary), result.code == 0 and "SeedDone" or "SeedFailed" })
+    page:add({ summary.text, result.code == 0 and "SeedDone" or "SeedFailed" })
   end
   for _, event in ipairs(failures) do
     page:block(("%s: %s"):format(event.role, event.message or "failed"), "SeedFailed")
@@ -82,6 +82,7 @@ end
 ---@field argv string[]
 ---@field stdin? string
 ---@field spec string
+---@field total integer how many roles it acts on
 
 --- Runs what changes the machine.
 ---@param job seed.Job
@@ -114,7 +115,7 @@ local function execute(front, job, argv, stdin, refused)
   end
   running[job.spec] = process
   front.process = process
-  front:started(process)
+  front:started(process, job.total)
 end
 
 --- Starts something as root: without a password if sudo lets us, and otherwise with one, which is passed on and not kept.
@@ -123,7 +124,7 @@ end
 ---@param start fun(argv: string[], stdin: string?, refused: fun(result: seed.Result): boolean)
 local function as_root(front, argv, unwritten, start)
   if unwritten then
-    return fail(front, "write the buffer first: what needs root is read from the file", REFUSED)
+    return fail(front, "write the buffer first: root reads the spec from the file", REFUSED)
   end
   local sudo = require("seed.config").get().sudo
   local is_sudo = "^" .. vim.pesc(vim.fs.basename(sudo)) .. ":"
@@ -149,62 +150,94 @@ local function as_root(front, argv, unwritten, start)
   start(vim.list_extend({ sudo, "-n", "--" }, argv), nil, ask)
 end
 
---- Plans: as root where root has applied the spec before, since only root's journal tells what was made for it; or where it needs root
---- and secrets are part of its digest, which only who made it can confirm.
+--- What asks for the plan of each verb.
+local PLANS = { plan = "plan", apply = "plan", repair = "repair", undo = "undo" }
+
+--- Plans: as root where root has applied the spec before, since only root's journal says what was made for it; also where the
+--- plan needs root and secrets are part of its digest, which only the user who made the plan can confirm.
+---@param verb "plan"|"apply"|"repair"|"undo"
 ---@param opts seed.Options
 ---@param take fun(plan: table, code: integer, by_root: boolean)
-function M.plan(front, opts, take)
-  M.look(front, "plan", opts, function(plan, code)
-    local is_roots = plan.kept_by_root or (plan.needs_root and plan.keyed)
-    if not is_roots or vim.uv.getuid() == 0 then
-      return take(plan, code, false)
-    end
-    local argv, stdin = cli.argv("plan", opts)
+function M.plan(front, verb, opts, take)
+  local planner = PLANS[verb]
+  opts = vim.tbl_extend("force", opts, { page = true, dry_run = planner ~= "plan" or nil })
+  local function by_root()
+    local argv, stdin = cli.argv(planner, opts)
     as_root(front, argv or {}, stdin, function(rooted, password, refused)
-      start_look(front, "plan", rooted, password, function(seen, status)
-        take(seen, status, true)
+      start_look(front, "plan", rooted, password, function(plan, code)
+        take(plan, code, true)
       end, refused)
+    end)
+  end
+  local function is_roots(plan)
+    return (plan.kept_by_root or (plan.needs_root and plan.keyed)) and vim.uv.getuid() ~= 0
+  end
+  if planner == "plan" then
+    return M.look(front, planner, opts, function(plan, code)
+      if is_roots(plan) then
+        return by_root()
+      end
+      take(plan, code, false)
+    end)
+  end
+  M.look(front, "plan", { buf = opts.buf, path = opts.path }, function(plan)
+    if is_roots(plan) then
+      return by_root()
+    end
+    M.look(front, planner, opts, function(own, code)
+      if is_roots(own) then
+        return by_root()
+      end
+      take(own, code, false)
     end)
   end)
 end
 
---- What is asked before it is done.
-local function question(verb, preview)
-  local destroys = vim.iter(preview.actions or {}):any(function(action)
-    return action.destructive
+--- How many roles a plan acts on.
+local function count_of_actions(plan)
+  return vim.iter(plan.actions):fold(0, function(count, action)
+    return count + (action.action == "none" and 0 or 1)
   end)
-  local name = verb:sub(1, 1):upper() .. verb:sub(2)
-  if destroys then
-    local choice = { name .. ", and destroy what is marked", { destroy_data = true } }
-    return { prompt = name .. "? It destroys data.", choices = { choice } }
-  end
-  return { prompt = name .. "?", choices = { { name, {} } } }
 end
 
---- Shows what `apply` or `repair` would do, asks unless `yes` is set, and does it.
+---@param verb string
+---@param plan table
+---@return seed.Question
+local function question(verb, plan)
+  return {
+    verb = verb:sub(1, 1):upper() .. verb:sub(2),
+    summary = plan.page.summary,
+    losses = plan.page.losses,
+    destroys = vim.iter(plan.page.losses):any(function(loss)
+      return not loss.disposable
+    end),
+  }
+end
+
+--- Shows what `apply`, `repair` or `undo` would do, asks unless `yes` is set, and does it.
 ---@param front seed.Screen|seed.Terminal
----@param verb "apply"|"repair"
+---@param verb "apply"|"repair"|"undo"
 ---@param opts seed.Options
 function M.run(front, verb, opts)
   local spec = spec_of(opts)
   if running[spec] then
-    return fail(front, ("%s is being changed already"):format(spec), REFUSED)
+    return fail(front, ("%s is already being changed"):format(spec), REFUSED)
   end
   local looking = vim.tbl_extend("force", {}, opts)
   looking.yes, looking.destroy_data = nil, nil
-  if verb == "repair" then
+  if verb ~= "apply" then
     looking.prune, looking.state = nil, nil
   end
-  M.plan(front, looking, function(preview, _, by_root)
-    front:show("plan", spec, page_of.plan(preview))
-    local function go(chosen)
-      local doing = vim.tbl_extend("force", opts, chosen, { yes = true, digest = preview.digest })
+  M.plan(front, verb, looking, function(plan, _, by_root)
+    front:show("plan", spec, page_of.of(plan.page))
+    local function go(consent)
+      local doing = vim.tbl_extend("force", opts, consent, { page = true, yes = true, digest = plan.digest })
       local argv, stdin = cli.argv(verb, doing)
       if not argv then
         return fail(front, stdin, 1)
       end
-      local job = { verb = verb, argv = argv, stdin = stdin, spec = spec }
-      if by_root or (preview.needs_root and vim.uv.getuid() ~= 0) then
+      local job = { verb = verb, argv = argv, stdin = stdin, spec = spec, total = count_of_actions(plan) }
+      if by_root or (plan.needs_root and vim.uv.getuid() ~= 0) then
         as_root(front, argv, stdin, function(rooted, password, refused)
           execute(front, job, rooted, password, refused)
         end)
@@ -213,15 +246,13 @@ function M.run(front, verb, opts)
       end
     end
     -- A plan that does nothing is run, too: it may close what an interruption left open in the journal.
-    if opts.yes or page_of.is_idle(preview) then
+    if opts.yes or count_of_actions(plan) == 0 then
       return go({})
     end
-    front:ask(question(verb, preview), function(chosen, otherwise)
-      if chosen then
-        go(chosen)
-      else
-        fail(front, otherwise, REFUSED)
-      end
+    local asked = question(verb, plan)
+    front:ask(asked, function()
+      -- How much has drifted was on the screen.
+      go({ destroy_data = asked.destroys or opts.destroy_data, max_drift = verb == "repair" and "100%" or nil })
     end)
   end)
 end

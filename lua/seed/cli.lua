@@ -14,6 +14,9 @@ local M = {}
 ---@field prune? boolean
 ---@field digest? string of the plan that was confirmed
 ---@field format? string of a graph
+---@field dry_run? boolean only plan
+---@field page? boolean with what a terminal would show, for a window
+---@field max_drift? string how much a repair may change without asking
 ---@field text? boolean ask for text to read instead of JSON
 
 ---@class seed.Result
@@ -21,8 +24,9 @@ local M = {}
 ---@field stdout string
 ---@field stderr string
 
-local FLAGS = { yes = "--yes", destroy_data = "--destroy-data", prune = "--prune" }
-local VALUES = { state = "--state", digest = "--plan-digest", format = "--format" }
+local FLAGS =
+  { yes = "--yes", destroy_data = "--destroy-data", prune = "--prune", dry_run = "--dry-run", page = "--page" }
+local VALUES = { state = "--state", digest = "--plan-digest", format = "--format", max_drift = "--max-drift" }
 local KNOWN = { path = "string", buf = "number", only = "table", text = "boolean" }
 
 --- The root of the plugin's checkout: above lua/seed/cli.lua.
@@ -43,8 +47,8 @@ function M.binary()
     end
   end
   local looked = set and "vim.g.seed.server is " .. set
-    or "looked in $PATH, and for " .. table.concat(places, " and ", 2)
-  return nil, ("the program seed was not found (%s); see :help seed-install"):format(looked)
+    or "looked in $PATH and for " .. table.concat(places, " and ", 2)
+  return nil, ("cannot find the program seed (%s); see :help seed-install"):format(looked)
 end
 
 --- The text of a buffer as it would be written.
@@ -114,7 +118,7 @@ function M.argv(verb, opts)
   return vim.list_extend(argv, opts.text and { "--color", "never" } or { "--json" }), stdin
 end
 
---- What JSON stands for; none if it is none.
+--- Decodes JSON; nil if it is invalid.
 ---@param text string
 ---@return table?
 function M.decode(text)
@@ -279,13 +283,15 @@ function M.words(verb, result)
       return text
     end
   end
-  return ("seed %s ended with status %d and said nothing"):format(verb, result.code)
+  return ("seed %s exited with status %d and no message"):format(verb, result.code)
 end
 
 --- What an answer of each subcommand that only looks must hold; anything else that it says is why it could not.
 local ANSWERS = {
   check = "diagnostics",
   plan = "actions",
+  repair = "actions",
+  undo = "actions",
   info = "roles",
   log = "runs",
   graph = "roles",
@@ -294,7 +300,7 @@ local ANSWERS = {
   duck = "facts",
 }
 
---- The answer of a subcommand that only looks, or in words why there is none.
+--- The answer of a subcommand that changes nothing, or an error message.
 ---@param verb string
 ---@param result seed.Result
 ---@return table?, string? err

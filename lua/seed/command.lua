@@ -11,6 +11,7 @@ local TAKES = {
   Apply = { states = true, switches = { "++destroy-data", "++prune" } },
   Info = { states = false, switches = {} },
   Repair = { states = false, switches = { "++destroy-data" } },
+  Undo = { states = false, switches = { "++destroy-data" } },
 }
 
 --- The options that the words behind a command stand for.
@@ -21,11 +22,13 @@ local function options(name, call)
   for position, word in ipairs(call.fargs) do
     if vim.startswith(word, "++") then
       if not vim.tbl_contains(takes.switches, word) then
-        return nil, ("%s is not a switch of :Seed%s"):format(word, name)
+        return nil, ("%s is not an option of :Seed%s"):format(word, name)
       end
       opts[SWITCHES[word]] = true
     elseif takes.states and position == 1 and vim.tbl_contains(STATES, word) then
       opts.state = word
+    elseif name == "Undo" then
+      return nil, "an undo covers the whole last run; leave the roles out"
     else
       table.insert(roles, word)
     end
@@ -50,18 +53,16 @@ end
 
 --- Shows the answer of a subcommand that only looks.
 local function look(speaker, verb, opts)
-  local page_of = require("seed.page")
   local change = require("seed.change")
   local function show(answer, code)
-    local page = verb == "plan" and page_of.plan(answer) or page_of.info(answer)
-    speaker:show(verb, vim.api.nvim_buf_get_name(opts.buf), page)
+    speaker:show(verb, vim.api.nvim_buf_get_name(opts.buf), require("seed.page").of(answer.page))
     -- 2 says that there is something to do; 1 that a part of it cannot be done.
     speaker.code = code == 2 and 0 or code
   end
   if opts.state == "absent" then
-    return change.plan(speaker, opts, show)
+    return change.plan(speaker, "plan", opts, show)
   end
-  change.look(speaker, verb, opts, show)
+  change.look(speaker, verb, vim.tbl_extend("force", opts, { page = true }), show)
 end
 
 --- Shows what a subcommand says as text.
@@ -84,7 +85,7 @@ end
 local function show_graph(speaker, call, buf)
   local format = call.fargs[1] or require("seed.config").get().graph
   if not vim.tbl_contains(FORMATS, format) then
-    local words = ("%s is not a format of a graph; there are %s"):format(format, table.concat(FORMATS, ", "))
+    local words = ("%s is not a graph format; use one of %s"):format(format, table.concat(FORMATS, ", "))
     return speaker:finish(1, require("seed.page").text(words))
   end
   local is_picture = format == "svg" and #vim.api.nvim_list_uis() > 0
@@ -114,10 +115,13 @@ local RUN = {
   Repair = function(speaker, opts)
     require("seed.change").run(speaker, "repair", opts)
   end,
+  Undo = function(speaker, opts)
+    require("seed.change").run(speaker, "undo", opts)
+  end,
 }
 
 --- Does for a command what it is for, with options that are read already.
----@param name "Plan"|"Info"|"Apply"|"Repair"
+---@param name "Plan"|"Info"|"Apply"|"Repair"|"Undo"
 ---@param opts seed.Options
 function M.start(name, opts)
   local speaker = front()
@@ -206,7 +210,9 @@ function M.complete(name, lead, line)
       vim.list_extend(words, STATES)
     end
     vim.list_extend(words, TAKES[name].switches)
-    vim.list_extend(words, require("seed.roles").names(vim.api.nvim_get_current_buf()))
+    if name ~= "Undo" then
+      vim.list_extend(words, require("seed.roles").names(vim.api.nvim_get_current_buf()))
+    end
     words = vim.tbl_filter(function(word)
       return not vim.tbl_contains(given, word)
     end, words)

@@ -1,4 +1,4 @@
---- What `vim.g.seed` can hold. One table says it all: the defaults, the checks, and the section of the help come from it.
+--- The options in `vim.g.seed`. The defaults, the checks and the section of the help all come from one table.
 local M = {}
 
 ---@class seed.Option
@@ -13,68 +13,66 @@ M.schema = {
   {
     name = "server",
     type = "string",
-    doc = "The program `seed`. Without it, the one in $PATH is taken, then the one built in the plugin's own "
-      .. "checkout (target/release, target/debug).",
+    doc = "The program `seed`. By default the one in $PATH, or else the one built in the plugin's own checkout "
+      .. "(target/release, target/debug).",
   },
   {
     name = "attach",
     type = "boolean",
     default = true,
-    doc = "Whether the language server is attached by itself: to specs, to files with markers of fragments, and to notes beside a "
-      .. "spec.",
+    doc = "Attach the language server automatically: to specs, to files with fragment markers, and to notes beside a spec.",
   },
   {
     name = "restarts",
     type = "number",
     default = 3,
-    doc = "How many times within a minute a language server that died is started again.",
+    doc = "How often a crashed language server is restarted within one minute.",
   },
   {
     name = "code_lens",
     type = "boolean",
     default = true,
-    doc = "Whether code lenses (the plan and the states of each role, its notes) are shown and kept current.",
+    doc = "Show code lenses and keep them current, see |seed-code-lenses|.",
   },
   {
     name = "window",
     type = "string",
     choices = { "split", "vsplit", "tab", "float" },
     default = "split",
-    doc = "Where plans, observations and logs are shown.",
+    doc = "Where plans, observations and logs open.",
   },
   {
     name = "graph",
     type = "string",
     choices = { "svg", "mermaid", "dot", "json" },
     default = "svg",
-    doc = "The format of |:SeedGraph| when none is named. A picture (svg) is opened with |vim.ui.open()|, the others are "
-      .. "shown as text.",
+    doc = "The default format of |:SeedGraph|. A picture (svg) opens with |vim.ui.open()|, the others as text.",
   },
   {
     name = "picker",
     type = "string",
     choices = { "auto", "telescope", "fzf-lua", "snacks", "select" },
     default = "auto",
-    doc = "What |:SeedRecall| lets choose with: a picker that is installed, or |vim.ui.select()|. `auto` takes the first that is there.",
+    doc = "The picker of |:SeedRecall|: an installed one, or |vim.ui.select()|. `auto` takes the first that is installed.",
   },
   {
     name = "duck_model",
     type = "boolean",
     default = false,
-    doc = "Whether an explanation that is written (`:w`) in the window of |:SeedDuck| is also judged by the language model that "
-      .. "|:SeedPrompt| asks. One that is not on this machine is asked only after a yes in |:SeedPrompt|. |:SeedStop| ends it.",
+    doc = "Let the language model of |:SeedPrompt| judge an explanation when you save it (`:w`) in the window of |:SeedDuck|. "
+      .. "A model on another machine is asked only after you allowed it in |:SeedPrompt|. |:SeedStop| ends the request.",
   },
   {
     name = "sudo",
     type = "string",
     default = "sudo",
-    doc = "The program that runs `seed apply` as root when a plan needs it. It must take the options -n, -S and -p of sudo.",
+    doc = "The program that runs `seed` as root when a plan needs it. It must accept the options -n, -S and -p of sudo.",
   },
   {
     name = "timeout",
     type = "number",
     default = 60000,
-    doc = "How long the functions of |seed-lua| that only look wait for `seed`, in milliseconds.",
+    doc = "How many milliseconds the functions of |seed-lua| that change nothing wait for `seed`.",
   },
 }
 
@@ -92,7 +90,7 @@ local function problem_of(name, value)
     local names = vim.tbl_map(function(one)
       return one.name
     end, M.schema)
-    return ("vim.g.seed.%s is not an option; there are %s"):format(tostring(name), table.concat(names, ", "))
+    return ("vim.g.seed.%s is not an option; the options are %s"):format(tostring(name), table.concat(names, ", "))
   end
   if type(value) ~= known.type then
     return ("vim.g.seed.%s must be a %s, not a %s"):format(name, known.type, type(value))

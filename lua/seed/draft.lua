@@ -73,7 +73,7 @@ function M.offer(text, target)
   vim.api.nvim_buf_set_lines(buf, 0, -1, true, lines)
   vim.bo[buf].syntax = "yaml"
   vim.cmd("diffthis")
-  vim.wo[0][0].winbar = "draft: <CR> accepts it, q rejects it; it can be edited before"
+  vim.wo[0][0].winbar = "draft: <CR> accept   q reject   (you can edit it)"
   offered = { target = target, buf = buf, tab = tab }
   vim.keymap.set("n", "<CR>", "<Cmd>SeedPrompt accept<CR>", { buffer = buf, desc = "Accept the draft" })
   vim.keymap.set("n", "q", "<Cmd>SeedPrompt reject<CR>", { buffer = buf, desc = "Reject the draft" })
@@ -112,21 +112,21 @@ function M.accept()
   end
   local target = offered.target
   if not vim.api.nvim_buf_is_valid(target.buf) then
-    return nil, "the buffer that it was for is gone; the draft stays, to be copied"
+    return nil, "the buffer of the draft is gone; the draft stays open so that you can copy it"
   elseif vim.api.nvim_buf_get_changedtick(target.buf) ~= target.tick then
-    return nil, "the buffer has changed since the model was asked; the draft stays, to be copied"
+    return nil, "the buffer has changed since you asked the model; the draft stays open so that you can copy it"
   end
   local lines = vim.api.nvim_buf_get_lines(offered.buf, 0, -1, true)
   local wrong = mistakes(table.concat(lines, "\n") .. "\n", vim.api.nvim_buf_get_name(target.buf))
   if wrong then
-    return nil, "it has mistakes, and nothing was changed:\n" .. wrong
+    return nil, "the draft has mistakes; nothing was changed:\n" .. wrong
   end
   vim.api.nvim_buf_set_lines(target.buf, 0, -1, true, lines)
   close()
   if #vim.fn.win_findbuf(target.buf) == 0 then
     vim.cmd.sbuffer(target.buf)
   end
-  return "the draft is in the buffer; u takes it back"
+  return "the draft is in the buffer; u undoes it"
 end
 
 --- Throws the draft away.
@@ -140,7 +140,7 @@ function M.reject()
   if target.is_new and vim.api.nvim_buf_is_valid(target.buf) and not vim.bo[target.buf].modified then
     vim.api.nvim_buf_delete(target.buf, {})
   end
-  return "the draft is thrown away; nothing was changed"
+  return "the draft was discarded; nothing was changed"
 end
 
 return M

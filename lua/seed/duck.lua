@@ -1,4 +1,4 @@
---- The rubber duck: a window to explain a spec in, and beside it what the explanation told, missed and got wrong, as it is written.
+--- The rubber duck: a window to explain a spec in, and beside it what the explanation covers, misses and gets wrong.
 local cli = require("seed.cli")
 local page_of = require("seed.page")
 
@@ -51,11 +51,11 @@ local SIGNS = {
 
 --- What a kind of fact is asked for, so that the answer is not given away.
 local KINDS = {
-  purpose = "why it is there",
+  purpose = "what it is for",
   exists = "what it is",
   parameter = "a value that matters",
   depends = "what it needs, or what needs it",
-  destroys = "what is lost with it",
+  destroys = "what data it destroys",
   exposes = "who can reach it",
   risk = "what can go wrong",
 }
@@ -140,7 +140,7 @@ function M.page(answer)
   facts("covered", function(fact)
     wrapped(page, SIGNS.covered[1] .. " " .. fact.text, "", "SeedDone")
   end)
-  -- What is missing is named and not told: by role, with what kinds of it.
+  -- What is missing is only named: the role and the kinds of facts.
   local kinds, order = {}, {}
   facts("missing", function(fact)
     local role = name_of(fact)
@@ -214,22 +214,27 @@ local function show(session, answer)
     if judged.why then
       wrapped(
         page,
-        ("the model has not judged: %s; this is what was found without it"):format(judged.why),
+        ("the model did not answer: %s; this is the result without it"):format(judged.why),
         "",
         "SeedUnknown"
       )
     else
-      wrapped(page, "judged with " .. (judged.model or "a model"), "", "SeedReason")
+      wrapped(page, "judged by " .. (judged.model or "a model"), "", "SeedReason")
     end
     for _, one in ipairs(judged.disputed or {}) do
-      wrapped(page, ("! it calls %s %s, but %s"):format(one.id, one.model, one.because), "", "SeedUnknown")
+      wrapped(page, ("! the model calls %s %s, but %s"):format(one.id, one.model, one.because), "", "SeedUnknown")
     end
     if type(judged.reply) == "string" then
       page:add("")
       wrapped(page, judged.reply, "", "SeedProgress")
     end
     for _, one in ipairs(judged.denied or {}) do
-      wrapped(page, ("! it says “%s”, which the spec denies (%s)"):format(one.claim, one.id), "", "SeedUnknown")
+      wrapped(
+        page,
+        ("! the model says “%s”, but the spec contradicts this (%s)"):format(one.claim, one.id),
+        "",
+        "SeedUnknown"
+      )
     end
   end
   fill(session.page, page)
@@ -243,7 +248,7 @@ local function reflect(session)
     session.tries = session.tries + 1
     if session.tries > TRIES then
       session.tries = 0
-      local words = "the language server, which listens, is not attached to the spec; see :checkhealth seed"
+      local words = "the language server is not attached to the spec; see :checkhealth seed"
       return fill(session.page, page_of.text(words))
     end
     return session.soon()
@@ -307,7 +312,7 @@ local function record(session, has_model, text)
         elseif vim.api.nvim_buf_is_valid(session.text) then
           vim.bo[session.text].modified = true
         end
-        return vim.notify("seed: the explanation was not kept: " .. cli.words("duck", result), vim.log.levels.ERROR)
+        return vim.notify("seed: cannot save the explanation: " .. cli.words("duck", result), vim.log.levels.ERROR)
       end
       session.judged = answer.model
       if session.waiting then
@@ -460,7 +465,7 @@ local function open(session)
     vim.api.nvim_win_set_buf(0, session.text)
     vim.api.nvim_win_set_width(0, WIDTH)
     vim.wo[0][0].wrap, vim.wo[0][0].linebreak, vim.wo[0][0].number = true, true, false
-    vim.wo[0][0].winbar = "explain it in your own words; :w keeps it"
+    vim.wo[0][0].winbar = "explain the spec in your own words; :w saves"
     shown = vim.api.nvim_get_current_win()
     if #vim.fn.win_findbuf(session.page) == 0 then
       vim.cmd("rightbelow split")

@@ -32,7 +32,7 @@ local function watch()
   is_watching = true
   vim.api.nvim_create_autocmd("BufWritePost", {
     pattern = "*/fragments/*",
-    desc = "Look again at what embeds a fragment",
+    desc = "Check the blocks of a saved fragment again",
     callback = function(event)
       for _, name in ipairs({ "seed", SERVER, NOTES }) do
         for _, client in ipairs(vim.lsp.get_clients({ name = name })) do
@@ -51,7 +51,7 @@ local function start(buf)
     return nil, err
   end
   if vim.api.nvim_buf_get_name(buf) == "" or vim.bo[buf].buftype ~= "" then
-    return nil, "the buffer belongs to no file; write it to one first"
+    return nil, "the buffer has no file; save it first"
   end
   local name = ({ ["yaml.seed"] = "seed", markdown = NOTES })[vim.bo[buf].filetype] or SERVER
   local id = vim.lsp.start(vim.lsp.config[name], {
@@ -63,7 +63,7 @@ local function start(buf)
     end,
   })
   if not id then
-    return nil, "the language server, which knows the fragments, did not start"
+    return nil, "the language server did not start"
   end
   attached[buf] = true
   watch()
@@ -87,7 +87,7 @@ local function server(buf)
   if ready then
     return client
   end
-  return nil, "the language server, which knows the fragments, did not start"
+  return nil, "the language server did not start"
 end
 
 --- Attaches the server to a buffer with markers, unless it is not wanted.
@@ -173,7 +173,7 @@ local function page_of_items(items, notes)
     page:add(place, { name, "SeedRole" }, "  ", { item.state, GROUPS[item.state] }, "  ", item.message)
   end
   if #page.lines == 0 then
-    page:add("no fragment is embedded here; :SeedFragment add NAME embeds one")
+    page:add("no fragments here; :SeedFragment add NAME embeds one")
   end
   return page
 end
@@ -210,7 +210,7 @@ local function summary(answer)
   return #words > 0 and table.concat(words, ", ") or "nothing to do"
 end
 
---- Asks for a change of a buffer, makes it there, and tells.
+--- Asks for a change, applies it to the buffer and reports it.
 local function change(speaker, buf, verb, argument)
   local answer, err, client = ask(buf, verb, argument)
   if not answer then
@@ -287,7 +287,7 @@ local function diff(speaker, buf, call, name)
   if not answer then
     return speaker:finish(1, page_of.text(err))
   elseif not answer.sides then
-    return speaker:finish(1, page_of.text("several blocks are meant; name one"))
+    return speaker:finish(1, page_of.text("more than one block matches; name one"))
   end
   local item, sides = answer.items[1], answer.sides
   local key = ("%s#%s"):format(item.fragment, item.instance)
@@ -334,7 +334,7 @@ local RUN = {
   resolve = function(speaker, buf, call)
     local take = TAKES[call.fargs[2] or ""]
     if not take then
-      return speaker:finish(1, page_of.text("say how: :SeedFragment resolve mine, theirs, markers or new-instance"))
+      return speaker:finish(1, page_of.text("usage: :SeedFragment resolve mine|theirs|markers|new-instance"))
     end
     change(speaker, buf, "resolve", vim.tbl_extend("force", block(call, call.fargs[3]), { take = take }))
   end,
@@ -346,13 +346,13 @@ local RUN = {
   end,
   add = function(speaker, buf, call)
     if not call.fargs[2] then
-      return speaker:finish(1, page_of.text("say which: :SeedFragment add NAME [PARAMETER=VALUE ...]"))
+      return speaker:finish(1, page_of.text("usage: :SeedFragment add NAME [PARAMETER=VALUE ...]"))
     end
     local parameters = {}
     for position = 3, #call.fargs do
       local name, value = call.fargs[position]:match("^([%w_]+)=(.*)$")
       if not name then
-        local words = ("%s is no parameter: write NAME=VALUE"):format(call.fargs[position])
+        local words = ("%s is not a parameter: write NAME=VALUE"):format(call.fargs[position])
         return speaker:finish(1, page_of.text(words))
       end
       table.insert(parameters, { name, value })
@@ -365,11 +365,11 @@ local RUN = {
   end,
   new = function(speaker, buf, call)
     if call.range == 0 then
-      return speaker:finish(1, page_of.text("say of which lines: :'<,'>SeedFragment new NAME"))
+      return speaker:finish(1, page_of.text("select the lines first: :'<,'>SeedFragment new NAME"))
     elseif call.fargs[2] then
       return make(speaker, buf, call, call.fargs[2])
     elseif #vim.api.nvim_list_uis() == 0 then
-      return speaker:finish(1, page_of.text("say its name: :'<,'>SeedFragment new NAME"))
+      return speaker:finish(1, page_of.text("give it a name: :'<,'>SeedFragment new NAME"))
     end
     vim.ui.input({ prompt = "Name of the new fragment: " }, function(name)
       if name and name ~= "" then
@@ -388,7 +388,7 @@ function M.run(speaker, call)
   if not RUN[verb] then
     local verbs = vim.tbl_keys(RUN)
     table.sort(verbs)
-    local words = ("%s is not something that :SeedFragment does; there are %s"):format(verb, table.concat(verbs, ", "))
+    local words = ("unknown subcommand %s of :SeedFragment; use one of %s"):format(verb, table.concat(verbs, ", "))
     return speaker:finish(1, page_of.text(words))
   end
   RUN[verb](speaker, vim.api.nvim_get_current_buf(), call)

@@ -13,7 +13,7 @@ local function check_neovim()
     vim.health.warn(problem, ":help seed-config")
   end
   if #problems == 0 then
-    vim.health.ok("vim.g.seed is sound")
+    vim.health.ok("vim.g.seed has no mistakes")
   end
 end
 
@@ -22,12 +22,12 @@ local function check_program()
   local cli = require("seed.cli")
   local binary, err = cli.binary()
   if not binary then
-    vim.health.error(err, "cargo build --release in the checkout, or set vim.g.seed.server")
+    vim.health.error(err, "run cargo build --release in the checkout, or set vim.g.seed.server")
     return
   end
   local version = vim.system({ binary, "--version" }, { text = true }):wait(5000)
   if version.code ~= 0 then
-    vim.health.error(("%s --version ended with status %d"):format(binary, version.code))
+    vim.health.error(("%s --version exited with status %d"):format(binary, version.code))
     return
   end
   vim.health.ok(("%s (%s)"):format(vim.trim(version.stdout), binary))
@@ -36,7 +36,7 @@ local function check_program()
   local doctor = vim.system({ binary, "doctor", "--json" }, { text = true }):wait(20000)
   local report = cli.decode(doctor.stdout or "")
   if not report then
-    vim.health.error("seed doctor said nothing that can be read: " .. cli.words("doctor", doctor))
+    vim.health.error("cannot read the output of seed doctor: " .. cli.words("doctor", doctor))
     return
   end
   for _, finding in ipairs(report.findings or {}) do
@@ -54,20 +54,20 @@ local function check_server()
   local clients = vim.lsp.get_clients({ name = "seed" })
   for _, client in ipairs(clients) do
     local bufs = vim.tbl_count(client.attached_buffers)
-    vim.health.ok(("runs, attached to %d %s"):format(bufs, bufs == 1 and "buffer" or "buffers"))
+    vim.health.ok(("running, attached to %d %s"):format(bufs, bufs == 1 and "buffer" or "buffers"))
   end
   if #clients == 0 then
     if not require("seed.config").get().attach then
-      vim.health.info("is not attached, since vim.g.seed.attach is false")
+      vim.health.info("not attached because vim.g.seed.attach is false")
     else
-      vim.health.info("does not run; it starts with the first buffer whose name ends with .seed.yaml")
+      vim.health.info("not running; it starts with the first *.seed.yaml buffer")
     end
   end
 end
 
 local function check_picker()
   vim.health.start("Notes")
-  vim.health.ok(("|:SeedRecall| lets choose with %s"):format(require("seed.picker").which()))
+  vim.health.ok(("|:SeedRecall| uses %s"):format(require("seed.picker").which()))
 end
 
 function M.check()

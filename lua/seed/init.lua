@@ -1,4 +1,4 @@
---- Seed for scripts: each function runs the program, waits, and returns what it said as a table, or nil and why not.
+--- Seed for scripts: each function runs the program, waits, and returns a table, or nil and an error message.
 --- See |seed-lua|.
 local cli = require("seed.cli")
 
@@ -57,28 +57,34 @@ function M.plan(opts)
   return look("plan", opts)
 end
 
---- What is there.
+--- The observed state.
 ---@param opts? seed.Options
 function M.info(opts)
   return look("info", opts)
 end
 
---- What was done when.
+--- Past runs.
 ---@param opts? seed.Options
 function M.log(opts)
   return look("log", opts)
 end
 
---- Makes the machine as the spec says; `yes` must be set, since nobody can be asked.
+--- Applies the spec; `yes` must be set because there is no question.
 ---@param opts? seed.Options
 function M.apply(opts)
   return change("apply", opts)
 end
 
---- Mends what has drifted; `yes` must be set.
+--- Repairs drift; `yes` must be set.
 ---@param opts? seed.Options
 function M.repair(opts)
   return change("repair", opts)
+end
+
+--- Takes the last run back; `yes` must be set.
+---@param opts? seed.Options
+function M.undo(opts)
+  return change("undo", opts)
 end
 
 --- What was written about something: `{ hits = …, root = … }`, the best first.
@@ -95,7 +101,7 @@ function M.note(text, opts)
   return require("seed.recall").write_note(text, opts)
 end
 
---- What an explanation of a spec tells, misses and gets wrong, as `seed duck --json` says it; it is kept in the history.
+--- Compares an explanation with a spec; returns the JSON of `seed duck` and saves the explanation in the history.
 ---@param explanation string
 ---@param opts? { path?: string } the spec; without it the buffer's
 function M.duck(explanation, opts)

@@ -6,7 +6,7 @@ local M = {}
 --- Within which time deaths are counted, in milliseconds.
 local WINDOW = 60 * 1000
 
---- When it died, as `vim.uv.now` tells time.
+--- The times of its crashes, by `vim.uv.now`.
 local deaths = {}
 
 --- Lenses and actions of the server run what the commands of the editor run, with its plan review.
@@ -34,28 +34,66 @@ local function add_commands()
   end
 end
 
+--- How long to wait for a server that starts, in milliseconds.
+local START = 5000
+
+--- The server of a buffer, started if it does not run.
+---@param buf integer
+---@return vim.lsp.Client? client, string? err
+function M.server(buf)
+  local binary, err = require("seed.cli").binary()
+  if not binary then
+    return nil, err
+  end
+  local server = vim.lsp.config.seed
+  local settings =
+    vim.tbl_extend("force", server, { root_dir = server.root_dir or vim.fs.root(buf, server.root_markers) })
+  local id = vim.lsp.start(settings, { bufnr = buf, silent = true })
+  local client = id and vim.lsp.get_client_by_id(id)
+  local is_ready = client
+    and vim.wait(START, function()
+      return client.initialized == true and vim.lsp.buf_is_attached(buf, client.id)
+    end, 5)
+  if is_ready then
+    return client
+  end
+  return nil, "the language server did not start"
+end
+
 local attached = false
 
 --- Attaches the server to this and all later specs.
 function M.attach()
-  if attached or not config.get().attach then
+  if not config.get().attach then
     return
   end
-  local binary, err = require("seed.cli").binary()
-  if not binary then
-    vim.notify_once("seed: " .. err, vim.log.levels.WARN)
-    return
-  end
-  attached = true
-  local function enable()
+  local is_script = #vim.api.nvim_list_uis() == 0
+  if not attached then
+    local binary, err = require("seed.cli").binary()
+    if not binary then
+      vim.notify_once("seed: " .. err, vim.log.levels.WARN)
+      return
+    end
+    attached = true
     add_commands()
-    vim.lsp.enable("seed")
+    if vim.v.vim_did_enter == 1 or is_script then
+      vim.lsp.enable("seed")
+    else
+      -- Before that, enabling leaves out the buffers that are there already.
+      vim.api.nvim_create_autocmd("VimEnter", {
+        once = true,
+        callback = function()
+          vim.lsp.enable("seed")
+        end,
+      })
+    end
   end
-  if vim.v.vim_did_enter == 1 then
-    enable()
-  else
-    -- Before that, enabling leaves out the buffers that are there already.
-    vim.api.nvim_create_autocmd("VimEnter", { once = true, callback = enable })
+  -- A script runs on at once, before `VimEnter` or not, and expects the server.
+  if is_script then
+    local _, err = M.server(vim.api.nvim_get_current_buf())
+    if err then
+      vim.notify_once("seed: " .. err, vim.log.levels.WARN)
+    end
   end
 end
 
@@ -92,12 +130,12 @@ function M.on_exit(code, signal, again)
   vim.schedule(function()
     if #deaths > most then
       local words =
-        "seed: the language server died %d times within a minute and is left alone; see :checkhealth seed and %s"
+        "seed: the language server crashed %d times within a minute and is not restarted; see :checkhealth seed and %s"
       vim.notify(words:format(#deaths, vim.lsp.get_log_path()), vim.log.levels.ERROR)
       return
     end
     vim.notify(
-      ("seed: the language server died and is started again (%d of %d)"):format(#deaths, most),
+      ("seed: the language server crashed and is restarted (%d of %d)"):format(#deaths, most),
       vim.log.levels.WARN
     )
     -- Behind the clean-up of the dead one, and with a growing pause.

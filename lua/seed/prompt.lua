@@ -129,7 +129,7 @@ local function checked(event)
     return one.severity == "error"
   end, event.diagnostics or {})
   if event.draft == nil then
-    return "the answer holds no spec" .. (event.goes_back and "; the model is asked again" or "")
+    return "the answer contains no spec" .. (event.goes_back and "; asking the model again" or "")
   elseif #errors == 0 then
     return "checked: the draft has no mistakes"
   end
@@ -138,7 +138,7 @@ local function checked(event)
     table.insert(lines, ("  line %d: %s"):format(one.range.start.line + 1, one.message))
   end
   if event.goes_back then
-    table.insert(lines, "the model is asked to mend it")
+    table.insert(lines, "asking the model to fix them")
   end
   return table.concat(lines, "\n")
 end
@@ -168,12 +168,12 @@ local function hooks(show, opts, target, finish)
       elseif event.event == "text" then
         show.text(event.text)
       elseif event.event == "retry" then
-        show.say("asked again: " .. event.why)
+        show.say("retrying: " .. event.why)
       elseif event.event == "remark" then
         show.say(event.message)
       elseif event.event == "usage" then
         local cost = event.cost and (", %.4f %s"):format(event.cost, event.currency or "") or ""
-        show.say(("%s tokens read, %s written%s"):format(event.input or "?", event.output or "?", cost))
+        show.say(("%s input tokens, %s output tokens%s"):format(event.input or "?", event.output or "?", cost))
       elseif event.event == "check" then
         show.say(checked(event))
       elseif event.event == "done" then
@@ -283,7 +283,7 @@ function M.run(speaker, call)
   if #vim.api.nvim_list_uis() == 0 then
     local show = in_terminal()
     show.consent = function(asked)
-      show.failed(asked.question .. " Nobody is there to answer; with ! behind the command nothing is asked")
+      show.failed(asked.question .. " There is no window to answer in; add ! to the command to agree beforehand")
       speaker.code = 3
     end
     return M.start(opts, show, nil, function(code)
@@ -293,7 +293,7 @@ function M.run(speaker, call)
   end
   speaker.code = 0
   if running then
-    return vim.notify("seed: a model is being asked; :SeedStop ends it", vim.log.levels.ERROR)
+    return vim.notify("seed: a request is running; :SeedStop ends it", vim.log.levels.ERROR)
   end
   local function go(words)
     opts.text = words
@@ -321,7 +321,7 @@ function M.run_stop(speaker)
   if package.loaded["seed.duck"] then
     was_running = require("seed.duck").stop() or was_running
   end
-  speaker:finish(0, page_of.text(was_running and "stopped" or "nothing runs"))
+  speaker:finish(0, page_of.text(was_running and "stopped" or "no request is running"))
 end
 
 --- The words of context that begin so, for the current buffer.

@@ -96,7 +96,7 @@ local function page(answer)
     shown:add("    ", ("%s:%d"):format(hit.path, hit.line), "  ", { hit.why, "SeedReason" })
   end
   if #answer.hits == 0 then
-    shown:add("nothing was found")
+    shown:add("no results")
   end
   return shown
 end
@@ -121,7 +121,7 @@ function M.pick(query, buf)
   if not answer then
     return vim.notify("seed: " .. err, vim.log.levels.ERROR)
   elseif #answer.hits == 0 then
-    return vim.notify(("seed: nothing was found of %q"):format(query), vim.log.levels.INFO)
+    return vim.notify(("seed: no results for %q"):format(query), vim.log.levels.INFO)
   end
   require("seed.picker").pick(query, answer.hits, answer.root)
 end
@@ -130,7 +130,7 @@ end
 function M.run(speaker, call)
   local query = call.args ~= "" and call.args or word()
   if query == "" then
-    return speaker:finish(1, page_of.text("what to look for: :SeedRecall QUERY, or the cursor on a word"))
+    return speaker:finish(1, page_of.text("usage: :SeedRecall QUERY, or put the cursor on a word"))
   end
   local buf = vim.api.nvim_get_current_buf()
   if #vim.api.nvim_list_uis() > 0 then
@@ -173,7 +173,7 @@ function M.note(speaker, call)
   if call.args ~= "" then
     return write(call.args)
   elseif #vim.api.nvim_list_uis() == 0 then
-    return speaker:finish(1, page_of.text("a note needs a text: :SeedNote TEXT"))
+    return speaker:finish(1, page_of.text("usage: :SeedNote TEXT"))
   end
   speaker.code = 0
   vim.ui.input({ prompt = role and ("Note about %s: "):format(role) or "Note: " }, write)

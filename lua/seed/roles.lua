@@ -6,7 +6,7 @@ local M = {}
 --- How long a completion may make the editor wait, in milliseconds.
 local PATIENCE = 500
 
---- How long a range may: a server may have to be started for it.
+--- How long a range may make it wait.
 local LONG_PATIENCE = 5000
 
 --- The kind of symbol that a role is.
@@ -36,29 +36,10 @@ local function outlined(client, buf, patience)
   return nil, err or (answer and answer.err and answer.err.message) or "the language server did not answer"
 end
 
---- The language server of a buffer, started if it is not there.
----@return vim.lsp.Client? client, string? err
-local function server(buf)
-  local binary, err = cli.binary()
-  if not binary then
-    return nil, err
-  end
-  local id = vim.lsp.start(vim.lsp.config.seed, { bufnr = buf, silent = true })
-  local client = id and vim.lsp.get_client_by_id(id)
-  local ready = client
-    and vim.wait(LONG_PATIENCE, function()
-      return client.initialized == true and vim.lsp.buf_is_attached(buf, client.id)
-    end, 5)
-  if ready then
-    return client
-  end
-  return nil, "the language server, which knows where the roles stand, did not start"
-end
-
 ---@type table<integer, { tick: integer, names: string[] }>
 local known = {}
 
---- The names of the roles as `seed graph` tells them, asked for once as long as the buffer stays the same.
+--- The names of the roles from `seed graph`, asked for once per change of the buffer.
 local function graphed(buf)
   local tick = vim.api.nvim_buf_get_changedtick(buf)
   if not known[buf] or known[buf].tick ~= tick then
@@ -95,7 +76,7 @@ end
 ---@param last integer
 ---@return string[]? names, string? err
 function M.within(buf, first, last)
-  local client, err = server(buf)
+  local client, err = require("seed.lsp").server(buf)
   if not client then
     return nil, err
   end
@@ -111,7 +92,7 @@ function M.within(buf, first, last)
     end
   end
   if #names == 0 then
-    return nil, "no role stands in the selected lines"
+    return nil, "there is no role in the selected lines"
   end
   return names
 end

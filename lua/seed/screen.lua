@@ -1,41 +1,34 @@
---- Where Seed speaks when Neovim has a window: pages in windows of their own, questions by `vim.ui`.
-local page_of = require("seed.page")
-
+--- Where Seed speaks when Neovim has a window: pages in windows of their own, with the question below the page.
 local M = {}
 
 ---@class seed.Screen
 ---@field window? seed.Window
+---@field process? vim.SystemObj
 local Screen = {}
 Screen.__index = Screen
 
 ---@return seed.Screen
 function M.new()
-  return setmetatable({}, Screen)
+  return setmetatable({ ended = 0 }, Screen)
 end
 
 function Screen:show(what, spec, page, filetype)
   self.window = require("seed.window").show(what, spec, page, filetype)
 end
 
---- Asks; the answer is what belongs to the choice, or nothing.
----@param question { prompt: string, choices: { [1]: string, [2]: any }[] }
+--- Asks below the plan. Only a yes is passed on: after a no everything is closed.
+---@param question seed.Question
+---@param answer fun()
 function Screen:ask(question, answer)
-  local choices = vim.list_extend({}, question.choices)
-  table.insert(choices, { "Cancel" })
-  -- The page must be seen before a prompt covers the editor.
-  vim.cmd.redraw()
-  vim.ui.select(choices, {
-    prompt = question.prompt,
-    kind = "seed",
-    format_item = function(choice)
-      return choice[1]
-    end,
-  }, function(choice)
-    answer(choice and choice[2], "nothing was changed")
+  self.window:footer():ask(question, function(is_yes)
+    if is_yes then
+      return answer()
+    end
+    vim.notify("seed: cancelled, nothing was changed")
   end)
 end
 
---- Asks for the password of sudo. It is given on and forgotten.
+--- Asks for the password of sudo. It is passed on and not kept.
 ---@param again boolean whether the last one was wrong
 function Screen:password(again, answer)
   vim.cmd.redraw()
@@ -45,17 +38,38 @@ function Screen:password(again, answer)
   answer(ok and password ~= "" and password or nil)
 end
 
-function Screen:started(process)
-  if self.window then
+--- The footer, while there is a window.
+local function footer(self)
+  return self.window and self.window:footer()
+end
+
+--- A run has begun.
+---@param process vim.SystemObj
+---@param total integer how many roles it acts on
+function Screen:started(process, total)
+  self.total = total
+  local foot = footer(self)
+  if foot then
     self.window:on_interrupt(function()
       process:kill("sigint")
     end)
+    foot:progress(("0 of %d done"):format(total))
   end
 end
 
+--- The highlight of each event.
+local GROUPS = { done = "SeedDone", failed = "SeedFailed", skipped = "SeedUnknown" }
+
 function Screen:event(event)
-  if self.window then
-    self.window:status(event.role, page_of.status(event))
+  local foot = footer(self)
+  if not foot then
+    return
+  end
+  local words = event.text or event.message or "…"
+  self.window:status(event.role, words:match("^[^\n]*"), GROUPS[event.event] or "SeedProgress")
+  if GROUPS[event.event] then
+    self.ended = self.ended + 1
+    foot:progress(("%d of %d done"):format(self.ended, self.total))
   end
 end
 
@@ -63,16 +77,20 @@ end
 ---@param page seed.Page
 function Screen:finish(code, page)
   self.code = code
-  if self.window then
-    self.window:add(page)
-  elseif #page.lines > 1 then
-    -- More than a message line holds, and to be read while it is mended.
-    self:show("message", vim.api.nvim_buf_get_name(0), page)
-  end
   local first = vim.iter(page.lines):find(function(line)
     return line ~= ""
-  end)
-  vim.notify("seed: " .. (first or "done"), code == 0 and vim.log.levels.INFO or vim.log.levels.ERROR)
+  end) or "Done"
+  if self.window then
+    self.window:add(page)
+    local foot = footer(self)
+    if foot then
+      foot:result(first, code == 0 and "SeedDone" or "SeedFailed")
+    end
+  elseif #page.lines > 1 then
+    -- More than a message line holds, and to be read while it is repaired.
+    self:show("message", vim.api.nvim_buf_get_name(0), page)
+  end
+  vim.notify("seed: " .. first, code == 0 and vim.log.levels.INFO or vim.log.levels.ERROR)
 end
 
 --- Nothing to wait for: the editor goes on.

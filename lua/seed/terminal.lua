@@ -1,5 +1,5 @@
---- Where Seed speaks when Neovim has no window: results to standard output, the rest to standard error, and a failure
---- ends Neovim with its exit status, whatever commands were to follow.
+--- Where Seed speaks when Neovim has no window: results go to standard output, the rest to standard error. A failure ends
+--- Neovim with its exit status, whatever commands follow.
 local page_of = require("seed.page")
 
 local M = {}
@@ -24,8 +24,10 @@ function Terminal:show(_, _, page)
 end
 
 --- Nobody can be asked.
-function Terminal:ask(question, answer)
-  answer(nil, question.prompt .. " Nobody is there to answer; with ! behind the command nothing is asked")
+---@param question seed.Question
+function Terminal:ask(question)
+  local words = "%s: there is no window to confirm the plan in; add ! to the command to confirm it beforehand"
+  self:finish(3, page_of.text(words:format(question.verb)))
 end
 
 function Terminal:password(_, answer)
@@ -35,8 +37,10 @@ end
 function Terminal:started() end
 
 function Terminal:event(event)
-  local words = page_of.status(event)
-  io.stderr:write(("%s: %s\n"):format(event.role, words))
+  local words = event.text or event.message
+  if words then
+    io.stderr:write(("%s: %s\n"):format(event.role, words))
+  end
 end
 
 --- Ends it.

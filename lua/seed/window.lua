@@ -1,26 +1,13 @@
 --- Pages in windows of Neovim: `seed://…` buffers that are thrown away when they are closed.
 local page_of = require("seed.page")
+local pane = require("seed.pane")
 
 local M = {}
-
-local namespace = vim.api.nvim_create_namespace("seed")
 
 --- How wide a floating window is, where there is room.
 local FLOAT = 100
 
---- Makes a window as high as its page, within bounds, where its height is ours to set.
-local function fit(win, height)
-  local where = require("seed.config").get().window
-  if where == "split" then
-    vim.api.nvim_win_set_height(win, math.min(height, math.max(5, math.floor(vim.o.lines / 2))))
-  elseif where == "float" then
-    height = math.max(1, math.min(height, vim.o.lines - 6))
-    local row, col = math.floor((vim.o.lines - height) / 2) - 1, math.floor((vim.o.columns - FLOAT) / 2)
-    vim.api.nvim_win_set_config(win, { relative = "editor", row = row, col = math.max(0, col), height = height })
-  end
-end
-
-local function place(buf, height)
+local function place(buf)
   local where = require("seed.config").get().window
   if where == "float" then
     local size = { relative = "editor", row = 1, col = 1, width = math.min(FLOAT, vim.o.columns - 4), height = 1 }
@@ -30,29 +17,19 @@ local function place(buf, height)
     vim.cmd(open[where])
     vim.api.nvim_win_set_buf(0, buf)
   end
-  fit(0, height)
+  local window = vim.wo[0][0]
+  window.number, window.relativenumber, window.signcolumn = false, false, "no"
+  window.wrap, window.linebreak, window.breakindent = true, true, true
+  window.breakindentopt = "shift:2"
+  pane.fit(0)
 end
 
 ---@class seed.Window
 ---@field buf integer
+---@field win integer
 ---@field rows table<string, integer>
 local Window = {}
 Window.__index = Window
-
-local function fill(buf, first, page)
-  vim.bo[buf].modifiable = true
-  vim.api.nvim_buf_set_lines(buf, first, -1, true, page.lines)
-  vim.bo[buf].modifiable = false
-  for _, mark in ipairs(page.marks) do
-    vim.api.nvim_buf_set_extmark(
-      buf,
-      namespace,
-      first + mark.row,
-      mark.from,
-      { end_col = mark.to, hl_group = mark.group }
-    )
-  end
-end
 
 --- Makes folds of the current window, open as they begin.
 ---@param folds { [1]: integer, [2]: integer }[]
@@ -92,20 +69,28 @@ function M.show(what, spec, page, filetype)
     vim.api.nvim_set_hl(0, group, { link = link, default = true })
   end
   local buf = buffer(("seed://%s/%s"):format(what, spec))
-  vim.api.nvim_buf_clear_namespace(buf, namespace, 0, -1)
-  fill(buf, 0, page)
+  require("seed.footer").drop(buf)
+  vim.api.nvim_buf_clear_namespace(buf, pane.namespace, 0, -1)
+  pane.fill(buf, 0, page)
   vim.bo[buf].filetype = filetype or "seed-" .. what
   local shown = vim.fn.win_findbuf(buf)[1]
   if shown then
     vim.api.nvim_set_current_win(shown)
   else
-    place(buf, #page.lines)
-    vim.wo[0][0].wrap = false
-    vim.wo[0][0].number = false
-    vim.wo[0][0].signcolumn = "no"
+    place(buf)
   end
   fold(page.folds)
-  return setmetatable({ buf = buf, rows = page.rows, status_of = {} }, Window)
+  local win = vim.api.nvim_get_current_win()
+  return setmetatable({ buf = buf, win = win, rows = page.rows, status_of = {} }, Window)
+end
+
+--- The lines below it that stay in view, opened when they are first asked for. None once it is closed.
+---@return seed.Footer?
+function Window:footer()
+  if not self.foot and vim.api.nvim_win_is_valid(self.win) then
+    self.foot = require("seed.footer").open(self)
+  end
+  return self.foot
 end
 
 --- Says behind a role what is happening to it.
@@ -114,13 +99,13 @@ function Window:status(role, words, group)
   if not row or not vim.api.nvim_buf_is_valid(self.buf) then
     return
   end
-  self.status_of[role] = vim.api.nvim_buf_set_extmark(self.buf, namespace, row, 0, {
+  self.status_of[role] = vim.api.nvim_buf_set_extmark(self.buf, pane.namespace, row, 0, {
     id = self.status_of[role],
     virt_text = { { "  " .. words, group } },
   })
 end
 
---- Adds to the end, behind an empty line.
+--- Adds to the end, behind an empty line, and shows the end.
 ---@param page seed.Page
 function Window:add(page)
   if not vim.api.nvim_buf_is_valid(self.buf) then
@@ -129,10 +114,12 @@ function Window:add(page)
   local last = vim.api.nvim_buf_line_count(self.buf)
   vim.bo[self.buf].modifiable = true
   vim.api.nvim_buf_set_lines(self.buf, last, last, true, { "" })
-  fill(self.buf, last + 1, page)
+  pane.fill(self.buf, last + 1, page)
   local height = vim.api.nvim_buf_line_count(self.buf)
   for _, win in ipairs(vim.fn.win_findbuf(self.buf)) do
-    fit(win, height)
+    if not self.foot then
+      pane.fit(win)
+    end
     vim.api.nvim_win_set_cursor(win, { height, 0 })
     vim.api.nvim_win_call(win, function()
       vim.cmd("normal! zb")

@@ -221,8 +221,8 @@ fn of_two_edits_around_a_kill_both_are_kept_and_named() {
     save_by_rename(&path, "edited");
     assert!(released(child).was_killed());
     save_in_place(&path, "edited once more");
-    sandbox.seed(PRESENT).exits(1).says("note.seed-edited");
-    assert_eq!((sandbox.read("note"), sandbox.read("note.seed-edited")), ("edited once more".into(), "edited".into()));
+    sandbox.seed(PRESENT).exits(1).says("note.saved-1");
+    assert_eq!((sandbox.read("note"), sandbox.read("note.saved-1")), ("edited once more".into(), "edited".into()));
 }
 
 #[test]

@@ -17,6 +17,7 @@ mod edits;
 mod failures;
 mod foreign;
 mod fragments;
+mod grown;
 mod hostile;
 mod interruption;
 mod keeping;

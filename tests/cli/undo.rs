@@ -179,3 +179,29 @@ fn an_undo_that_puts_a_volume_back_survives_a_kill_at_every_record() {
     assert!(kills >= 10, "{kills}");
     eprintln!("law 7: {kills} kills, ext4 volume put back, undo");
 }
+
+#[test]
+fn a_dry_run_shows_the_plan_of_the_undo_and_changes_nothing() {
+    let (sandbox, spec) = Sandbox::with_spec("note: {is: file.text, path: ./note, content: hello}\n");
+    sandbox.seed(&["apply", "--yes", spec]).exits(0);
+    let before = sandbox.tree();
+    sandbox.seed(&["undo", "--dry-run", spec]).exits(2).says("before run 1").says("1 to remove");
+    sandbox.seed(&["repair", "--dry-run", spec]).exits(0).says("1 unchanged");
+    sandbox.seed(&["apply", "--dry-run", "--state", "absent", spec]).exits(2).says("1 to remove");
+    sandbox.seed(&["undo", "--dry-run", "--yes", spec]).exits(1).says("cannot be used with");
+    assert_eq!(sandbox.tree(), before);
+}
+
+#[test]
+fn the_text_for_editors_is_that_of_the_terminal() {
+    let (sandbox, spec) = Sandbox::with_spec("note: {is: file.text, path: ./note, content: hello}\n");
+    for command in ["plan", "info"] {
+        let text = sandbox.seed(&[command, spec]).stdout();
+        let answer = sandbox.seed(&[command, "--json", "--page", spec]).json();
+        let lines: Vec<&str> = answer["page"]["lines"].as_array().unwrap().iter().map(|line| line.as_str().unwrap()).collect();
+        assert_eq!(lines, text.lines().collect::<Vec<_>>(), "{command}");
+        let row = usize::try_from(answer["page"]["rows"]["note"].as_u64().unwrap()).unwrap();
+        assert!(lines[row].contains("note  file.text"), "{lines:?}");
+        assert!(!answer["page"]["marks"].as_array().unwrap().is_empty());
+    }
+}

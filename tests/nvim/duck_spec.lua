@@ -109,7 +109,7 @@ return {
       child:lua("vim.cmd('SeedDuck The inbox is a directory.')")
       child:expect("seed://reflection/", "✓ `inbox` is a folder")
       child:lua("vim.cmd.write()")
-      child:expect("seed://reflection/", "the model has not judged")
+      child:expect("seed://reflection/", "the model did not answer")
       child:expect("seed://reflection/", "✓ `inbox` is a folder")
       neovim.same(#mock.asked > 0, true)
     end,

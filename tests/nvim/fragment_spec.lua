@@ -182,16 +182,16 @@ return {
       local folder = project()
       local path = neovim.write(folder, "a.conf", "x\n# seed:begin plain#1\n")
       for command, words in pairs({
-        ["SeedFragment nonsense"] = "nonsense is not something that :SeedFragment does",
-        ["SeedFragment resolve"] = "say how",
-        ["SeedFragment add"] = "say which",
+        ["SeedFragment nonsense"] = "unknown subcommand nonsense",
+        ["SeedFragment resolve"] = "usage: :SeedFragment resolve",
+        ["SeedFragment add"] = "usage: :SeedFragment add",
         ["SeedFragment add gone"] = "there is none of that name",
-        ["SeedFragment add notice team"] = "team is no parameter",
+        ["SeedFragment add notice team"] = "team is not a parameter",
         ["SeedFragment add notice x=1"] = "has no parameter `x`",
-        ["SeedFragment new x"] = "say of which lines",
+        ["SeedFragment new x"] = "select the lines first",
         ["1SeedFragment detach"] = "no fragment is embedded at line 1",
         ["SeedFragment update"] = "never ends",
-        ["enew | SeedFragment status"] = "belongs to no file",
+        ["enew | SeedFragment status"] = "has no file",
       }) do
         local done = neovim.headless(folder, { path, "+" .. command, "+qa" })
         neovim.same({ command, done.code }, { command, 1 })

@@ -25,6 +25,8 @@ return {
       neovim.same(assert(seed.repair({ path = path, yes = true })).summary.changed, 1)
       neovim.same(neovim.read(folder .. "/greeting"), "hello\n")
       assert(next(assert(seed.log({ path = path }))))
+      neovim.same(assert(seed.undo({ path = path, yes = true })).summary.changed, 1)
+      neovim.same(neovim.read(folder .. "/greeting"), "edited")
     end,
   },
   {

@@ -10,7 +10,7 @@ return {
       neovim.has(done.stdout, "2 to create")
       neovim.has(done.stdout, "+ greeting  file.text")
       neovim.has(done.stdout, "2 changed, 0 unchanged")
-      neovim.has(done.stderr, "inbox: done")
+      neovim.has(done.stderr, "inbox: ✓ create")
       neovim.same(neovim.read(folder .. "/greeting"), "hello\n")
     end,
   },
@@ -80,7 +80,7 @@ return {
       local folder = neovim.folder()
       local spec = neovim.spec(folder)
       neovim.same(neovim.headless(folder, { spec, "+SeedApply!", "+qa" }).code, 0)
-      neovim.has(neovim.headless(folder, { spec, "+SeedInfo", "+qa" }).stdout, "2 present")
+      neovim.has(neovim.headless(folder, { spec, "+SeedInfo", "+qa" }).stdout, "= greeting  file.text")
       neovim.write(folder, "greeting", "edited\n")
       local done = neovim.headless(folder, { spec, "+SeedRepair!", "+qa" })
       neovim.same({ done.code, neovim.read(folder .. "/greeting") }, { 0, "hello\n" })
@@ -89,6 +89,48 @@ return {
       local log = neovim.headless(folder, { spec, "+SeedLog", "+qa" })
       neovim.same(log.code, 0)
       neovim.has(log.stdout, "greeting")
+      local undone = neovim.headless(folder, { spec, "+SeedUndo!", "+qa" })
+      neovim.same({ undone.code, neovim.read(folder .. "/greeting") }, { 0, "edited\n" })
+      neovim.has(undone.stdout, "before run 2")
+      neovim.same(neovim.headless(folder, { spec, "+SeedUndo! greeting", "+qa" }).code, 1)
+    end,
+  },
+  {
+    "a script has the server attached",
+    function()
+      local folder = neovim.folder()
+      local spec = neovim.spec(folder)
+      local script = neovim.write(
+        folder,
+        "script.lua",
+        [[
+        local clients = vim.lsp.get_clients({ name = "seed", bufnr = 0 })
+        io.stdout:write(("%d attached, %d in all\n"):format(#clients, #vim.lsp.get_clients()))
+        vim.api.nvim_create_autocmd("VimEnter", {
+          callback = vim.schedule_wrap(function()
+            vim.wait(300)
+            io.stdout:write(("%d in the end\n"):format(#vim.lsp.get_clients()))
+            vim.cmd("qa!")
+          end),
+        })
+      ]]
+      )
+      -- A folder that is a project, so that the server has a root.
+      vim.fn.mkdir(folder .. "/.git")
+      for _, way in ipairs({ { spec, "+luafile " .. script }, { spec, "-S", script }, { "-S", script, spec } }) do
+        local done = neovim.headless(folder, way)
+        neovim.has(done.stdout, "1 attached, 1 in all")
+        neovim.has(done.stdout, "1 in the end")
+      end
+      local alone = neovim.write(
+        folder,
+        "alone.lua",
+        [[
+        vim.cmd.edit(arg[1])
+        io.stdout:write(("%d attached"):format(#vim.lsp.get_clients({ name = "seed", bufnr = 0 })))
+      ]]
+      )
+      neovim.has(neovim.headless(folder, { "-l", alone, spec }).stdout, "1 attached")
     end,
   },
   {
@@ -110,7 +152,7 @@ return {
       local folder = neovim.folder()
       local done = neovim.headless(folder, { neovim.spec(folder), "+SeedPlan ++force", "+qa" })
       neovim.same(done.code, 1)
-      neovim.has(done.stderr, "++force is not a switch")
+      neovim.has(done.stderr, "++force is not an option")
     end,
   },
 }

@@ -14,7 +14,7 @@ return {
       local said = health()
       neovim.has(said, neovim.seed)
       neovim.has(said, "OK seed ")
-      neovim.has(said, "vim.g.seed is sound")
+      neovim.has(said, "vim.g.seed has no mistakes")
       neovim.has(said, "mkfs")
     end,
   },
@@ -22,7 +22,7 @@ return {
     "tells what is wrong",
     function()
       local said = health({ set = { server = "/no/such/seed", wndow = "x" } })
-      neovim.has(said, "ERROR the program seed was not found (vim.g.seed.server is /no/such/seed)")
+      neovim.has(said, "ERROR cannot find the program seed (vim.g.seed.server is /no/such/seed)")
       neovim.has(said, "vim.g.seed.wndow is not an option")
     end,
   },

@@ -61,7 +61,7 @@ return {
           return pid ~= nil and child:lua(ATTACHED)
         end)
         vim.uv.kill(pid, "sigkill")
-        local said = round < 3 and ("started again (%d of 2)"):format(round) or "is left alone"
+        local said = round < 3 and ("is restarted (%d of 2)"):format(round) or "is not restarted"
         child:wait("the message", "return vim.fn.execute('messages'):find(..., 1, true) ~= nil", said)
       end
       vim.wait(500)
@@ -84,14 +84,28 @@ return {
     end,
   },
   {
-    "its code lenses are shown, and run them, too",
+    "its code lenses are shown in one order, and run them, too",
     function()
       local child = open()
       child:wait("the lenses", "return #vim.lsp.codelens.get(0) > 0")
+      local shown = child:lua([[
+        local shown = {}
+        for _, mark in ipairs(vim.api.nvim_buf_get_extmarks(0, -1, 0, -1, { details = true })) do
+          local words = vim.iter(mark[4].virt_lines and mark[4].virt_lines[1] or mark[4].virt_text or {}):map(function(piece)
+            return piece[1]
+          end)
+          local line = vim.trim(words:join(""))
+          if line ~= "" then
+            table.insert(shown, line)
+          end
+        end
+        return shown
+      ]])
+      neovim.same(shown, { "▶ plan | apply", "▶ apply | remove | inspect", "▶ apply | remove | inspect" })
       child:lua([[
         vim.ui.select = function(choices, options, take)
           for _, choice in ipairs(choices) do
-            if vim.trim(options.format_item(choice)):find("info") then
+            if vim.trim(options.format_item(choice)):find("inspect") then
               return take(choice)
             end
           end

@@ -12,8 +12,9 @@ M.seed = vim.fs.abspath(vim.env.SEED or (M.root .. "/target/debug/seed"))
 local folders, children = {}, {}
 
 --- A new folder, gone after the test.
-function M.folder()
-  local folder = vim.uv.fs_mkdtemp(vim.fs.joinpath(vim.uv.os_tmpdir(), "seed-nvim-XXXXXX"))
+---@param parent? string where, for tests that depend on the length of the path
+function M.folder(parent)
+  local folder = vim.uv.fs_mkdtemp(vim.fs.joinpath(parent or vim.uv.os_tmpdir(), "seed-nvim-XXXXXX"))
   table.insert(folders, folder)
   return folder
 end
@@ -90,7 +91,8 @@ function M.start(folder, args, options)
   local address = vim.fs.joinpath(folder, ".socket")
   local command = vim.list_extend(vim.list_extend(argv(options or {}), { "--listen", address }), args)
   local env = vim.tbl_extend("force", environment(folder), { TERM = "xterm-256color" })
-  local job = vim.fn.jobstart(command, { pty = true, width = 120, height = 40, env = env, cwd = folder })
+  local width, height = options and options.width or 120, options and options.height or 40
+  local job = vim.fn.jobstart(command, { pty = true, width = width, height = height, env = env, cwd = folder })
   local child = setmetatable({ job = job, watch = assert(vim.uv.new_timer()) }, Child)
   -- One that does not answer must not hold up the others for ever.
   local pid = vim.fn.jobpid(job)
@@ -132,6 +134,40 @@ function Child:lines(name)
   )
 end
 
+--- What the screen shows from the first row of a window on, without blanks at the ends of lines.
+function Child:screen(name)
+  return self:lua(
+    [[
+    vim.cmd.redraw()
+    local first = 1
+    for _, win in ipairs(vim.api.nvim_list_wins()) do
+      if vim.api.nvim_buf_get_name(vim.api.nvim_win_get_buf(win)):find(..., 1, true) then
+        first = vim.fn.win_screenpos(win)[1]
+      end
+    end
+    local rows = {}
+    for row = first, vim.o.lines - vim.o.cmdheight do
+      local text = {}
+      for col = 1, vim.o.columns do
+        table.insert(text, vim.fn.screenstring(row, col))
+      end
+      table.insert(rows, (table.concat(text):gsub("%s+$", "")))
+    end
+    return table.concat(rows, "\n") .. "\n"
+  ]],
+    name
+  )
+end
+
+--- Fails unless a text is that of a file in tests/nvim/screens; with SEED_UPDATE_SCREENS it is written instead.
+function M.same_as_file(text, name)
+  local path = vim.fs.joinpath(here, "screens", name)
+  if vim.env.SEED_UPDATE_SCREENS then
+    vim.fn.writefile(vim.split(text, "\n"), path, "b")
+  end
+  assert(text == M.read(path), ("%s differs; the screen is\n%s"):format(path, text))
+end
+
 --- Waits until Lua in it says that it is so.
 function Child:wait(what, code, ...)
   local args = { ... }
@@ -168,6 +204,15 @@ function M.has(text, part)
   assert(text:find(part, 1, true), ("%q is not in:\n%s"):format(part, text))
 end
 
+--- Whether a language server of a test still runs: it may be writing its index after Neovim has ended.
+local function has_server(folder)
+  return vim.iter(vim.fs.dir("/proc")):any(function(pid)
+    local command = pid:find("^%d+$") and M.read(("/proc/%s/cmdline"):format(pid)) or ""
+    local env = command:find("\0lsp\0", 1, true) and M.read(("/proc/%s/environ"):format(pid)) or ""
+    return env:find(folder .. "/", 1, true) ~= nil
+  end)
+end
+
 --- Ends what a test started and removes what it wrote.
 function M.clean_up()
   for _, child in ipairs(children) do
@@ -177,7 +222,9 @@ function M.clean_up()
     vim.fn.jobwait({ child.job }, 5000)
   end
   for _, folder in ipairs(folders) do
-    -- A server may be writing what was saved last.
+    M.wait("the servers to end", function()
+      return not has_server(folder)
+    end)
     M.wait("the folder to go", function()
       return pcall(vim.fs.rm, folder, { recursive = true, force = true })
     end)

@@ -35,7 +35,7 @@ return {
       local buf = child:lua("return vim.api.nvim_get_current_buf()")
       local before = lines(child, buf)
       child:lua("vim.cmd('SeedPrompt ++draft a note')")
-      child:expect("seed://prompt/", "the model is asked to mend it")
+      child:expect("seed://prompt/", "asking the model to fix them")
       child:expect("seed://draft/", "is: file.text")
       neovim.same(#mock.asked, 2)
       neovim.same(lines(child, buf), before)
@@ -56,7 +56,7 @@ return {
       child:expect("seed://draft/", "is: file.text")
       child:lua("vim.notify = function(words) vim.g.said = words end")
       child:lua("vim.api.nvim_buf_set_lines(0, 0, 1, true, { 'sed: 1' }); vim.cmd('SeedPrompt accept')")
-      child:expect("seed://message/", "it has mistakes, and nothing was changed")
+      child:expect("seed://message/", "the draft has mistakes; nothing was changed")
       child:lua("vim.cmd('SeedPrompt reject')")
       neovim.same(lines(child, buf), before)
       child:lua("vim.api.nvim_set_current_win(vim.fn.win_findbuf(...)[1]); vim.cmd('SeedPrompt ++draft a note')", buf)
@@ -102,7 +102,7 @@ return {
         return mock.closed == 1
       end)
       child:lua("vim.notify = function(words) vim.g.said = words end; vim.cmd('SeedStop')")
-      neovim.same(child:lua("return vim.g.said"), "seed: nothing runs")
+      neovim.same(child:lua("return vim.g.said"), "seed: no request is running")
     end,
   },
   {
@@ -125,7 +125,7 @@ return {
       neovim.has(child:lua("return vim.g.asked"), "https://model.invalid/v1")
       local done = neovim.headless(folder, { folder .. "/lab.seed.yaml", "+SeedPrompt hello", "+qa" })
       neovim.same(done.code, 3)
-      neovim.has(done.stderr, "Nobody is there to answer")
+      neovim.has(done.stderr, "There is no window to answer in")
     end,
   },
   {

@@ -90,7 +90,7 @@ return {
       neovim.has(done.stdout, "The bad cable  note")
       done = neovim.headless(folder, { "+SeedRecall", "+qa" })
       neovim.same(done.code, 1)
-      neovim.has(done.stderr, "what to look for")
+      neovim.has(done.stderr, "usage: :SeedRecall")
     end,
   },
   {

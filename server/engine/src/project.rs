@@ -328,6 +328,7 @@ impl Project {
             if ledger.differs(&node.name, node.role_type.name, &node.params.json)
                 && let Some(owned) = ledger.get(&node.name)
                 && is_another_thing(node, &owned)
+                && !is_renamed_below(&self.graph, ledger, node, &owned)
             {
                 let name = free_name(&node.name, ledger);
                 orphans.extend(orphan(&name, owned));
@@ -384,6 +385,27 @@ fn is_another_thing(node: &Node, owned: &Owned) -> bool {
     };
     let (now, then) = (things(&**now), things(&*then));
     !then.is_empty() && then.iter().all(|claim| !now.contains(claim))
+}
+
+/// Whether a role still rests on what it rested on, and only the role that provides it has another name now.
+fn is_renamed_below(graph: &Graph, ledger: &Ledger, node: &Node, owned: &Owned) -> bool {
+    let now = |name: &str| graph.nodes[*graph.by_name.get(name)?].role.as_ref().map(|role| role.claims());
+    let then = |name: &str| {
+        let below = ledger.get(name)?;
+        let role_type = seed_collections::REGISTRY.get(&below.is)?;
+        Some(role_type.build(&stored::fill(&below.params, &|_, _| None)).ok()?.claims())
+    };
+    let provided = |json: &serde_json::Value, claims: &dyn Fn(&str) -> Option<Vec<Claim>>| {
+        let mut names = Vec::new();
+        stored::foundations(json, &mut |name| names.push(name.to_string()));
+        names.iter().map(|name| claims(name)).collect::<Vec<_>>()
+    };
+    let (now, then) = (provided(&node.params.json, &now), provided(&owned.params, &then));
+    // One that has its new name in the journal already is known by the old one no more.
+    owned.is == node.role_type.name
+        && !now.is_empty()
+        && now.len() == then.len()
+        && now.iter().zip(&then).all(|(now, then)| now.is_some() && (then.is_none() || now == then))
 }
 
 /// Whether a role runs programs, and not all of them are there.

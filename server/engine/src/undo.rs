@@ -129,6 +129,8 @@ struct Begun {
     action: String,
     /// Whether what was put aside of it is back already, by an undo that was interrupted.
     is_back: bool,
+    /// Whether it is as it was, by an undo that was interrupted: then it is not looked at from here, where what it lay in may be elsewhere.
+    is_done: bool,
 }
 
 /// A plan that takes a run back, and the graph it is for.
@@ -176,7 +178,8 @@ pub fn plan_undo(project: &Project, host: &dyn Host, ledger: &Ledger) -> Result<
     let wholes = crate::node::wholes(&project.analysis);
     let graph = Graph { wholes, ..Graph::new(drafts(project, host, &begun)) };
     let past = Past { run: run.id, begun: &begun, before: &before, ledger };
-    let wishes = begun.iter().map(|(role, begun)| (role.clone(), past.wish(role, begun)));
+    let left = begun.iter().filter(|(_, begun)| !begun.is_done);
+    let wishes = left.map(|(role, begun)| (role.clone(), past.wish(role, begun)));
     // Of one that has ended nothing is left to do, whatever was changed since.
     let wishes = if has_ended { HashMap::new() } else { wishes.collect() };
     let options = Options { state: State::Present, wishes: Some(wishes), undoes: Some(run.id), ..Options::default() };
@@ -203,6 +206,12 @@ fn begun_by(records: &[Record], id: u64) -> (BTreeMap<String, Begun>, Ledger) {
         {
             begun.is_back = true;
         }
+        if let Record::End { role, outcome: Outcome::Present(_) | Outcome::Returned } = record
+            && undoes
+            && let Some(begun) = begun.get_mut(role)
+        {
+            begun.is_done = true;
+        }
         if let Record::Forgot { role } = record
             && current > id
         {
@@ -222,6 +231,7 @@ fn begun_by(records: &[Record], id: u64) -> (BTreeMap<String, Begun>, Ledger) {
                 after: after.clone(),
                 action: action.clone(),
                 is_back: false,
+                is_done: false,
             });
         }
     }

@@ -1,4 +1,4 @@
-//! What can be done where the cursor is: mending mistakes, silencing them, the three states of a role.
+//! What can be done where the cursor is: fix mistakes, silence them, apply, remove and inspect a role.
 
 use std::ops::Range;
 
@@ -56,9 +56,9 @@ pub fn actions(snapshot: &Snapshot, range: Range<usize>) -> Vec<Action> {
     }
     actions.append(&mut silencing);
     for entry in spec.entries.iter().filter(|entry| meets(entry.span) || meets(entry.name_span)) {
-        for (state, what) in lenses::states() {
+        for (verb, what) in lenses::verbs() {
             actions.push(Action {
-                title: format!("Seed: {state} {}", entry.name),
+                title: format!("Seed: {verb} {}", entry.name),
                 does: Does::Job(Job { what, roles: vec![entry.name.to_string()] }),
                 mends: None,
                 preferred: false,

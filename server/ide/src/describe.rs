@@ -14,13 +14,13 @@ pub fn summary(doc: &str) -> &str {
 /// What a shape accepts, in a few words.
 pub fn shape(shape: &Shape) -> String {
     match shape {
-        Shape::Any { secret: true } => "anything, `!secret` among it".into(),
-        Shape::Any { secret: false } => "anything".into(),
+        Shape::Any { secret: true } => "any value or a `!secret`".into(),
+        Shape::Any { secret: false } => "any value".into(),
         Shape::Bool => "`true` or `false`".into(),
         Shape::Int { min, max } => match (*min, *max) {
             (i64::MIN, i64::MAX) => "a whole number".into(),
-            (min, i64::MAX) => format!("a whole number from {min}"),
-            (i64::MIN, max) => format!("a whole number to {max}"),
+            (min, i64::MAX) => format!("a whole number, at least {min}"),
+            (i64::MIN, max) => format!("a whole number, at most {max}"),
             (min, max) if min == max => format!("`{min}`"),
             (min, max) => format!("a whole number from {min} to {max}"),
         },
@@ -39,12 +39,12 @@ pub fn shape(shape: &Shape) -> String {
                 format!("{} or `{last}`", first.join(", "))
             }
         },
-        Shape::Reference(kind) => format!("{}: the name of a role, or a path", kind.words()),
-        Shape::List(inner) => format!("a list: {}", self::shape(inner)),
-        Shape::Map(inner) => format!("names of your own, each with {}", self::shape(inner)),
+        Shape::Reference(kind) => format!("{}: the name of a role or a path", kind.words()),
+        Shape::List(inner) => format!("a list of: {}", self::shape(inner)),
+        Shape::Map(inner) => format!("a mapping from names that you choose to {}", self::shape(inner)),
         Shape::Record(record) => {
             let names: Vec<_> = record.fields.iter().map(|field| format!("`{}`", field.name)).collect();
-            format!("a mapping of {}", names.join(", "))
+            format!("a mapping with {}", names.join(", "))
         }
         Shape::OneOf(shapes) => shapes.iter().map(self::shape).collect::<Vec<_>>().join("; or "),
     }
@@ -101,7 +101,7 @@ pub fn role_type(info: &TypeInfo) -> String {
         }
     }
     if let Some(home) = &info.home {
-        let _ = write!(text, "\nA composite role, made in `{}`.\n", home.tasks.display());
+        let _ = write!(text, "\nA composite role, defined in `{}`.\n", home.tasks.display());
     }
     if !info.example.trim().is_empty() {
         let _ = write!(text, "\n```yaml\n{}\n```\n", info.example.trim_end());
@@ -112,7 +112,7 @@ pub fn role_type(info: &TypeInfo) -> String {
 /// A collection, as an abstract role type.
 pub fn collection(name: &str, types: &[&TypeInfo]) -> String {
     let mut text = format!(
-        "**{name}**\n\nAn abstract role type: it delegates to the one that `kind` names, or that fits what is written.\n"
+        "**{name}**\n\nAn abstract role type. `kind` chooses one of the types below; without `kind`, Seed takes the one that fits the keys.\n"
     );
     for info in types {
         let _ = write!(text, "\n- `{}`: {}", info.name, summary(&info.about));

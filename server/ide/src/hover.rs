@@ -2,12 +2,14 @@
 
 use std::fmt::Write as _;
 
+use seed_spec::diagnostic::{Code, Diagnostic};
 use seed_spec::shape::Shape;
 use seed_spec::tree::NodeKind;
 use seed_spec::{FileId, RoleInstance, Span};
 
 use crate::Snapshot;
 use crate::describe;
+use crate::explanations::explanation;
 use crate::interpolation;
 use crate::locate::{self, Located};
 use crate::names::{self, Name};
@@ -38,22 +40,28 @@ pub fn hover(snapshot: &Snapshot, offset: usize) -> Option<Hover> {
     Some(Hover { span: span?, text: parts.join("\n\n---\n\n") })
 }
 
-/// The mistakes at an offset: what their codes stand for, and where more is said about them.
+/// The mistakes at an offset: the message and help of each, and once for each code its explanation.
 fn mistakes(snapshot: &Snapshot, offset: usize) -> Option<(Span, String)> {
-    let here = snapshot.analysis.diagnostics.iter().filter(|one| one.span.file == FileId(0) && one.span.touches(offset));
-    let mut codes: Vec<_> = Vec::new();
-    let mut span = None;
-    for diagnostic in here.filter(|_| snapshot.is_current()) {
-        span.get_or_insert(diagnostic.span);
-        if !codes.contains(&diagnostic.code) {
-            codes.push(diagnostic.code);
-        }
+    if !snapshot.is_current() {
+        return None;
     }
-    let text: Vec<_> = codes
-        .iter()
-        .map(|code| format!("**{}**: {} More in `doc/diagnostics.md`, “{}”.", code.name(), code.about(), code.name()))
-        .collect();
-    Some((span?, text.join("\n\n")))
+    let touches = |one: &&Diagnostic| one.span.file == FileId(0) && one.span.touches(offset);
+    let here: Vec<&Diagnostic> = snapshot.analysis.diagnostics.iter().filter(touches).collect();
+    let mut codes: Vec<Code> = Vec::new();
+    here.iter().for_each(|one| {
+        if !codes.contains(&one.code) {
+            codes.push(one.code);
+        }
+    });
+    let text = codes.iter().map(|code| {
+        let messages = here.iter().filter(|one| one.code == *code).map(|one| {
+            let help = one.help.as_ref().map_or(String::new(), |help| format!(" ({help})"));
+            format!("**{}**: {}{help}", code.name(), one.message)
+        });
+        let explained = explanation(code.name()).unwrap_or(code.about()).to_string();
+        messages.chain([explained]).collect::<Vec<_>>().join("\n\n")
+    });
+    Some((here.first()?.span, text.collect::<Vec<_>>().join("\n\n")))
 }
 
 fn thing(snapshot: &Snapshot, offset: usize) -> Option<(Span, String)> {

@@ -87,9 +87,9 @@ fn role_field(field: Field) -> Field {
 
 fn states() -> Shape {
     let words = [
-        ("present", "It is to be there."),
-        ("absent", "It is not to be there."),
-        ("info", "It is only looked at, never changed."),
+        ("present", "Apply creates it."),
+        ("absent", "Apply removes it."),
+        ("info", "Apply only inspects it and never changes it."),
     ];
     Shape::Choice(words.map(|(word, doc)| (word.into(), doc.into())).into())
 }
@@ -98,7 +98,7 @@ fn states() -> Shape {
 fn collection() -> Shape {
     let field =
         |name: &str, doc: &str| Field { name: name.into(), doc: doc.into(), shape: text(), required: true, default: None };
-    let fields = vec![field("git", "The repository: a path or an address."), field("rev", "The tag, branch or commit.")];
+    let fields = vec![field("git", "The repository: a path or a URL."), field("rev", "The tag, branch or commit.")];
     Shape::Record(Arc::new(Record { fields }))
 }
 

@@ -35,7 +35,8 @@ pub struct Lens {
     pub job: Job,
 }
 
-/// The lenses of a spec: plan and apply at its top, the three states at each role.
+/// The lenses of a spec: plan and apply at its top, and what can be done with each role. The first on a line has a sign that tells
+/// buttons from text.
 pub fn lenses(snapshot: &Snapshot) -> Vec<Lens> {
     let Some(spec) = snapshot.spec().filter(|_| snapshot.is_current()) else { return Vec::new() };
     // A composite role is made where it is used.
@@ -44,19 +45,20 @@ pub fn lenses(snapshot: &Snapshot) -> Vec<Lens> {
     }
     let top = Span::new(FileId(0), 0, 0);
     let all = |title: &str, what| Lens { span: top, title: title.into(), job: Job { what, roles: Vec::new() } };
-    let mut lenses = vec![all("plan", Work::Plan), all("apply", Work::Apply(State::Present))];
+    let mut lenses = vec![all("▶ plan", Work::Plan), all("apply", Work::Apply(State::Present))];
     for entry in &spec.entries {
-        for (title, what) in states() {
+        for (nth, (verb, what)) in verbs().into_iter().enumerate() {
             let job = Job { what, roles: vec![entry.name.to_string()] };
-            lenses.push(Lens { span: entry.name_span, title: title.into(), job });
+            let title = if nth == 0 { format!("▶ {verb}") } else { verb.into() };
+            lenses.push(Lens { span: entry.name_span, title, job });
         }
     }
     lenses
 }
 
-/// The three states, as jobs.
-pub(crate) fn states() -> [(&'static str, Work); 3] {
-    [("present", Work::Apply(State::Present)), ("absent", Work::Apply(State::Absent)), ("info", Work::Info)]
+/// What can be done with a role, in the order in which it is offered.
+pub(crate) fn verbs() -> [(&'static str, Work); 3] {
+    [("apply", Work::Apply(State::Present)), ("remove", Work::Apply(State::Absent)), ("inspect", Work::Info)]
 }
 
 #[cfg(test)]
@@ -75,9 +77,9 @@ mod tests {
         });
         assert_eq!(
             shown,
-            "main.seed.yaml:1:1  plan Plan []\nmain.seed.yaml:1:1  apply Apply(Present) []\n\
-             main.seed.yaml:4:3 image present Apply(Present) [\"image\"]\n\
-             main.seed.yaml:4:3 image absent Apply(Absent) [\"image\"]\nmain.seed.yaml:4:3 image info Info [\"image\"]"
+            "main.seed.yaml:1:1  ▶ plan Plan []\nmain.seed.yaml:1:1  apply Apply(Present) []\n\
+             main.seed.yaml:4:3 image ▶ apply Apply(Present) [\"image\"]\n\
+             main.seed.yaml:4:3 image remove Apply(Absent) [\"image\"]\nmain.seed.yaml:4:3 image inspect Info [\"image\"]"
         );
     }
 

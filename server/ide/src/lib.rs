@@ -23,6 +23,7 @@ pub mod symbols;
 pub mod tokens;
 
 mod describe;
+mod explanations;
 mod interpolation;
 mod language;
 mod locate;

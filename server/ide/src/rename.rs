@@ -37,7 +37,7 @@ pub fn rename(snapshot: &Snapshot, file: FileId, offset: usize, name: &str) -> R
     if let Some(span) = taken {
         let source = snapshot.file(span.file);
         let line = source.line_of(span.start as usize) + 1;
-        return Err(format!("there is a {what} `{name}` already, at {}:{line}", source.path().display()));
+        return Err(format!("a {what} named `{name}` already exists at {}:{line}", source.path().display()));
     }
     let mut edits: Vec<Edit> = names::occurrences(snapshot, file)
         .into_iter()
@@ -60,10 +60,8 @@ fn renamed(snapshot: &Snapshot, file: FileId, offset: usize) -> Option<Occurrenc
 fn check_name(what: &str, name: &str) -> Result<(), String> {
     let reserved = matches!(name, "vars" | "env" | "each");
     match (interpolate::is_name(name), reserved && what == "role") {
-        (false, _) => {
-            Err(format!("`{name}` cannot name a {what}: a name has letters, digits, `_` and `-`, and does not begin with `-`"))
-        }
-        (true, true) => Err(format!("`{name}` cannot name a role: `${{{name}.…}}` means something else")),
+        (false, _) => Err(format!("`{name}` cannot name a {what}: use letters, digits, `_` and `-`, and do not begin with `-`")),
+        (true, true) => Err(format!("`{name}` cannot name a role: `${{{name}.…}}` has another meaning")),
         (true, false) => Ok(()),
     }
 }
@@ -114,8 +112,8 @@ mod tests {
     #[test]
     fn names_that_cannot_be_are_refused() {
         assert!(renamed(SPEC, "a b").contains("cannot name a role"));
-        assert!(renamed(SPEC, "vars").contains("means something else"));
-        assert!(renamed(SPEC, "loop").contains("there is a role `loop` already, at /spec/main.seed.yaml:9"));
+        assert!(renamed(SPEC, "vars").contains("has another meaning"));
+        assert!(renamed(SPEC, "loop").contains("a role named `loop` already exists at /spec/main.seed.yaml:9"));
         assert!(renamed("seed: 1\nna$0me: a\nroles: {}\n", "x").contains("only roles and variables"));
     }
 }

@@ -179,9 +179,10 @@ pub trait Role: Send + Sync {
     }
 
     /// Takes out of what was there before what cannot or need not come back, given what is there now: such as the number of a loop
-    /// device, or blocks of files that somebody has removed.
-    fn fit_past(&self, past: &mut Attrs, seen: &Observation) {
+    /// device, or blocks of files that somebody has removed. Where a person may expect it back, why it stays as it is.
+    fn fit_past(&self, past: &mut Attrs, seen: &Observation) -> Option<String> {
         let _ = (past, seen);
+        None
     }
 
     /// Whether what is taken away is put aside even where no data is lost by it, because the journal does not tell all of it.

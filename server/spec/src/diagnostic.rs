@@ -72,7 +72,7 @@ codes! {
     MissingTool "missing-tool" "This host lacks a program that the role needs.",
     NotThere "not-there" "A file that a role reads, or an owner that it names, is not there.",
     Template "template" "A template or fragment that a role reads cannot be rendered.",
-    Untrusted "untrusted" "The spec runs commands of its own, and its folder is not trusted.",
+    Untrusted "untrusted" "The spec runs commands of its own, and a file that has a part in them is not trusted.",
     Secret "secret" "A `!secret` cannot be read as one.",
     UnusedIgnore "unused-ignore" "A `seed: ignore[…]` comment silences nothing.",
 }

@@ -3,6 +3,7 @@
 #![allow(clippy::print_stdout, reason = "what a task prints is its result")]
 
 mod bench;
+mod dist;
 mod floor;
 mod generate;
 mod layout;
@@ -22,6 +23,8 @@ cargo xtask test [STAGE…]        everything that must hold before a change is 
 cargo xtask test --llm           the same for language models, against the server of a small real one; fetches and builds it first
 cargo xtask bench [NAME…]        time the workloads against the same work done by hand
 cargo xtask generate [--check]    write what is made from the types: schemas and the reference; or only compare
+cargo xtask dist                  make a Debian package, a tarball and their checksums in target/dist
+cargo xtask dist --into FOLDER   only put the files that a package installs into FOLDER/usr
 cargo xtask floor NAME …         the work done by hand, alone: what bench compares with
 ";
 
@@ -32,6 +35,7 @@ fn main() -> ExitCode {
         "try" => try_out::run(rest),
         "test" => test::run(rest),
         "bench" => bench::run(rest),
+        "dist" => dist::run_task(rest),
         "generate" => generate::run(rest),
         "floor" => floor::run(rest),
         "help" | "--help" | "-h" => {

@@ -74,8 +74,9 @@ fn is_program(path: &Path) -> bool {
 /// When it does not build.
 pub fn build_seed(profile: Profile) -> Result<PathBuf> {
     crate::tools::need(crate::tools::FOR_BUILDS)?;
-    let mut args = vec!["build", "--quiet", "--package", "seed", "--bin", "seed"];
-    args.extend((profile == Profile::Release).then_some("--release"));
+    let mut args = vec!["build", "--package", "seed", "--bin", "seed"];
+    // A release takes minutes: then cargo shows how far it is.
+    args.push(if profile == Profile::Release { "--release" } else { "--quiet" });
     run(&mut cargo(&args))?;
     Ok(layout::built(profile, "seed"))
 }

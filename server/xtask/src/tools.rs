@@ -58,6 +58,22 @@ pub const FOR_TESTS: &[Program] = &[
 /// What the build needs besides Rust: libgit2 is built along, and takes the system's OpenSSL, found by pkg-config.
 pub const FOR_BUILDS: &[Program] = &[program("cc", "gcc", "gcc"), program("pkg-config", "pkg-config", "pkgconf"), OPENSSL];
 
+/// What finds the packages that a program depends on. The rest of what packs a release is on every Debian.
+pub const FOR_DEBIAN_PACKAGES: &[Program] = &[program("dpkg-shlibdeps", "dpkg-dev", "dpkg")];
+
+/// What shows a terminal's screen to a test.
+pub const FOR_TERMINALS: &[Program] = &[TMUX];
+
+/// What makes a bare Debian and runs commands in it.
+pub const FOR_INSTALLATIONS: &[Program] = &[
+    program("mmdebstrap", "mmdebstrap", "mmdebstrap"),
+    program("systemd-nspawn", "systemd-container", "systemd"),
+    program("git", "git", "git"),
+    TMUX,
+];
+
+const TMUX: Program = program("tmux", "tmux", "tmux");
+
 /// A library: it has no program by whose name it could be found.
 const OPENSSL: Program = program("openssl.pc", "libssl-dev", "openssl");
 
@@ -159,7 +175,8 @@ pub fn neovim() -> Result<PathBuf> {
 }
 
 fn version_of(nvim: &PathBuf) -> Option<(u32, u32)> {
-    let text = output(Command::new(nvim).arg("--version")).ok()?;
+    // It opens its log in the person's home even for this.
+    let text = output(Command::new(nvim).arg("--version").env("NVIM_LOG_FILE", "/dev/null")).ok()?;
     let mut numbers = text.lines().next()?.strip_prefix("NVIM v")?.split(['.', '-']).map_while(|part| part.parse().ok());
     Some((numbers.next()?, numbers.next()?))
 }

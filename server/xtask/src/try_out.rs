@@ -1,19 +1,34 @@
-//! `cargo xtask try`: Seed as a newcomer meets it.
+//! `cargo xtask try`: Seed as a newcomer meets it. When it ends, the machine is as it was.
 
 use std::fs;
 use std::io::IsTerminal;
-use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Child, Command};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, kill, sigaction};
+use nix::unistd::Pid;
+use tempfile::TempDir;
 
 use crate::layout::{self, Profile};
-use crate::process::{build_seed, shown};
+use crate::process::{build_seed, output, shown};
 use crate::{Result, tools};
 
-/// The example that is opened first.
-const FIRST: &str = "workspace.seed.yaml";
+/// The example that is opened.
+const EXAMPLE: &str = "hello.seed.yaml";
 
-/// Builds, prepares a scratch folder, and opens Neovim or runs the example.
+/// What stands above the example.
+const KEYS: &str = "\
+# Type one of these lines and press Enter:
+#   :SeedPlan            show what would change
+#   :SeedApply           show it, ask, and create hello.txt
+#   :SeedApply absent    restore the previous state
+# q closes the plan. :quitall leaves Neovim and restores the previous state, too.
+
+";
+
+/// Builds, and opens the example in Neovim; without a terminal, goes through it once.
 ///
 /// # Errors
 ///
@@ -24,60 +39,55 @@ pub fn run(args: &[String]) -> Result {
         ["--release"] => Profile::Release,
         _ => return Err("try takes no argument but --release".into()),
     };
-    let words = if profile == Profile::Debug {
-        "for a quick build, not for speed; --release is the other way round"
-    } else {
-        "optimised"
-    };
-    println!("building seed ({words})");
+    println!("building seed ({})", if profile == Profile::Debug { "unoptimised; --release optimises" } else { "optimised" });
     let seed = build_seed(profile)?;
     let nvim = tools::neovim()?;
-    let folder = scratch()?;
-    println!(
-        "seed:    {}\nNeovim:  {}\nfolder:  {} (delete it when nothing of it is applied any more)",
-        seed.display(),
-        nvim.display(),
-        folder.display()
-    );
-    let session = Session { seed, nvim, folder };
-    if std::io::stdin().is_terminal() && std::io::stdout().is_terminal() { session.open() } else { session.show() }
+    let session = Session::new(seed, nvim)?;
+    println!("seed:    {}\nNeovim:  {}\nfolder:  {}", session.seed.display(), session.nvim.display(), session.folder().display());
+    let outcome = if std::io::stdin().is_terminal() && std::io::stdout().is_terminal() { session.open() } else { session.show() };
+    session.end()?;
+    outcome
 }
 
-/// A folder with the examples. What was edited there before stays.
-fn scratch() -> Result<PathBuf> {
-    let folder = layout::target().join("try");
-    copy_missing(&layout::root().join("examples"), &folder)?;
-    Ok(folder)
-}
-
-fn copy_missing(from: &Path, to: &Path) -> Result {
-    fs::create_dir_all(to)?;
-    for entry in fs::read_dir(from)? {
-        let entry = entry?;
-        let there = to.join(entry.file_name());
-        if entry.file_type()?.is_dir() {
-            copy_missing(&entry.path(), &there)?;
-        } else if !there.exists() {
-            fs::copy(entry.path(), there)?;
-        }
-    }
-    Ok(())
-}
-
+/// A folder for everything that is written, the state of Seed and Neovim included.
 struct Session {
     seed: PathBuf,
     nvim: PathBuf,
-    folder: PathBuf,
+    scratch: TempDir,
 }
 
 impl Session {
-    /// A command in the scratch folder that finds `seed`, and keeps its journal there.
+    fn new(seed: PathBuf, nvim: PathBuf) -> Result<Session> {
+        // Whoever stops this wants the machine as it was, too.
+        for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
+            let note = SigAction::new(SigHandler::Handler(note_stop), SaFlags::SA_RESTART, SigSet::empty());
+            // SAFETY: the handler only stores into an atomic.
+            unsafe { sigaction(signal, &note) }?;
+        }
+        let session = Session { seed, nvim, scratch: tempfile::Builder::new().prefix("seed-try-").tempdir()? };
+        fs::create_dir(session.folder())?;
+        let example = fs::read_to_string(layout::root().join("examples").join(EXAMPLE))?;
+        fs::write(session.folder().join(EXAMPLE), format!("{KEYS}{example}"))?;
+        Ok(session)
+    }
+
+    /// Where the example is.
+    fn folder(&self) -> PathBuf {
+        self.scratch.path().join("hello")
+    }
+
+    /// A command in the example's folder that finds `seed`, and writes nothing into the person's home.
     fn command(&self, program: &Path, args: &[&str]) -> Result<Command> {
         let path = std::env::var_os("PATH").unwrap_or_default();
         let first = self.seed.parent().unwrap_or(Path::new("/")).to_path_buf();
         let path = std::env::join_paths(std::iter::once(first).chain(std::env::split_paths(&path)))?;
         let mut command = Command::new(program);
-        command.args(args).current_dir(&self.folder).env("PATH", path).env("SEED_STATE_DIR", self.folder.join(".state"));
+        command.args(args).current_dir(self.folder()).env("PATH", path).env("SEED_STATE_DIR", self.scratch.path().join("seed"));
+        for name in ["XDG_STATE_HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME"] {
+            command.env(name, self.scratch.path().join(name));
+        }
+        // Neovim leaves a folder there.
+        command.env("TMPDIR", self.scratch.path());
         Ok(command)
     }
 
@@ -88,25 +98,62 @@ impl Session {
         self.command(&self.nvim, &all)
     }
 
-    /// Becomes Neovim on the example.
+    /// Neovim on the example, until the person leaves it or this is stopped.
     fn open(&self) -> Result {
-        println!("\nIn Neovim: :SeedPlan, :SeedApply, :SeedInfo, :SeedApply absent, :help seed");
-        Err(self.editor(&[FIRST])?.exec().into())
+        let mut nvim = self.editor(&[EXAMPLE])?.spawn()?;
+        let mut is_told = false;
+        while nvim.try_wait()?.is_none() {
+            if STOP.load(Ordering::Relaxed) && !is_told {
+                tell(&nvim, Signal::SIGTERM)?;
+                is_told = true;
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        Ok(())
     }
 
     /// Goes through the example once, from nothing to nothing.
     fn show(&self) -> Result {
         let seed = |args: &[&str]| self.command(&self.seed, args);
-        let spec = if nix::unistd::geteuid().is_root() { FIRST } else { "files.seed.yaml" };
-        step(&mut seed(&["check", spec])?, &[0])?;
-        step(&mut seed(&["plan", spec])?, &[0, 2])?;
-        step(&mut self.editor(&["--headless", spec, "+SeedApply!", "+qa"])?, &[0])?;
-        step(&mut seed(&["info", spec])?, &[0])?;
-        step(&mut seed(&["apply", "--yes", "--state", "absent", spec])?, &[0])?;
-        step(&mut seed(&["plan", "--state", "absent", spec])?, &[0])?;
-        println!("\nThe machine is as it was. In a terminal, `cargo xtask try` opens Neovim on this example.");
+        step(&mut seed(&["check", EXAMPLE])?, &[0])?;
+        step(&mut seed(&["plan", EXAMPLE])?, &[2])?;
+        step(&mut self.editor(&["--headless", EXAMPLE, "+SeedApply!", "+qa"])?, &[0])?;
+        step(&mut seed(&["info", EXAMPLE])?, &[0])?;
+        step(&mut seed(&["apply", "--yes", "--state", "absent", EXAMPLE])?, &[0])
+    }
+
+    /// Takes back what is applied, and removes the folder. It stays if that fails, with what is needed to try again.
+    fn end(self) -> Result {
+        for entry in fs::read_dir(self.folder())? {
+            let name = entry?.file_name().to_string_lossy().into_owned();
+            if !name.ends_with(".seed.yaml") {
+                continue;
+            }
+            let args = ["apply", "--yes", "--destroy-data", "--prune", "--state", "absent", name.as_str()];
+            let mut remove = self.command(&self.seed, &args)?;
+            if let Err(error) = output(&mut remove) {
+                let state = self.scratch.path().join("seed");
+                let folder = self.folder();
+                let _ = self.scratch.keep();
+                let again = format!("SEED_STATE_DIR={} {}", state.display(), shown(&remove));
+                return Err(format!("{error}\n{name} is still applied. Try again in {}: {again}", folder.display()).into());
+            }
+        }
+        self.scratch.close()?;
+        println!("\nThe machine is as it was.");
         Ok(())
     }
+}
+
+/// Whether this is asked to stop.
+static STOP: AtomicBool = AtomicBool::new(false);
+
+extern "C" fn note_stop(_: libc::c_int) {
+    STOP.store(true, Ordering::Relaxed);
+}
+
+fn tell(child: &Child, signal: Signal) -> Result {
+    Ok(kill(Pid::from_raw(child.id().try_into()?), signal)?)
 }
 
 /// Shows a command, runs it, and expects one of these statuses.

@@ -92,8 +92,8 @@ macro_rules! role_of_contents {
             fn caution(&self, change: &seed_role::attrs::Change, seen: &seed_role::attrs::Attrs) -> Option<String> {
                 contents::caution(change, seen)
             }
-            fn fit_past(&self, past: &mut seed_role::attrs::Attrs, _seen: &seed_role::attrs::Observation) {
-                contents::fit_past(past);
+            fn fit_past(&self, past: &mut seed_role::attrs::Attrs, _seen: &seed_role::attrs::Observation) -> Option<String> {
+                contents::fit_past(past)
             }
             fn may_overwrite(&self) -> bool {
                 true
@@ -196,8 +196,9 @@ pub(super) fn caution(change: &Change, seen: &Attrs) -> Option<String> {
     ))
 }
 
-pub(super) fn fit_past(past: &mut Attrs) {
+pub(super) fn fit_past(past: &mut Attrs) -> Option<String> {
     past.0.remove(LINKS);
+    None
 }
 
 /// Whether the attributes tell all that is needed to put the content back.

@@ -90,10 +90,11 @@ impl Role for Template {
         None
     }
 
-    fn fit_past(&self, past: &mut Attrs, seen: &Observation) {
+    fn fit_past(&self, past: &mut Attrs, seen: &Observation) -> Option<String> {
         if let Observation::Present(seen) = seen {
             super::world::without_what_is_gone(past, seen);
         }
+        None
     }
 
     fn steps(&self, host: &dyn Host, transition: &Transition<'_>) -> Result<Vec<Step>> {

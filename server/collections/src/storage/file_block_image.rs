@@ -291,6 +291,14 @@ impl Role for FileBlockImage {
         }
     }
 
+    fn fit_past(&self, past: &mut Attrs, seen: &Observation) -> Option<String> {
+        super::stays_grown(past, seen, &["format", "over"])
+    }
+
+    fn caution(&self, change: &Change, _: &Attrs) -> Option<String> {
+        super::cannot_shrink(change)
+    }
+
     fn loses(&self, host: &dyn Host, seen: &Attrs, _: Option<&Attrs>) -> Option<String> {
         let lost = match seen.text("format") {
             Some("qcow2") => {

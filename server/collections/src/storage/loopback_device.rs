@@ -165,8 +165,9 @@ impl Role for LoopbackDevice {
         None
     }
 
-    fn fit_past(&self, past: &mut Attrs, _: &Observation) {
+    fn fit_past(&self, past: &mut Attrs, seen: &Observation) -> Option<String> {
         past.0.remove("device");
+        super::stays_grown(past, seen, &["backing", "offset", "size_limit"])
     }
 
     fn steps(&self, _: &dyn Host, transition: &Transition<'_>) -> Result<Vec<Step>> {

@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use seed_role::attrs::Change;
+use seed_role::attrs::{Attrs, Change, Observation};
 use seed_role::host::FileKind;
 use seed_role::registry::RoleType;
 use seed_role::{Finding, Trouble};
@@ -65,6 +65,26 @@ fn kind_words(kind: FileKind) -> &'static str {
         FileKind::Block => "a block device",
         FileKind::Other => "a special file",
     }
+}
+
+/// What has grown stays as large as it is, where the rest of it is as it was: making it smaller would cut off what lies at its end. Takes
+/// the size out of what was there before; then why.
+fn stays_grown(past: &mut Attrs, seen: &Observation, alike: &[&str]) -> Option<String> {
+    let seen = seen.attrs()?;
+    let (before, now) = (past.size("size")?, seen.size("size")?);
+    if before >= now || alike.iter().any(|field| past.get(field) != seen.get(field)) {
+        return None;
+    }
+    past.0.remove("size");
+    Some(format!("stays {}, grown from {}: it cannot be made smaller safely", Size(now), Size(before)))
+}
+
+/// What a person should know before something is made larger.
+fn cannot_shrink(change: &Change) -> Option<String> {
+    let grows = change.field == "size" && compare_sizes(change).is_some_and(Ordering::is_gt);
+    let words =
+        "growing it cannot be taken back: `undo`, and `absent` where it was there before, leave it as large as it is then";
+    grows.then(|| words.to_string())
 }
 
 /// Whether a size is to become greater or less.

@@ -211,13 +211,13 @@ impl Planner<'_> {
             }
         };
         let mut wish = if self.came_back_with_its_folder(index, &wish, found) { Wish::Look(None) } else { wish };
-        let mut seen_before = None;
+        let (mut seen_before, mut stays) = (None, None);
         if let Wish::Back { to: Observation::Present(past), .. } = &mut wish
             && owned.interrupted_in().is_none()
         {
             let seen = role.observe(self.world.host);
             if let Ok(seen) = &seen {
-                role.fit_past(past, seen);
+                stays = role.fit_past(past, seen);
             }
             seen_before = Some(seen);
         }
@@ -254,7 +254,12 @@ impl Planner<'_> {
                             .as_ref()
                             .filter(|_| comes_back)
                             .map(|lost| format!("comes back without {lost}, which was not kept"));
-                        Verdict { reason: lost.or(verdict.reason.clone()), ..verdict }
+                        let reason = lost.or(verdict.reason.clone());
+                        let reason = match (reason, stays) {
+                            (Some(reason), stays) => Some(with_caution(reason, stays)),
+                            (None, stays) => stays,
+                        };
+                        Verdict { reason, ..verdict }
                     }
                     Err(trouble) => Verdict::refused(trouble.to_string()),
                 };
@@ -277,7 +282,8 @@ impl Planner<'_> {
             }
         };
         let effect = Effect::of(verdict.action);
-        let below = effect.loses(self.world.ledger, &role.claims(), &node.name, &wish);
+        // Most roles of most plans need nothing, and are not even asked what they claim.
+        let below = (!effect.is_none()).then(|| effect.loses(self.world.ledger, &role.claims(), &node.name, &wish)).flatten();
         let loses = verdict.loses.into_iter().chain(below).reduce(|one, other| format!("{one} and {other}"));
         let verdict = Verdict { loses, ..verdict };
         let contents = match verdict.action {

@@ -30,6 +30,11 @@ impl Effect {
         }
     }
 
+    /// Whether it does nothing to any.
+    pub(crate) fn is_none(self) -> bool {
+        !self.makes && !self.removes
+    }
+
     /// The backups that become useless by it. The one that a wish brings back is none of them.
     pub(crate) fn on<'a>(
         self,

@@ -21,8 +21,8 @@ fn fixes_come_before_states() {
     let lines: Vec<_> = text.lines().collect();
     assert!(lines[0].ends_with("=> path: ./a"), "{text}");
     assert!(text.ends_with(
-        "Seed: present image => Apply(Present) [\"image\"]\nSeed: absent image => Apply(Absent) [\"image\"]\n\
-         Seed: info image => Info [\"image\"]"
+        "Seed: apply image => Apply(Present) [\"image\"]\nSeed: remove image => Apply(Absent) [\"image\"]\n\
+         Seed: inspect image => Info [\"image\"]"
     ));
 }
 

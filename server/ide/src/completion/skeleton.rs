@@ -28,7 +28,7 @@ pub fn completions(typing: &Typing<'_>, range: Range<usize>, mend: Option<&Edit>
             Completion {
                 label: format!("new {}", info.name),
                 kind: Kind::NewRole,
-                detail: describe::summary(&info.about).into(),
+                detail: String::new(),
                 doc: describe::role_type(info),
                 edit: replace(&range, text),
                 indent: None,

@@ -223,3 +223,16 @@ fn any_offset_of_any_text_is_answered() {
         completions(&Fixture::read(&text[..offset]).snapshot, offset);
     }
 }
+
+#[test]
+fn items_are_short_and_their_documentation_says_what_they_are_for() {
+    for (place, label) in [("  more:\n    is: $0", "disk.loop"), ("  more$0", "new disk.loop")] {
+        let detail = check(&in_roles(place), |fixture| {
+            let found = completions(&fixture.snapshot, fixture.offset);
+            let one = found.into_iter().find(|one| one.label == label).unwrap();
+            assert!(one.doc.contains("A file as a block device."), "{}", one.doc);
+            one.detail
+        });
+        assert_eq!(detail, "", "{label}");
+    }
+}

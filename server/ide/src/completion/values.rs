@@ -109,7 +109,8 @@ fn role_type(label: &str, info: &TypeInfo, rank: u8) -> Candidate {
     Candidate {
         label: label.into(),
         kind: Kind::RoleType,
-        detail: describe::summary(&info.about).into(),
+        // Types are told apart by their names; what each is for is in the documentation beside the list.
+        detail: if info.home.is_some() { "composite".into() } else { String::new() },
         doc: describe::role_type(info),
         rank,
     }

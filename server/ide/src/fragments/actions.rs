@@ -56,7 +56,7 @@ pub fn actions(open: &Open<'_>, range: Range<usize>, taken: &HashMap<Key, Take>)
         let item = items.iter().find(|item| item.line == *begins);
         offers.extend(item.into_iter().flat_map(|item| item.actions.iter().map(|action| offer(*action, key, item))));
         if let Some(item) = item.filter(|item| item.state == State::Clash) {
-            let title = format!("Seed: compare the three sides of {key}");
+            let title = format!("Seed: compare the three versions of {key}");
             // Before what takes the markers away.
             let at = offers.len().saturating_sub(1);
             offers.insert(at, Offer { title, work: Work::Compare(key.clone()), mends: Some(item.line) });
@@ -78,13 +78,13 @@ pub fn actions(open: &Open<'_>, range: Range<usize>, taken: &HashMap<Key, Take>)
 fn offer(action: Action, key: &Key, item: &Item) -> Offer {
     let (title, work) = match action {
         Action::Update => (format!("Seed: update {key}"), Work::Update(key.clone())),
-        Action::Mine => (format!("Seed: take mine of {key}"), Work::Take(key.clone(), Take::Mine)),
+        Action::Mine => (format!("Seed: keep my text of {key}"), Work::Take(key.clone(), Take::Mine)),
         Action::Theirs => (format!("Seed: take the fragment's text of {key}"), Work::Take(key.clone(), Take::Theirs)),
         Action::Markers => {
             (format!("Seed: write both into {key}, with conflict markers"), Work::Take(key.clone(), Take::Markers))
         }
         Action::Detach => (format!("Seed: detach {key}"), Work::Detach(key.clone())),
-        Action::NewInstance => (format!("Seed: give this copy of {key} an instance of its own"), Work::Renew(item.line)),
+        Action::NewInstance => (format!("Seed: give this copy of {key} its own instance"), Work::Renew(item.line)),
     };
     let is_fine = matches!(item.state, State::Current | State::Edited);
     Offer { title, work, mends: (!is_fine).then_some(item.line) }

@@ -73,7 +73,7 @@ pub struct Change {
 /// Why it cannot be, in words; then nothing is changed.
 pub fn change(open: &Open<'_>, wish: &Wish) -> Result<Change> {
     if is_apart(open.file) {
-        let said = "this file is a fragment itself, or Seed's own: what is in it is judged where it is embedded";
+        let said = "this file is itself a fragment, or belongs to Seed; change it where it is embedded";
         return Err(Trouble::new(format!("change the fragments of {}", open.file.display()), said));
     }
     let mut change = match wish {
@@ -96,7 +96,7 @@ fn of(judgement: Judgement, text: &str, is_meant: impl Fn(&Item) -> bool) -> Cha
         match item.then.filter(|_| !is_held && item.state == State::Outdated && new != text) {
             Some((state, words)) => (item.state, item.message) = (state, words.into()),
             None if is_held && item.state == State::Outdated => {
-                item.message.push_str("; waits until the rest of the file is settled")
+                item.message.push_str("; waiting for the other conflicts in this file")
             }
             None => {}
         }
@@ -149,7 +149,7 @@ fn renew(open: &Open<'_>, lines: &[usize]) -> Result<Change> {
         renew.insert(block.line, instance);
     }
     if renew.is_empty() {
-        return Err(Trouble::new("give a copy an instance of its own", "no block begins there"));
+        return Err(Trouble::new("give the copy its own instance", "no block begins there"));
     }
     let meant: Vec<usize> = renew.keys().copied().collect();
     let wishes = Wishes { renew, only: Some(HashSet::new()), ..Wishes::default() };
@@ -164,7 +164,7 @@ fn marker_words(key: &Key) -> String {
 fn detach(open: &Open<'_>, keys: &[Key]) -> Result<Change> {
     if let Some(problem) = tree::parse(open.text).1.first() {
         let said = format!("line {}: {}", problem.line, problem.message);
-        return Err(Trouble::new("take the markers away", said).hint("mend that first"));
+        return Err(Trouble::new("remove the markers", said).hint("fix that first"));
     }
     let mut notes = missing(open, keys, Resolution::Detach)?;
     let parts = tree::parse(open.text).0;
@@ -186,7 +186,7 @@ fn add(open: &Open<'_>, embedding: &Embedding) -> Result<Change> {
         None => fresh(open)?.free_instance(&embedding.fragment, open.text)?,
     };
     let key = Key::parse(&format!("{}#{instance}", embedding.fragment))
-        .ok_or_else(|| Trouble::new(attempted(), format!("`{}` cannot be the name of a fragment", embedding.fragment)))?;
+        .ok_or_else(|| Trouble::new(attempted(), format!("`{}` is not a valid fragment name", embedding.fragment)))?;
     // Mistakes in the name or the parameters are told before anything is changed.
     open.project.rendered(&key, &embedding.params)?;
     let comment = Comment::fitting(open.file, embedding.comment.as_ref(), &embedding.params);
@@ -196,14 +196,15 @@ fn add(open: &Open<'_>, embedding: &Embedding) -> Result<Change> {
 }
 
 fn make(open: &Open<'_>, new: &NewFragment) -> Result<Change> {
-    let attempted = format!("make the fragment `{}` of lines {} to {}", new.file, new.lines.start + 1, new.lines.end);
+    let attempted = format!("make the fragment `{}` from lines {} to {}", new.file, new.lines.start + 1, new.lines.end);
     let wrong = |said: &str| Trouble::new(attempted.clone(), said);
     let lines: Vec<&str> = open.text.split_inclusive('\n').collect();
-    let piece = lines.get(new.lines.clone()).filter(|piece| !piece.is_empty()).ok_or_else(|| wrong("there are no such lines"))?;
+    let piece =
+        lines.get(new.lines.clone()).filter(|piece| !piece.is_empty()).ok_or_else(|| wrong("the text has no such lines"))?;
     let piece = piece.concat();
     let name = new.file.split('.').next().unwrap_or_default();
     let instance = fresh(open)?.free_instance(name, open.text)?;
-    let key = Key::parse(&format!("{name}#{instance}")).ok_or_else(|| wrong("that cannot be its name"))?;
+    let key = Key::parse(&format!("{name}#{instance}")).ok_or_else(|| wrong("the name is not valid"))?;
     let comment = Comment::fitting(open.file, new.comment.as_ref(), &[]).map_err(|said| wrong(&said))?;
     let (begin, end) = embed::markers(&key, &[], &comment);
     let line_end = embed::line_end_of(open.text);
@@ -221,7 +222,7 @@ fn make(open: &Open<'_>, new: &NewFragment) -> Result<Change> {
         lines[new.lines.end..].concat(),
     );
     if let Some(problem) = tree::parse(&with_markers).1.first() {
-        return Err(wrong(&format!("its markers would stand wrong: {}", problem.message)));
+        return Err(wrong(&format!("its markers would be misplaced: {}", problem.message)));
     }
     let path = create(&open.project.root, &new.file, &embed::fragment_of(&piece.replace("\r\n", "\n"), ""))?;
     let open = &Open { project: &fresh(open)?, ..*open };

@@ -149,7 +149,7 @@ fn parameters(fragment: &Fragment, others: [&str; 2], word: &str, range: Range<u
         Suggestion {
             text: format!("{name}="),
             kind: Kind::Parameter,
-            detail: format!("{}{}", param.kind.words(), default.unwrap_or_else(|| ", must be given".into())),
+            detail: format!("{}{}", param.kind.words(), default.unwrap_or_else(|| ", required".into())),
             doc: param.doc.clone(),
             range: range.clone(),
         }

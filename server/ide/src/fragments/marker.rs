@@ -55,7 +55,7 @@ pub fn hover(open: &Open<'_>, offset: usize) -> Option<(String, Range<usize>)> {
         for (name, param) in &fragment.parameters {
             let given = params.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone());
             let default = param.default.as_ref().map(|value| format!("{value} (default)"));
-            let value = given.or(default).unwrap_or_else(|| "must be given".into());
+            let value = given.or(default).unwrap_or_else(|| "required".into());
             let cell = |text: &str| text.replace('|', "\\|").replace('\n', " ");
             text.push_str(&format!("| `{name}` | {} | {} |\n", cell(&value), cell(&param.doc)));
         }
@@ -67,7 +67,7 @@ pub fn hover(open: &Open<'_>, offset: usize) -> Option<(String, Range<usize>)> {
             let language = if language.chars().all(char::is_alphanumeric) { language } else { "" };
             text.push_str(&format!("\n{fence}{language}\n{}\n{fence}\n", rendered.trim_end_matches('\n')));
         }
-        Err(said) => text.push_str(&format!("\nIt cannot be rendered: {said}\n")),
+        Err(said) => text.push_str(&format!("\nCannot render it: {said}\n")),
     }
     Some((text, range))
 }

@@ -72,7 +72,7 @@ fn fragments_themselves_are_not_judged() {
     assert!(findings(&open, &HashMap::new()).is_empty());
     assert!(actions(&open, 0..0, &HashMap::new()).is_empty());
     let error = change(&open, &Wish::Update(None)).unwrap_err().to_string();
-    assert!(error.contains("is a fragment itself"), "{error}");
+    assert!(error.contains("is itself a fragment"), "{error}");
 }
 
 fn completed(world: &World, fixture: &str) -> Option<Vec<String>> {
@@ -131,7 +131,7 @@ fn a_marker_is_explained_with_what_it_renders_to() {
         assert_eq!(path, world.root.join("fragments/port.conf"));
     }
     let (said, _) = world.ask("# seed:begin port#1\n", |open| hover(open, 0)).unwrap();
-    assert!(said.contains("must be given") && said.contains("cannot be rendered"), "{said}");
+    assert!(said.contains("required") && said.contains("Cannot render it"), "{said}");
     assert!(world.ask("# seed:begin none#1\n", |open| hover(open, 0)).unwrap().0.contains("There is no fragment"));
     assert_eq!(world.ask("text\n", |open| hover(open, 0)), None);
 }
@@ -150,10 +150,10 @@ fn what_can_be_done_fits_the_state_of_the_block() {
     assert_eq!(
         titles(clash, "other"),
         [
-            "Seed: take mine of plain#1",
+            "Seed: keep my text of plain#1",
             "Seed: take the fragment's text of plain#1",
             "Seed: write both into plain#1, with conflict markers",
-            "Seed: compare the three sides of plain#1",
+            "Seed: compare the three versions of plain#1",
             "Seed: detach plain#1"
         ]
     );
@@ -195,7 +195,7 @@ fn a_clash_holds_an_update_of_all_back_and_is_settled_either_way() {
     let text = "# seed:begin plain#1\nother\n# seed:end plain#1\n# seed:begin plain#2\n# seed:end plain#2\n";
     let held = changed(&world, text, Wish::Update(None));
     assert_eq!((held.text.as_str(), held.records.len()), (text, 0));
-    assert!(held.items[1].message.contains("waits"), "{:?}", held.items);
+    assert!(held.items[1].message.contains("waiting for"), "{:?}", held.items);
     let mine = changed(&world, text, Wish::Take(vec![key("plain#1")], Take::Mine));
     assert_eq!((mine.text.as_str(), mine.records.len()), (text, 1));
     // It is decided, and no finding any more, before it is noted.
@@ -259,7 +259,7 @@ fn some_lines_become_a_fragment_that_renders_to_them() {
     let half = "# seed:begin plain#1\none\n# seed:end plain#1\n";
     let new = NewFragment { file: "half".into(), lines: 1..3, comment: None };
     let error = world.ask(half, |open| change_words(open, &Wish::Create(new)));
-    assert!(error.contains("markers would stand wrong"), "{error}");
+    assert!(error.contains("markers would be misplaced"), "{error}");
     assert!(!world.root.join("fragments/half").exists());
 }
 

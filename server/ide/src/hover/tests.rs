@@ -62,7 +62,10 @@ fn a_variable_shows_its_value_and_a_text_what_it_comes_to() {
 }
 
 #[test]
-fn a_mistake_shows_where_more_is_said() {
+fn a_mistake_is_explained_with_its_fix() {
     let text = shown("seed: 1\nname: a\nroles:\n  image:\n    is: disk.im$0aje\n");
-    assert!(text.contains("**unknown-role-type**: A role type is not in the catalogue. More in `doc/diagnostics.md`"), "{text}");
+    assert!(text.starts_with("disk.imaje\n**unknown-role-type**: "), "{text}");
+    assert!(text.contains("did you mean `disk.image`?"), "{text}");
+    let section = explanation("unknown-role-type").unwrap_or("no section");
+    assert!(section.contains("```yaml") && text.contains(section), "{text}");
 }

@@ -164,9 +164,6 @@ pub fn path_of_temporary(temporary: &Path) -> Option<PathBuf> {
 /// Where a version of a file is kept that has lost its name to a later one, so that none is lost: visible, and numbered from 1.
 pub fn spare_of(path: &Path, number: u32) -> PathBuf {
     let mut name = path.file_name().unwrap_or_default().to_os_string();
-    name.push(".seed-edited");
-    if number > 1 {
-        name.push(format!("-{number}"));
-    }
+    name.push(format!(".saved-{number}"));
     path.with_file_name(name)
 }

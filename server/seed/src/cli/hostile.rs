@@ -182,9 +182,13 @@ impl World {
             shown(|out| *out = guarded);
         }
         json(&picture.json().to_string());
-        let facts = seed_duck::derive(&analysis, &graph, Some(&self.host), None);
-        let heard = seed_duck::reflect(&facts, text);
-        json(&seed_duck::json::reflection(&facts, &heard, &|_| (serde_json::Value::Null, serde_json::Value::Null)).to_string());
+        // An explanation is costly to hear.
+        if numbers.below(8) == 0 {
+            let facts = seed_duck::derive(&analysis, &graph, Some(&self.host), None);
+            let heard = seed_duck::reflect(&facts, text);
+            let nowhere = |_| (serde_json::Value::Null, serde_json::Value::Null);
+            json(&seed_duck::json::reflection(&facts, &heard, &nowhere).to_string());
+        }
         self.fragments.judge_text(Path::new("x.seed.yaml"), text, Wishes::default());
         self.show_in_an_editor(source, analysis, numbers);
         if let Ok(project) = Project::new(path, text, &NoFiles, &self.host, self.folder.path()) {

@@ -23,6 +23,9 @@ pub struct Global {
     /// Write the result as JSON
     #[arg(long, global = true)]
     pub json: bool,
+    /// Add to the JSON of a plan, an observation or a run what a terminal would show, for editors
+    #[arg(long, global = true, requires = "json", hide = true)]
+    pub page: bool,
     /// When to use colour
     #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN")]
     pub color: Color,
@@ -105,6 +108,9 @@ pub struct ApplyArgs {
     /// Do not ask
     #[arg(long, short)]
     pub yes: bool,
+    /// Show the plan, change nothing, and exit as plan does
+    #[arg(long, conflicts_with_all = ["yes", "plan_digest"])]
+    pub dry_run: bool,
     /// Destroy data where the plan says so
     #[arg(long)]
     pub destroy_data: bool,

@@ -1,6 +1,6 @@
 //! Standard output and standard error, whether or not somebody still reads them, and with nothing in them that does harm on a terminal.
 
-use std::io::{ErrorKind, IsTerminal, StderrLock, Write};
+use std::io::{ErrorKind, IsTerminal, StderrLock, StdoutLock, Write};
 
 use anstream::AutoStream;
 
@@ -8,7 +8,7 @@ use super::terminal::Guard;
 
 /// Standard output for the result of a command. What nobody reads any more, as behind `| head`, is dropped: the command goes on,
 /// and ends with the status that it would have had.
-pub fn stdout() -> impl Write {
+pub fn stdout() -> Guard<Output<AutoStream<StdoutLock<'static>>>> {
     Guard::new(Output(anstream::stdout().lock()))
 }
 
@@ -31,7 +31,7 @@ pub fn stderr() -> Guard<AutoStream<StderrLock<'static>>> {
 }
 
 /// A stream whose reader may leave.
-struct Output<W>(W);
+pub struct Output<W>(W);
 
 impl<W: Write> Write for Output<W> {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {

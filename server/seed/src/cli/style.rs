@@ -18,6 +18,15 @@ pub const DIM: Style = Style::new().dimmed();
 /// Names.
 pub const NAME: Style = Style::new().bold();
 
+/// The styles by the names that editors know them by.
+const NAMES: [(Style, &str); 7] =
+    [(GOOD, "good"), (WARN, "warn"), (BAD, "bad"), (GONE, "gone"), (UNSURE, "unsure"), (DIM, "dim"), (NAME, "name")];
+
+/// The name of the style that is written as these escape sequences.
+pub fn name_of(sequences: &str) -> Option<&'static str> {
+    NAMES.iter().find(|(style, _)| style.render().to_string() == sequences).map(|(_, name)| *name)
+}
+
 /// The sign and colour of an action.
 pub fn of(action: Action) -> (char, Style) {
     match action {

@@ -141,7 +141,7 @@ fn analyse(state: &Arc<State>, publisher: &Publisher, files: &Files, host: &Real
     let path = source.path().to_path_buf();
     let broken = || {
         let path = path.display();
-        publisher.broken(format!("Seed could not analyse {path}: a mistake in Seed itself; the server's log says where."));
+        publisher.broken(format!("Seed could not analyse {path} because of a bug in Seed; see the server's log."));
     };
     let (analysis, graph) = if is_spec {
         let outcome =

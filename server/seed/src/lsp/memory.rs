@@ -19,7 +19,7 @@ pub fn keep_little() {
     if let Ok(program) = std::env::current_exe() {
         let mut command = std::process::Command::new(program);
         let error = command.args(std::env::args_os().skip(1)).envs(SETTINGS).exec();
-        tracing::warn!(%error, "the server keeps more memory than it has to");
+        tracing::warn!(%error, "cannot limit the memory of the server");
     }
 }
 

@@ -50,7 +50,9 @@ impl std::fmt::Display for Ended {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Ended::Start(error) => write!(formatter, "cannot start the language server: {error}"),
-            Ended::WithoutShutdown => formatter.write_str("the editor went away without shutting the language server down"),
+            Ended::WithoutShutdown => {
+                formatter.write_str("the editor closed the connection without shutting the language server down")
+            }
         }
     }
 }

@@ -58,7 +58,7 @@ impl Notes {
         };
         if is_new || seen.is_none_or(|seen| seen.elapsed() > FRESH) {
             if let Err(trouble) = index.refresh() {
-                tracing::warn!(%trouble, "the index is not written");
+                tracing::warn!(%trouble, "cannot write the index");
             }
             seen = Some(Instant::now());
         }
@@ -213,7 +213,7 @@ impl State {
         }
         let words = name.trim().to_string();
         if words.is_empty() || words.contains(['\n', '[', ']', '|', '#']) {
-            return Err(Error::invalid_params(format!("`{words}` cannot be a heading that is linked to")));
+            return Err(Error::invalid_params(format!("`{words}` is not a valid heading for links")));
         }
         let found = self.ask_of_page(uri, position, move |state, page, offset| {
             let uses = state.uses(page, offset)?;
@@ -238,7 +238,7 @@ impl State {
         });
         match found.await? {
             Some(edits) => Ok(Some(edits)),
-            None => Err(Error::invalid_params("only headings of Markdown can be renamed here; a role is renamed in its spec")),
+            None => Err(Error::invalid_params("only Markdown headings can be renamed here; rename a role in its spec")),
         }
     }
 

@@ -118,7 +118,7 @@ fn check(body: Vec<u8>) -> Vec<u8> {
     if plain && (is_call || is_answer) {
         return body;
     }
-    tracing::error!("a message is neither call nor answer");
+    tracing::error!("a message is neither a request nor a response");
     stand_in(id.filter(|_| plain))
 }
 

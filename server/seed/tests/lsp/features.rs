@@ -168,7 +168,9 @@ fn code_lenses() {
     let uri = client.open("a.seed.yaml", SPEC);
     let found = client.request("textDocument/codeLens", json!({"textDocument": {"uri": uri}})).unwrap();
     let titles: Vec<_> = found.as_array().unwrap().iter().map(|lens| lens["command"]["title"].as_str().unwrap()).collect();
-    assert_eq!(titles, ["plan", "apply", "present", "absent", "info", "present", "absent", "info"]);
+    assert_eq!(titles, ["▶ plan", "apply", "▶ apply", "remove", "inspect", "▶ apply", "remove", "inspect"]);
+    let starts: Vec<_> = found.as_array().unwrap()[2..5].iter().map(|lens| lens["range"]["start"]["character"].clone()).collect();
+    assert_eq!(starts, [2, 3, 4], "editors sort lenses by their start");
     assert_eq!(found[3]["command"]["command"], "seed.apply");
     assert_eq!(found[3]["command"]["arguments"], json!([{"uri": uri, "roles": ["image"], "state": "absent"}]));
 }
@@ -186,7 +188,7 @@ fn code_actions() {
     assert_eq!(fix["diagnostics"][0]["code"], "unknown-reference");
     assert_eq!(fix["edit"]["documentChanges"][0]["edits"][0]["newText"], "image");
     let titles: Vec<_> = found.as_array().unwrap().iter().map(|one| one["title"].as_str().unwrap()).collect();
-    assert!(titles.ends_with(&["Seed: present loop", "Seed: absent loop", "Seed: info loop"]), "{titles:?}");
+    assert!(titles.ends_with(&["Seed: apply loop", "Seed: remove loop", "Seed: inspect loop"]), "{titles:?}");
     let mut only = params;
     only["context"]["only"] = json!(["quickfix"]);
     let found = client.request("textDocument/codeAction", only).unwrap();

@@ -197,12 +197,12 @@ fn a_stale_version_is_refused_in_words() {
     let uri = open(&mut client, "a", "text", "# seed:begin plain#1\n# seed:end plain#1\n");
     client.change_all(&uri, 2, "x\n# seed:begin plain#1\n# seed:end plain#1\n");
     let error = execute(&mut client, "update", json!({"uri": uri, "version": 1})).unwrap_err();
-    assert!(error["message"].as_str().unwrap().contains("it is at version 2, and this was asked for version 1"), "{error}");
+    assert!(error["message"].as_str().unwrap().contains("it is at version 2, but the request is for version 1"), "{error}");
     for (command, argument, words) in [
         ("update", json!({"uri": client.uri("other")}), "is not open in the editor"),
         ("update", json!({"uri": "untitled:x"}), "is not a file"),
         ("update", json!({"uri": uri, "block": "x"}), "is not NAME#INSTANCE"),
-        ("resolve", json!({"uri": uri, "block": "plain#1"}), "how is it settled"),
+        ("resolve", json!({"uri": uri, "block": "plain#1"}), "take must be mine"),
         ("detach", json!({"uri": uri, "lines": [0, 0]}), "no fragment is embedded at line 1"),
         ("add", json!({"uri": uri}), "give either fragment or new"),
         ("add", json!({"uri": uri, "fragment": "gone"}), "there is none of that name"),
@@ -333,7 +333,7 @@ fn an_edit_that_the_editor_refuses_is_told() {
     execute(&mut client, "update", json!({"uri": uri})).unwrap();
     asked_edit(&mut client);
     let said = client.notification("window/showMessage");
-    assert!(said["message"].as_str().unwrap().contains("did not make the edit"), "{said}");
+    assert!(said["message"].as_str().unwrap().contains("refused the edit"), "{said}");
 }
 
 #[test]

@@ -99,7 +99,7 @@ fn a_heading_is_renamed_with_the_links_to_it() {
     let count: usize =
         edit["documentChanges"].as_array().unwrap().iter().map(|change| change["edits"].as_array().unwrap().len()).sum();
     assert_eq!(count, 2, "{edit}");
-    for (at, name, words) in [(&at, "a]b", "cannot be a heading"), (&position(OTHER, "Back"), "x", "only headings")] {
+    for (at, name, words) in [(&at, "a]b", "is not a valid heading"), (&position(OTHER, "Back"), "x", "only Markdown headings")] {
         let error = rename(&mut client, at, name).unwrap_err();
         assert!(error["message"].as_str().unwrap().contains(words), "{error}");
     }

@@ -70,8 +70,12 @@ fn jobs_write_into_a_buffer_of_the_editor() {
     assert_eq!(editor.value("bufname('%')"), "", "the cursor stays where it was");
     let lines = editor.value("join(getbufline(bufnr('^seed://job$'), 1, '$'), '|')");
     let parts: Vec<_> = lines.split('|').collect();
-    assert_eq!(parts[..2], ["── seed plan a.seed.yaml", "create made (file.directory)"], "{lines}");
-    assert!(parts.contains(&"── seed apply a.seed.yaml") && parts.iter().any(|line| line.starts_with("✓ made")), "{lines}");
+    assert_eq!(parts[..2], ["── seed plan a.seed.yaml", "a.seed.yaml → present"], "{lines}");
+    assert!(parts.contains(&"  + made  file.directory  create"), "{lines}");
+    assert!(
+        parts.contains(&"── seed apply a.seed.yaml") && parts.iter().any(|line| line.starts_with("made: ✓ create")),
+        "{lines}"
+    );
     assert_eq!(editor.value("getbufvar(bufnr('^seed://job$'), '&modifiable')"), "0");
 }
 

@@ -1,10 +1,13 @@
 //! `cargo xtask test`: everything that must hold before a change is taken.
 
+mod install;
 mod leaks;
 mod llm;
 mod stages;
 mod tally;
+mod terminal;
 mod trials;
+mod try_out;
 
 use std::time::Instant;
 
@@ -39,11 +42,12 @@ const STAGES: &[Stage] = &[
     ("generated", stages::generated),
     ("lua-format", stages::lua_format),
     ("neovim", stages::neovim),
+    ("try", try_out::run),
     ("leaks", stages::leaks),
 ];
 
 /// Stages that run only where they are named: they fetch and build what nothing else needs.
-const ON_REQUEST: &[Stage] = &[("--llm", llm::run)];
+const ON_REQUEST: &[Stage] = &[("install", install::run), ("--llm", llm::run)];
 
 /// Runs the stages that are named, or all; all of them, also when one fails.
 ///

@@ -356,6 +356,15 @@ impl Role for Btrfs {
         }
     }
 
+    fn fit_past(&self, past: &mut Attrs, seen: &Observation) -> Option<String> {
+        super::stays_grown(past, seen, &["type", "uuid", "devices"])
+    }
+
+    fn caution(&self, change: &Change, seen: &Attrs) -> Option<String> {
+        // With devices that are added comes their size, and goes with them.
+        super::cannot_shrink(change).filter(|_| self.has_all_devices(seen))
+    }
+
     fn loses(&self, host: &dyn Host, _: &Attrs, _: Option<&Attrs>) -> Option<String> {
         look::holdings(self, host)
     }

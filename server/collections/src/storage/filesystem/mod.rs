@@ -225,6 +225,14 @@ impl Role for Filesystem {
         }
     }
 
+    fn fit_past(&self, past: &mut Attrs, seen: &Observation) -> Option<String> {
+        super::stays_grown(past, seen, &["type", "uuid"])
+    }
+
+    fn caution(&self, change: &Change, _: &Attrs) -> Option<String> {
+        super::cannot_shrink(change)
+    }
+
     fn loses(&self, host: &dyn Host, _: &Attrs, _: Option<&Attrs>) -> Option<String> {
         let look = || match window(host, &self.device)? {
             Some(window) => holdings::on_device(host, &window, self.known_path(host).as_deref()),

@@ -11,6 +11,7 @@ use nix::sys::stat::{Mode, fstat};
 use nix::unistd::{Gid, Uid, UnlinkatFlags, fchownat, symlinkat, unlinkat};
 
 use super::{Folder, absolute, from_errno, from_io, real};
+use crate::host::before::spare_of;
 use crate::host::real::files::rename_new_at;
 use crate::host::real::trees;
 use crate::host::{FileKind, attributes, temporary_of};
@@ -219,10 +220,9 @@ impl Folder {
     /// What the system says.
     pub fn keep_apart(&self, saved: &Path, name: &Path) -> Result<PathBuf> {
         for number in 1.. {
-            let mut free = name.as_os_str().to_os_string();
-            free.push(format!(".saved-{number}"));
+            let free = spare_of(name, number);
             if self.rename_new(saved, &free)? {
-                return Ok(free.into());
+                return Ok(free);
             }
         }
         unreachable!("numbers do not end")

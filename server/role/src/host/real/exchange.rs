@@ -467,8 +467,8 @@ mod tests {
             let left = Interrupted::at("a", "old", "edited", is_removed);
             // In place, as an editor does that keeps the inode.
             std::fs::write(&left.path, "edited once more").unwrap();
-            let spare = left.folder.path().join("a.seed-edited");
-            let both = vec![file("a", "edited once more"), file("a.seed-edited", "edited")];
+            let spare = left.folder.path().join("a.saved-1");
+            let both = vec![file("a", "edited once more"), file("a.saved-1", "edited")];
             assert_eq!(left.settled(), (Some(spare), both));
         }
     }

@@ -33,6 +33,9 @@ pub struct Args {
 
 /// Runs it.
 pub fn run(args: &Args, global: &Global) -> Result {
+    if args.apply.dry_run {
+        return super::plan::plan(&args.spec, &args.plan, global);
+    }
     let host = RealHost::new();
     let mut project = spec_file::open_to_look(&args.spec, global, &host)?;
     seed_engine::pinned::verify(&project.analysis)?;

@@ -10,6 +10,7 @@ use seed_role::Trouble;
 use seed_role::attrs::Observation;
 use seed_role::host::real::RealHost;
 use seed_spec::State;
+use serde_json::json;
 
 use crate::cli::exit::{Exit, Result};
 use crate::cli::options::{Global, SpecArg};
@@ -57,7 +58,11 @@ pub fn run(args: &Args, global: &Global) -> Result {
             info::as_spec(&project, &plan).map_err(|error| Trouble::new("write what is there as a spec", error.to_string()))?;
         write!(out, "{spec}")?;
     } else if global.json {
-        writeln!(out, "{}", info::json(&plan))?;
+        let mut answer = info::json(&plan);
+        if global.page {
+            answer["page"] = json!(report::info::page(&plan, global.verbose > 0)?);
+        }
+        writeln!(out, "{answer}")?;
     } else {
         report::info::write(&mut out, &plan, global.verbose > 0)?;
     }

@@ -2,10 +2,11 @@
 
 use std::io::Write;
 
-use seed_engine::journal;
 use seed_engine::trust::Trust;
 use seed_engine::untrusted::hold_back;
+use seed_engine::{Plan, journal};
 use seed_role::host::real::RealHost;
+use serde_json::json;
 
 use crate::cli::exit::{Exit, Result};
 use crate::cli::options::{Global, PlanArgs, SpecArg};
@@ -25,18 +26,31 @@ pub struct Args {
 
 /// Runs it.
 pub fn run(args: &Args, global: &Global) -> Result {
+    plan(&args.spec, &args.plan, global)
+}
+
+/// Plans, and shows the plan.
+pub fn plan(spec: &SpecArg, args: &PlanArgs, global: &Global) -> Result {
     let host = RealHost::new();
-    let mut project = spec_file::open_to_look(&args.spec, global, &host)?;
+    let mut project = spec_file::open_to_look(spec, global, &host)?;
     let ledger = spec_file::read_journal(&mut project, &host)?;
-    let options = args.plan.options();
+    let options = args.options();
     let mut project = project.asked_for(options.state, &host).with_orphans(&ledger, &host);
     hold_back(&mut project, &Trust::new(&journal::state_folder()));
-    let plan = project.plan(&host, &ledger, &options)?;
+    show(&project.plan(&host, &ledger, &options)?, global)
+}
+
+/// Shows a plan that is not going to be applied.
+pub fn show(plan: &Plan, global: &Global) -> Result {
     let mut out = output::stdout();
     if global.json {
-        writeln!(out, "{}", plan.json())?;
+        let mut answer = plan.json();
+        if global.page {
+            answer["page"] = json!(report::plan::page(plan, global.verbose > 0)?);
+        }
+        writeln!(out, "{answer}")?;
     } else {
-        report::plan::write(&mut out, &plan, global.verbose > 0)?;
+        report::plan::write(&mut out, plan, global.verbose > 0)?;
     }
     Ok(match plan.roles.iter().any(|planned| planned.refused) {
         true => Exit::Failed,

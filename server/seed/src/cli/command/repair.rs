@@ -50,10 +50,15 @@ fn interval(text: &str) -> std::result::Result<Duration, String> {
 pub fn run(args: &Args, global: &Global) -> Result {
     let host = RealHost::new();
     let mut project = spec_file::open_to_change(&args.spec, global, &host)?;
+    let options = Options { only: args.only.clone(), ..Options::default() };
+    if args.apply.dry_run {
+        let ledger = spec_file::read_journal(&mut project, &host)?;
+        let plan = project.with_orphans(&ledger, &host).plan(&host, &ledger, &options)?;
+        return super::plan::show(&plan, global);
+    }
     let journal = spec_file::open_journal(&mut project, &host)?;
     let ledger = journal.ledger();
     let project = project.with_orphans(&ledger, &host);
-    let options = Options { only: args.only.clone(), ..Options::default() };
     let plan = project.plan(&host, &ledger, &options)?;
     let doing = Doing { host: &host, graph: &project.graph, plan: &plan, journal: &journal, command: COMMAND };
     doing.show(global)?;

@@ -23,6 +23,10 @@ pub struct Args {
 pub fn run(args: &Args, global: &Global) -> Result {
     let host = RealHost::new();
     let mut project = spec_file::open(&args.spec, global, &host)?;
+    if args.apply.dry_run {
+        let ledger = spec_file::read_journal(&mut project, &host)?;
+        return super::plan::show(&undo::plan_undo(&project, &host, &ledger)?.plan, global);
+    }
     let journal = spec_file::open_journal(&mut project, &host)?;
     let undo = undo::plan_undo(&project, &host, &journal.ledger())?;
     let command = format!("undo {}", undo.run);

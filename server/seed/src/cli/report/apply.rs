@@ -8,12 +8,15 @@ use indicatif::{ProgressBar, ProgressStyle};
 use seed_engine::apply::{Event, Summary};
 use serde_json::json;
 
+use super::page::Page;
 use crate::cli::options::Global;
 use crate::cli::{output, style, terminal};
 
 /// Tells what happens.
 pub struct Progress {
     json: bool,
+    /// Whether the JSON has the text of the terminal with it.
+    page: bool,
     verbose: bool,
     bar: Option<ProgressBar>,
     /// The roles that are being changed.
@@ -30,15 +33,19 @@ impl Progress {
             }
             bar
         });
-        Progress { json: global.json, verbose: global.verbose > 0, bar, at_work: Mutex::default() }
+        Progress { json: global.json, page: global.page, verbose: global.verbose > 0, bar, at_work: Mutex::default() }
     }
 
     /// Tells an event.
     pub fn tell(&self, event: &Event) {
         if self.json {
-            if let Ok(line) = serde_json::to_string(event) {
-                let _ = writeln!(output::stdout(), "{line}");
+            let mut line = json!(event);
+            if self.page
+                && let Some(outcome) = Outcome::of(event)
+            {
+                line["text"] = json!(outcome.text());
             }
+            let _ = writeln!(output::stdout(), "{line}");
             return;
         }
         match event {
@@ -56,25 +63,10 @@ impl Progress {
                     self.line(&format!("    {}{role}: {message}{:#}", style::DIM, style::DIM));
                 }
             }
-            Event::Done { role, action, seconds } => {
-                let good = style::GOOD;
-                self.line(&format!(
-                    "  {good}✓{good:#} {role}  {}  {}{}{:#}",
-                    action.word(),
-                    style::DIM,
-                    time(*seconds),
-                    style::DIM
-                ));
-                self.advance();
-            }
-            Event::Failed { role, message, .. } => {
-                let bad = style::BAD;
-                self.line(&format!("  {bad}✗ {role}{bad:#}  {message}"));
-                self.advance();
-            }
-            Event::Skipped { role, message, .. } => {
-                let warn = style::WARN;
-                self.line(&format!("  {warn}○{warn:#} {role}  skipped: {message}"));
+            Event::Done { role, .. } | Event::Failed { role, .. } | Event::Skipped { role, .. } => {
+                if let Some(Outcome { sign, color, words }) = Outcome::of(event) {
+                    self.line(&format!("  {color}{sign}{color:#} {role}  {words}"));
+                }
                 self.advance();
             }
         }
@@ -120,22 +112,56 @@ impl Progress {
         if self.json {
             let mut line = json!(summary);
             line["event"] = json!("summary");
+            if self.page {
+                line["text"] = json!(Page::of(|out| write_summary(out, summary))?.first_line());
+            }
             return writeln!(out, "{line}");
         }
-        let color = if summary.failed > 0 { style::BAD } else { style::GOOD };
-        let word = match (summary.interrupted, summary.failed) {
-            (true, _) => "Interrupted",
-            (false, 0) => "Done",
-            _ => "Failed",
-        };
-        write!(out, "{color}{word}{color:#}: {} changed, {} unchanged", summary.changed, summary.unchanged)?;
-        if summary.failed > 0 {
-            write!(out, ", {} failed", summary.failed)?;
-        }
-        if summary.skipped > 0 {
-            write!(out, ", {} skipped", summary.skipped)?;
-        }
-        writeln!(out, " in {}.", time(summary.seconds))
+        write_summary(&mut out, summary)
+    }
+}
+
+fn write_summary(out: &mut impl Write, summary: &Summary) -> std::io::Result<()> {
+    let color = if summary.failed > 0 { style::BAD } else { style::GOOD };
+    let word = match (summary.interrupted, summary.failed) {
+        (true, _) => "Interrupted",
+        (false, 0) => "Done",
+        _ => "Failed",
+    };
+    write!(out, "{color}{word}{color:#}: {} changed, {} unchanged", summary.changed, summary.unchanged)?;
+    if summary.failed > 0 {
+        write!(out, ", {} failed", summary.failed)?;
+    }
+    if summary.skipped > 0 {
+        write!(out, ", {} skipped", summary.skipped)?;
+    }
+    writeln!(out, " in {}.", time(summary.seconds))
+}
+
+/// How a role ended.
+struct Outcome {
+    sign: char,
+    color: anstyle::Style,
+    words: String,
+}
+
+impl Outcome {
+    /// None while it has not ended.
+    fn of(event: &Event) -> Option<Outcome> {
+        Some(match event {
+            Event::Done { action, seconds, .. } => {
+                let dim = style::DIM;
+                Outcome { sign: '✓', color: style::GOOD, words: format!("{}  {dim}{}{dim:#}", action.word(), time(*seconds)) }
+            }
+            Event::Failed { message, .. } => Outcome { sign: '✗', color: style::BAD, words: message.clone() },
+            Event::Skipped { message, .. } => Outcome { sign: '○', color: style::WARN, words: format!("skipped: {message}") },
+            Event::Started { .. } | Event::Progress { .. } => return None,
+        })
+    }
+
+    /// Without colours.
+    fn text(&self) -> String {
+        anstream::adapter::strip_str(&format!("{} {}", self.sign, self.words)).to_string()
     }
 }
 

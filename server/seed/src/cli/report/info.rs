@@ -1,19 +1,19 @@
 //! What is there, to be read at a glance.
 
 use std::collections::HashMap;
-use std::io::Write;
 
 use seed_engine::info::state_word;
 use seed_engine::node::Whole;
 use seed_engine::plan::{Plan, PlannedRole};
 use seed_role::attrs::Observation;
 
+use super::page::{Canvas, Page};
 use super::tree::{Place, Rows, Tree};
 use super::value::{short, write_change};
 use crate::cli::{style, terminal};
 
 /// Writes what is there.
-pub fn write(out: &mut impl Write, plan: &Plan, verbose: bool) -> std::io::Result<()> {
+pub fn write(out: &mut impl Canvas, plan: &Plan, verbose: bool) -> std::io::Result<()> {
     if plan.roles.is_empty() {
         return writeln!(out, "There are no roles.");
     }
@@ -26,6 +26,11 @@ pub fn write(out: &mut impl Write, plan: &Plan, verbose: bool) -> std::io::Resul
         }
     }
     tree.write(out, &roles, &Lines { states, verbose })
+}
+
+/// What is there, for an editor.
+pub fn page(plan: &Plan, verbose: bool) -> std::io::Result<Page> {
+    Page::of(|out| write(out, plan, verbose))
 }
 
 /// The lines of what is there.
@@ -46,7 +51,7 @@ fn look(word: &str) -> (char, anstyle::Style) {
 }
 
 impl Rows for Lines<'_> {
-    fn role(&self, out: &mut dyn Write, planned: &PlannedRole, place: &Place<'_>) -> std::io::Result<()> {
+    fn role(&self, out: &mut dyn Canvas, planned: &PlannedRole, place: &Place<'_>) -> std::io::Result<()> {
         let word = state_word(planned);
         let (sign, color) = look(word);
         let (dim, Place { name, indent, width }) = (style::DIM, place);
@@ -68,7 +73,7 @@ impl Rows for Lines<'_> {
         Ok(())
     }
 
-    fn whole(&self, out: &mut dyn Write, whole: &Whole, place: &Place<'_>) -> std::io::Result<()> {
+    fn whole(&self, out: &mut dyn Canvas, whole: &Whole, place: &Place<'_>) -> std::io::Result<()> {
         let states = self.states.get(&*whole.name).map(Vec::as_slice).unwrap_or_default();
         let count = |word: &str| states.iter().filter(|state| **state == word).count();
         let known = ["present", "drifted", "absent", "unknown"];

@@ -3,8 +3,8 @@
 use std::io::Write;
 use std::path::Path;
 
-use seed_engine::journal::Ledger;
 use seed_engine::journal::ledger::PutAside;
+use seed_engine::journal::{Damage, Ledger};
 use seed_role::Trouble;
 use serde_json::{Value as Json, json};
 
@@ -17,27 +17,33 @@ use crate::cli::{output, style};
 ///
 /// When it cannot be written.
 pub fn tell(continues: Option<&Path>, ledger: &Ledger, folder: &Path) -> Result<()> {
-    let (dim, bad, good) = (style::DIM, style::BAD, style::GOOD);
+    let (dim, good) = (style::DIM, style::GOOD);
     let mut stderr = output::stderr();
-    if let Some(path) = continues {
-        writeln!(stderr, "{dim}continues the journal of {}, where this spec was before{dim:#}", path.display())?;
-    }
     if let Some(elsewhere) = &ledger.elsewhere {
         writeln!(stderr, "{dim}{elsewhere}: what was made for it is not known here{dim:#}")?;
     }
-    for damage in &ledger.damage {
-        let (place, what) = (damage.place(), &damage.what);
-        writeln!(
-            stderr,
-            "{bad}damaged{bad:#}: {place} {what}: {} (concerns: {})",
-            folder.join("journal").display(),
-            damage.concern()
-        )?;
-    }
+    write_state(&mut stderr, continues, &ledger.damage)?;
     if !ledger.damage.is_empty() {
+        writeln!(stderr, "  in {}", folder.join("journal").display())?;
         let help = "roles that it does not concern can be applied; seed forget SPEC ROLE… lets go of the others, and seed forget \
                     --damage SPEC of all that it concerns; the damaged file is kept beside the journal then";
         writeln!(stderr, "  {good}help{good:#}: {help}")?;
+    }
+    Ok(())
+}
+
+/// Writes whose journal it is if the spec was moved, and what is damaged of it.
+///
+/// # Errors
+///
+/// When it cannot be written.
+pub fn write_state(out: &mut impl Write, continues: Option<&Path>, damage: &[Damage]) -> std::io::Result<()> {
+    let (dim, bad) = (style::DIM, style::BAD);
+    if let Some(path) = continues {
+        writeln!(out, "{dim}continues the journal of {}, where this spec was before{dim:#}", path.display())?;
+    }
+    for one in damage {
+        writeln!(out, "{bad}the journal is damaged{bad:#}: {} {} (concerns: {})", one.place(), one.what, one.concern())?;
     }
     Ok(())
 }

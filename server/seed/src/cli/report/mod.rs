@@ -4,6 +4,7 @@ pub mod apply;
 pub mod diagnostics;
 pub mod info;
 pub mod journal;
+pub mod page;
 pub mod plan;
 pub mod repair;
 pub mod tree;

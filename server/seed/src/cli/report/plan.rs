@@ -1,7 +1,6 @@
 //! The plan, to be read at a glance.
 
 use std::collections::{BTreeMap, HashMap};
-use std::io::Write;
 
 use seed_engine::node::Whole;
 use seed_engine::plan::PlannedRole;
@@ -10,12 +9,14 @@ use seed_role::shell;
 use seed_spec::State;
 
 use super::diagnostics::shown_path;
+use super::journal;
+use super::page::{Canvas, Loss, Page};
 use super::tree::{Place, Rows, Tree};
 use super::value::write_change;
 use crate::cli::{style, terminal};
 
 /// Writes the plan.
-pub fn write(out: &mut impl Write, plan: &Plan, verbose: bool) -> std::io::Result<()> {
+pub fn write(out: &mut impl Canvas, plan: &Plan, verbose: bool) -> std::io::Result<()> {
     let goal = match (plan.undoes, plan.state) {
         (Some(run), _) => format!("before run {run}"),
         (None, State::Absent) => "absent".to_string(),
@@ -32,6 +33,30 @@ pub fn write(out: &mut impl Write, plan: &Plan, verbose: bool) -> std::io::Resul
         writeln!(out)?;
     }
     write_counts(out, plan)
+}
+
+/// The plan for an editor.
+pub fn page(plan: &Plan, verbose: bool) -> std::io::Result<Page> {
+    let mut page = Page::of(|out| {
+        journal::write_state(out, plan.continues.as_deref(), &plan.damage)?;
+        write(out, plan, verbose)
+    })?;
+    page.summary = Page::of(|out| write_counts(out, plan))?.first_line().to_string();
+    let losses = plan.in_order().filter_map(|planned| {
+        Some(Loss {
+            role: planned.role.to_string(),
+            text: terminal::line(&loss(planned)?).into_owned(),
+            disposable: planned.disposable,
+        })
+    });
+    page.losses = losses.collect();
+    Ok(page)
+}
+
+/// What data a role loses, in words.
+fn loss(planned: &PlannedRole) -> Option<String> {
+    let remark = if planned.disposable { " (disposable)" } else { "" };
+    planned.loses.as_ref().map(|loses| format!("destroys {loses}{remark}"))
 }
 
 /// The lines of a plan.
@@ -53,11 +78,11 @@ impl<'a> Lines<'a> {
 }
 
 impl Rows for Lines<'_> {
-    fn role(&self, out: &mut dyn Write, planned: &PlannedRole, place: &Place<'_>) -> std::io::Result<()> {
+    fn role(&self, out: &mut dyn Canvas, planned: &PlannedRole, place: &Place<'_>) -> std::io::Result<()> {
         write_role(out, planned, place)
     }
 
-    fn whole(&self, out: &mut dyn Write, whole: &Whole, place: &Place<'_>) -> std::io::Result<()> {
+    fn whole(&self, out: &mut dyn Canvas, whole: &Whole, place: &Place<'_>) -> std::io::Result<()> {
         let empty = BTreeMap::new();
         let counts = self.counts.get(&*whole.name).unwrap_or(&empty);
         let one = || counts.keys().next().copied().filter(|_| counts.len() == 1);
@@ -72,7 +97,7 @@ impl Rows for Lines<'_> {
     }
 }
 
-fn write_role(out: &mut dyn Write, planned: &PlannedRole, place: &Place<'_>) -> std::io::Result<()> {
+fn write_role(out: &mut dyn Canvas, planned: &PlannedRole, place: &Place<'_>) -> std::io::Result<()> {
     let (sign, color) = style::of(planned.action);
     let (dim, Place { name, indent, width }) = (style::DIM, place);
     writeln!(
@@ -82,9 +107,8 @@ fn write_role(out: &mut dyn Write, planned: &PlannedRole, place: &Place<'_>) -> 
         word(planned.action)
     )?;
     let below = format!("      {indent}");
-    if let Some(loses) = &planned.loses {
-        let remark = if planned.disposable { " (disposable)" } else { "" };
-        writeln!(out, "{below}{}destroys {}{remark}{:#}", style::BAD, terminal::line(loses), style::BAD)?;
+    if let Some(loss) = loss(planned) {
+        writeln!(out, "{below}{}{}{:#}", style::BAD, terminal::line(&loss), style::BAD)?;
     }
     if let Some(reason) = &planned.reason {
         let color = if planned.refused { style::BAD } else { style::DIM };
@@ -114,7 +138,7 @@ const COUNTED: [(Action, &str); 6] = [
     (Action::None, "unchanged"),
 ];
 
-fn write_counts(out: &mut impl Write, plan: &Plan) -> std::io::Result<()> {
+fn write_counts(out: &mut impl Canvas, plan: &Plan) -> std::io::Result<()> {
     let parts: Vec<String> = COUNTED
         .iter()
         .map(|(action, words)| (plan.count(*action), style::of(*action).1, words))

@@ -2,12 +2,12 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
-use std::io::Write;
 
 use seed_engine::Plan;
 use seed_engine::node::Whole;
 use seed_engine::plan::PlannedRole;
 
+use super::page::Canvas;
 use crate::cli::terminal;
 
 /// Where a line stands, and what it is called there.
@@ -23,9 +23,9 @@ pub struct Place<'a> {
 /// How the lines of a tree look.
 pub trait Rows {
     /// Writes a role.
-    fn role(&self, out: &mut dyn Write, planned: &PlannedRole, place: &Place<'_>) -> std::io::Result<()>;
+    fn role(&self, out: &mut dyn Canvas, planned: &PlannedRole, place: &Place<'_>) -> std::io::Result<()>;
     /// Writes a composite role; its parts follow.
-    fn whole(&self, out: &mut dyn Write, whole: &Whole, place: &Place<'_>) -> std::io::Result<()>;
+    fn whole(&self, out: &mut dyn Canvas, whole: &Whole, place: &Place<'_>) -> std::io::Result<()>;
 }
 
 /// The composite roles of a plan, below which their parts are shown.
@@ -52,12 +52,12 @@ impl<'a> Tree<'a> {
     }
 
     /// Writes roles, each below what it is a part of.
-    pub fn write(&self, out: &mut dyn Write, roles: &[&PlannedRole], rows: &dyn Rows) -> std::io::Result<()> {
+    pub fn write(&self, out: &mut dyn Canvas, roles: &[&PlannedRole], rows: &dyn Rows) -> std::io::Result<()> {
         self.write_below(out, roles, 0, rows)
     }
 
     /// Writes roles that are parts of the same `depth` composite roles: those of one more together, where the first stands.
-    fn write_below(&self, out: &mut dyn Write, roles: &[&PlannedRole], depth: usize, rows: &dyn Rows) -> std::io::Result<()> {
+    fn write_below(&self, out: &mut dyn Canvas, roles: &[&PlannedRole], depth: usize, rows: &dyn Rows) -> std::io::Result<()> {
         let label = |planned: &PlannedRole| self.label(planned, depth).chars().count();
         let width = roles.iter().map(|planned| label(planned)).max().unwrap_or(0).min(32);
         let whole_of = |planned: &PlannedRole| self.above(planned).get(depth).copied();
@@ -70,12 +70,18 @@ impl<'a> Tree<'a> {
         for planned in roles {
             let place = Place { name: terminal::line(self.label(planned, depth)), indent: "  ".repeat(depth), width };
             match whole_of(planned) {
-                None => rows.role(out, planned, &place)?,
+                None => {
+                    out.enter(&planned.role);
+                    rows.role(out, planned, &place)?;
+                    out.leave();
+                }
                 Some(whole) => {
                     // None of them is left when the first one was met before.
                     if let Some(parts) = below.remove(&*whole.name) {
+                        out.enter(&whole.name);
                         rows.whole(out, whole, &place)?;
                         self.write_below(out, &parts, depth + 1, rows)?;
+                        out.leave();
                     }
                 }
             }

@@ -134,10 +134,10 @@ pub async fn execute(state: &Arc<State>, command: Command, params: ExecuteComman
         tokio::spawn(async move {
             let words = match state.client.apply_edit(edit).await {
                 Ok(answer) if answer.applied => return,
-                Ok(answer) => answer.failure_reason.unwrap_or_else(|| "the text has changed since; do it again".into()),
+                Ok(answer) => answer.failure_reason.unwrap_or_else(|| "the text has changed; try again".into()),
                 Err(error) => error.to_string(),
             };
-            state.client.show_message(MessageType::WARNING, format!("Seed: the editor did not make the edit: {words}")).await;
+            state.client.show_message(MessageType::WARNING, format!("Seed: the editor refused the edit: {words}")).await;
         });
     }
     Ok(Some(answer))
@@ -213,7 +213,7 @@ impl Argument {
 
     /// The same by lines alone, with those on which they begin, counted from 1.
     fn blocks(&self, open: &Open<'_>) -> std::result::Result<Vec<(Key, usize)>, String> {
-        let (first, last) = self.lines.ok_or("which block is meant: name one, or give lines")?;
+        let (first, last) = self.lines.ok_or("name a block or give lines")?;
         let found = match first == last {
             true => block_at(open.text, first + 1).into_iter().collect(),
             false => blocks_in(open.text, first + 1..last + 2),
@@ -230,7 +230,7 @@ impl Argument {
             Command::Update if self.block.is_none() && self.lines.is_none() => Wish::Update(None),
             Command::Update => Wish::Update(Some(self.keys(open)?)),
             Command::Detach => Wish::Detach(self.keys(open)?),
-            Command::Resolve => match self.take.ok_or("how is it settled: take is mine, theirs, markers or newInstance")? {
+            Command::Resolve => match self.take.ok_or("take must be mine, theirs, markers or newInstance")? {
                 How::Mine => Wish::Take(self.keys(open)?, Take::Mine),
                 How::Theirs => Wish::Take(self.keys(open)?, Take::Theirs),
                 How::Markers => Wish::Take(self.keys(open)?, Take::Markers),
@@ -245,10 +245,10 @@ impl Argument {
                     ..Embedding::default()
                 }),
                 (None, Some(file)) => {
-                    let (first, last) = self.lines.ok_or("which lines become the fragment: give lines")?;
+                    let (first, last) = self.lines.ok_or("give the lines of the new fragment")?;
                     Wish::Create(NewFragment { file: file.clone(), lines: first..last + 1, comment })
                 }
-                _ => return Err("what is embedded: give either fragment or new".into()),
+                _ => return Err("give either fragment or new".into()),
             },
             Command::Status => return Err("it changes nothing".into()),
         })
@@ -261,7 +261,7 @@ fn edit(state: &Arc<State>, command: Command, argument: &Argument) -> Answer {
     let (text, version) = state.text_of(uri)?;
     if let Some(seen) = argument.version.filter(|seen| *seen != version) {
         return Err(format!(
-            "the text has changed since: it is at version {version}, and this was asked for version {seen}; do it again"
+            "the text has changed: it is at version {version}, but the request is for version {seen}; try again"
         ));
     }
     let wished = state.fragments.projects.ask(&path_of(uri), |project, file| {

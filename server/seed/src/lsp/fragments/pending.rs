@@ -146,7 +146,7 @@ pub fn note(state: &Arc<State>, uri: &Uri) {
             noting.retain(|one| !one.is_finished());
             noting.push(thread);
         }
-        Err(error) => tracing::error!(%error, "cannot note what was rendered"),
+        Err(error) => tracing::error!(%error, "cannot record the rendered text"),
     }
 }
 
@@ -161,7 +161,7 @@ fn attempt(state: &Arc<State>, runtime: &Handle, uri: &Uri, source: &Arc<Source>
         return None;
     }
     let trouble = write(state, &path_of(uri), source.text(), all.records.clone()).err()?;
-    tracing::warn!(%trouble, "what was rendered is not noted yet");
+    tracing::warn!(%trouble, "the rendered text is not recorded yet");
     let newest = state.documents().get(uri).map(|document| document.source.clone());
     match newest {
         Some(newest) if !Arc::ptr_eq(&newest, source) => {
@@ -173,7 +173,7 @@ fn attempt(state: &Arc<State>, runtime: &Handle, uri: &Uri, source: &Arc<Source>
         Some(_) => state.fragments.put_back(uri, all),
         None => {}
     }
-    let words = format!("{trouble}. What was rendered last is not noted yet: save again, or run seed fragment update.");
+    let words = format!("{trouble}. The rendered text is not recorded yet: save again, or run seed fragment update.");
     let client = state.clone();
     runtime.spawn(async move { client.client.show_message(MessageType::WARNING, words).await });
     None

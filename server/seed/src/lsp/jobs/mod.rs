@@ -167,7 +167,7 @@ impl Drop for Listed {
 /// When the arguments make no sense, in words.
 pub fn start(state: &Arc<State>, params: ExecuteCommandParams) -> Result<u64, String> {
     let command = Command::ALL.into_iter().find(|command| command.name() == params.command);
-    let command = command.ok_or_else(|| format!("there is no command {}", params.command))?;
+    let command = command.ok_or_else(|| format!("unknown command {}", params.command))?;
     let mut arguments = params.arguments.into_iter();
     let argument = arguments.next().ok_or_else(|| format!("{} needs an argument: {{uri, …}}", command.name()))?;
     let argument: Argument =
@@ -182,7 +182,7 @@ pub fn start(state: &Arc<State>, params: ExecuteCommandParams) -> Result<u64, St
     let (number, own_token) = {
         let mut running = state.jobs.running();
         if running.jobs.len() >= MOST {
-            return Err(format!("{MOST} jobs are running already; wait for one to end, or stop one"));
+            return Err(format!("{MOST} jobs are already running; wait for one to end, or stop one"));
         }
         running.last += 1;
         let number = running.last;
@@ -204,7 +204,7 @@ fn unsaved(state: &State, uri: &Uri, path: &std::path::Path) -> Option<Arc<str>>
 }
 
 fn arguments_for(command: Command, argument: &Argument) -> Vec<String> {
-    let mut arguments = vec!["--json".to_string()];
+    let mut arguments = vec!["--json".to_string(), "--page".to_string()];
     for role in &argument.roles {
         // Joined, so that no name can be read as an option.
         arguments.push(format!("--only={role}"));
@@ -256,7 +256,7 @@ async fn run(listed: &Listed, job: Job, token: ProgressToken, asked: bool, mut i
         progress.event(event);
     });
     let outcome = outcome.await;
-    transcript.end(job.command, &outcome).await;
+    transcript.end(&outcome).await;
     let message = (!job.command.is_fine(outcome.status)).then(|| failure(&outcome));
     progress.end(message.as_deref()).await;
     if let Some(message) = &message {
@@ -294,7 +294,7 @@ fn failure(outcome: &Outcome) -> String {
                 1 => "the spec has an error".into(),
                 count => format!("the spec has {count} errors"),
             },
-            (None, "") => format!("it ended with status {}", outcome.status),
+            (None, "") => format!("it exited with status {}", outcome.status),
             (None, errors) => errors.to_string(),
         },
         [only] => only.clone(),

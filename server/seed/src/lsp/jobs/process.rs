@@ -78,7 +78,7 @@ pub async fn run(job: &Job, interrupted: &mut mpsc::UnboundedReceiver<()>, mut e
     drain(&mut errors, errors_open, |line| told.error(line)).await;
     match status {
         Ok(status) => told.finish(status.code().or_else(|| status.signal().map(|signal| 128 + signal)).unwrap_or(1)),
-        Err(error) => Outcome::failed(format!("cannot tell how it ended: {error}")),
+        Err(error) => Outcome::failed(format!("cannot read its exit status: {error}")),
     }
 }
 
@@ -139,7 +139,7 @@ struct Told {
 impl Told {
     fn line(&mut self, job: &Job, line: &str, event: &mut impl FnMut(&Json)) {
         let Ok(value) = serde_json::from_str::<Json>(line) else {
-            tracing::warn!(line, "a job said something else than JSON");
+            tracing::warn!(line, "a job wrote a line that is not JSON");
             return;
         };
         if !job.command.tells_events() || value.get("event").is_none() {

@@ -1,11 +1,12 @@
 //! `textDocument/codeLens`.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use seed_spec::analysis::Entry;
 use serde_json::json;
 use tower_lsp::jsonrpc::Result;
-use tower_lsp::ls_types::{CodeLens, CodeLensParams, Command as LspCommand};
+use tower_lsp::ls_types::{CodeLens, CodeLensParams, Command as LspCommand, Position};
 
 use crate::lsp::ask::Ask;
 use crate::lsp::documents::path_of;
@@ -23,9 +24,22 @@ pub async fn handle(state: &Arc<State>, params: CodeLensParams) -> Result<Option
             command: Some(command(ask, lens.title, &lens.job)),
             data: None,
         };
-        lenses.map(lens).chain(of_notes(&shared, ask)).collect()
+        in_order(lenses.map(lens).chain(of_notes(&shared, ask)).collect())
     });
     found.await.map(Some)
+}
+
+/// Lenses that begin at the same place, each a character behind the one before: editors sort those of a line by their start,
+/// and some leave equal ones in any order.
+fn in_order(mut lenses: Vec<CodeLens>) -> Vec<CodeLens> {
+    let mut seen: HashMap<Position, u32> = HashMap::new();
+    for lens in &mut lenses {
+        let nth = seen.entry(lens.range.start).or_default();
+        lens.range.start.character += *nth;
+        lens.range.end = lens.range.end.max(lens.range.start);
+        *nth += 1;
+    }
+    lenses
 }
 
 /// How many notes link to each role; what they are is found by the command.
