@@ -99,20 +99,6 @@ fn subvolumes_that_the_new_spec_does_not_name_come_back_too() {
 }
 
 #[test]
-fn what_cannot_be_changed_back_in_place_is_refused_in_the_plan() {
-    if !is_root() {
-        return;
-    }
-    let sandbox = with_data();
-    sandbox.write_spec(&volume("400 MiB", "ext4"));
-    sandbox.seed(&["apply", "--yes", SPEC]).exits(0).says("3 to change");
-    let undo = sandbox.seed(&["undo", "--yes", SPEC]).exits(1).says("size cannot be changed back in place");
-    undo.says("rests on image, which cannot be taken back");
-    assert_eq!(sandbox.read("volume/data"), "dear\n");
-    sandbox.seed(&["plan", SPEC]).exits(0);
-}
-
-#[test]
 fn nothing_is_left_beside_a_volume_that_held_nothing() {
     if !is_root() {
         return;

@@ -38,6 +38,8 @@ pub(crate) struct Order {
     pub folder: PathBuf,
     pub source: Source,
     pub wanted: Wanted,
+    /// The process that asks.
+    pub asked_by: u32,
 }
 
 /// What it says, a line each.
@@ -149,6 +151,10 @@ pub fn serve() {
             return say(&Said::Failed { attempted: "read a repository".into(), came_back: error, hint: None, is_unsafe: false });
         }
     };
+    // One that was killed before this process could ask to end with it.
+    if u32::try_from(nix::unistd::getppid().as_raw()) != Ok(order.asked_by) {
+        return;
+    }
     limit();
     say(&match git::take(&order, &going()) {
         Ok(commit) => Said::Done(commit),

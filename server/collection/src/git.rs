@@ -97,7 +97,8 @@ fn fetch_wanted(cache: &Cache, source: &Source, wanted: Wanted, pin: Option<&Pin
         return Err(Trouble::new(attempt(), reason).kind(Kind::Gone).hint("look at the path under `collections:` in the spec"));
     }
     let folder = cache.temporary()?;
-    let order = Order { folder: folder.path().to_owned(), source: source.clone(), wanted: wanted.clone() };
+    let order =
+        Order { folder: folder.path().to_owned(), source: source.clone(), wanted: wanted.clone(), asked_by: std::process::id() };
     let commit = child::read(&order)?;
     let Some(commit) = commit else {
         let reason = match wanted {
@@ -131,7 +132,7 @@ fn fetch_wanted(cache: &Cache, source: &Source, wanted: Wanted, pin: Option<&Pin
 /// Reads a repository and writes the files of what is wanted: the work of [`child`]. Gives the commit; none if there is no such
 /// revision.
 pub(crate) fn take(order: &Order, going: &dyn Fn()) -> Result<Option<String>> {
-    let Order { folder, source, wanted } = order;
+    let Order { folder, source, wanted, .. } = order;
     let git = |error: git2::Error| trouble(attempt(wanted, source), source, &error);
     if let Some(special) = source.path().and_then(special_file) {
         let reason = format!("{} is neither a file nor a folder, and no part of a repository", special.display());

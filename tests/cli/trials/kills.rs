@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use nix::unistd::Whence;
 
 use super::Trials;
-use super::commands::{APPLIES, Command, RETURNS, Reference, Scene};
+use super::commands::{APPLIES, Command, RETURNS, Reference, SPEC, Scene};
 use super::draw::{Draw, is_all};
 use super::things::{BTRFS, EXT4, FILES, LOOP, Thing};
 use super::world::{World, assert_nothing_is_lost_sight_of, files_below};
@@ -139,7 +139,12 @@ fn at_any_moment(trials: &mut Trials, scene: &Scene<'_>, times: usize) {
         trials.attempt(format!("{what}, killed after {} µs", moment.as_micros()), || {
             let sandbox = scene.set_up();
             let ran = killed_after(&sandbox, &scene.args(), moment);
-            killed = ran.was_killed();
+            // One that had said all that it had to say, and was killed while it ended, is not gone on with: another undo is another one.
+            let has_ended = || {
+                let log = sandbox.seed(&["log", "--json", SPEC]).json();
+                log["runs"].as_array().and_then(|runs| runs.last()).is_some_and(|run| run["status"] == "done")
+            };
+            killed = ran.was_killed() && !(scene.args()[0] == "undo" && has_ended());
             if killed {
                 continue_and_compare(scene, &reference, &sandbox, Between::Nothing, &mut draw);
             }
@@ -251,6 +256,7 @@ fn a_btrfs_volume_that_is_disposable_taken_back() {
 }
 
 #[test]
+#[ignore = "on request: of 168 such kills one still stops an undo of an ext4 volume"]
 fn any_thing_at_any_moment() {
     if !is_root() {
         return;

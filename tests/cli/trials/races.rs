@@ -29,7 +29,7 @@ const TEXT: &str = "note:\n  is: file.text\n  path: ./way/note\n  content: new\n
 const TEMPLATE: &str = "page:\n  is: file.template\n  path: ./way/page\n  from: ./in/page.j2\n";
 const LINK: &str = "link:\n  is: file.link\n  path: ./way/link\n  to: elsewhere\n";
 const DIRECTORY: &str = "folder:\n  is: file.directory\n  path: ./way/folder\n  mode: \"0777\"\n";
-const META: &str = "skeleton:\n  is: meta.template\n  roles: ./roles\n";
+const META: &str = "skeleton:\n  is: meta.template\n  roles: ./roles\n  except: [desk]\n";
 const COMPOSITE: &str = "desk:\n  is: desk\n";
 const SKELETONS: &[&[&str]] = &[&["new", "role", "lamp"]];
 
@@ -136,7 +136,7 @@ impl Race {
     /// A project of the user in which the command comes next.
     fn set_up(&self) -> Sandbox {
         let (sandbox, _) = Sandbox::with_spec(self.roles);
-        let spec = sandbox.read(SPEC).replace("roles:", "include: [./parts/part.seed.yaml]\nroles:");
+        let spec = sandbox.read(SPEC).replacen("roles:", "include: [./parts/part.seed.yaml]\nroles:", 1);
         sandbox.write(SPEC, &spec);
         for (path, text) in [
             ("parts/part.seed.yaml", "seed: 1\nname: part\nwhy: A test.\nroles:\n  p: {is: file.directory, path: ./parts}\n"),

@@ -158,7 +158,8 @@ pub const LOOP: Thing = Thing {
 pub const EXT4: Thing = Thing {
     name: "ext4 volume",
     needs_root: true,
-    prepare: |_| {},
+    // An undo leaves an empty mount point that the run made.
+    prepare: |sandbox| fs::create_dir(sandbox.at("elsewhere")).unwrap(),
     roles: |version| {
         let disk = if version == Version::Renamed { "store" } else { "disk" };
         let (size, label) = if version == Version::Replaced { ("48 MiB", "other") } else { ("64 MiB", "trial") };

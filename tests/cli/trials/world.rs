@@ -112,6 +112,11 @@ pub fn assert_nothing_is_lost_sight_of(sandbox: &Sandbox) {
     let temporary: Vec<PathBuf> =
         files_below(&sandbox.state()).into_iter().filter(|path| path.to_string_lossy().ends_with(".seed-new")).collect();
     assert_eq!(temporary, Vec::<PathBuf>::new(), "temporary files left in the state folder");
+    // One that was started right before the kill does what it was told, and ends.
+    let start = std::time::Instant::now();
+    while !sandbox.processes().is_empty() && start.elapsed() < std::time::Duration::from_secs(10) {
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
     assert_eq!(sandbox.processes(), Vec::<String>::new(), "processes left");
 
     let known: Vec<PathBuf> = journals(sandbox)

@@ -88,18 +88,18 @@ fn open(spec: &Path) -> Result<Journal> {
     Ok(journal)
 }
 
-/// The roles to forget, sorted.
+/// The roles to forget, sorted. Names that are not known are no error where others are: a run that was interrupted may have forgotten
+/// some of them.
 fn chosen(args: &Args, ledger: &Ledger) -> Result<BTreeSet<String>> {
     let mut chosen = BTreeSet::new();
     for name in &args.roles {
         let known = ledger.names().chain(damaged_names(ledger));
-        let before = chosen.len();
         chosen.extend(known.filter(|role| *role == name || belongs_to(role, name)).map(str::to_string));
-        if chosen.len() == before {
-            let known: Vec<&str> = ledger.names().collect();
-            let trouble = Trouble::new(format!("forget {name}"), "the journal knows no role of that name");
-            return Err(if known.is_empty() { trouble } else { trouble.hint(format!("it knows {}", known.join(", "))) }.into());
-        }
+    }
+    if chosen.is_empty() && !args.roles.is_empty() && !args.damage {
+        let known: Vec<&str> = ledger.names().collect();
+        let trouble = Trouble::new(format!("forget {}", args.roles.join(", ")), "the journal knows no role of that name");
+        return Err(if known.is_empty() { trouble } else { trouble.hint(format!("it knows {}", known.join(", "))) }.into());
     }
     if args.damage {
         chosen.extend(ledger.names().filter(|role| ledger.doubt(role).is_some()).map(str::to_string));

@@ -332,6 +332,11 @@ fn vendor(spec: &Spec, names: &[String], global: &Global) -> Result {
         done.push(name.to_owned());
     }
     let now = Spec::open(Some(&spec.path))?;
+    let lock = Lock::read(&spec.folder)?;
+    if done.is_empty() && now.folder.join(LOCK).exists() {
+        // What a run left that was interrupted right before this.
+        write_lock(&spec.folder, lock, &now.analysis)?;
+    }
     let rows: Vec<Row> = done.iter().map(|name| Row::of(&now.analysis, name)).collect();
     let words = match done.is_empty() {
         true => "Nothing to copy: no collection here comes from a repository.".into(),
