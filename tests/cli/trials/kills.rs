@@ -76,7 +76,8 @@ fn memmem(bytes: &[u8], words: &[u8]) -> bool {
 /// What a file holds, without its holes.
 fn data_of(path: &std::path::Path) -> Vec<u8> {
     let mut all = Vec::new();
-    let Ok(mut file) = fs::File::open(path) else { return all };
+    // A link may lead to a folder.
+    let Some(mut file) = fs::File::open(path).ok().filter(|file| file.metadata().unwrap().is_file()) else { return all };
     let mut at = 0;
     while let Ok(start) = nix::unistd::lseek(&file, at, Whence::SeekData) {
         let end = nix::unistd::lseek(&file, start, Whence::SeekHole).unwrap();
