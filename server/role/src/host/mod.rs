@@ -125,6 +125,10 @@ pub trait Host: Send + Sync {
     fn read_at(&self, path: &Path, offset: u64, len: usize) -> Result<Vec<u8>>;
     /// Overwrites bytes of a file or block device in place, and syncs them.
     fn write_at(&self, path: &Path, offset: u64, bytes: &[u8]) -> Result<()>;
+    /// Where the first byte other than zero is in a range of a file or block device; holes are not read.
+    fn first_data(&self, path: &Path, offset: u64, len: u64) -> Result<Option<u64>>;
+    /// Makes a range of a file or block device read as zeros, and gives back the room that it takes. An interruption leaves parts of it.
+    fn erase(&self, path: &Path, offset: u64, len: u64) -> Result<()>;
     /// Where a symbolic link points.
     fn read_link(&self, path: &Path) -> Result<PathBuf>;
     /// The names in a folder, sorted.

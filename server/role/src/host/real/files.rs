@@ -10,6 +10,7 @@ use nix::errno::Errno;
 use nix::fcntl::{AtFlags, FallocateFlags, OFlag, RenameFlags, fallocate, openat, readlinkat, renameat, renameat2};
 use nix::sys::stat::{FchmodatFlags, FileStat, Mode, fchmod, fchmodat, fstat, fstatat, mkdirat};
 use nix::unistd::{Gid, Uid, UnlinkatFlags, fchown, fchownat, ftruncate, symlinkat, unlinkat};
+use nix::unistd::{Whence, lseek};
 
 use super::RealHost;
 use super::attributes::{Attributes, Lost};
@@ -279,6 +280,61 @@ impl RealHost {
         let attempted = || format!("write {} bytes at {offset} of {}", bytes.len(), path.display());
         let file = File::from(self.safety.open(path, OFlag::O_WRONLY | OFlag::O_NOCTTY).told(attempted)?);
         file.write_all_at(bytes, offset).told(attempted)?;
+        file.sync_data().told(attempted)
+    }
+
+    pub(super) fn first_byte(&self, path: &Path, offset: u64, len: u64) -> Result<Option<u64>> {
+        let attempted = || format!("look for data in {}", path.display());
+        let file = File::from(self.safety.open(path, OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_NOCTTY).told(attempted)?);
+        let end = offset.saturating_add(len);
+        let mut bytes = vec![0; ZEROS];
+        let mut at = offset;
+        loop {
+            // Where holes cannot be told (as on block devices) all of it counts as data.
+            at = match lseek(&file, signed(at, attempted)?, Whence::SeekData) {
+                Ok(next) => u64::try_from(next).unwrap_or(at),
+                Err(Errno::ENXIO) => return Ok(None),
+                Err(Errno::EINVAL) => at,
+                Err(errno) => return Err(Trouble::from_errno(attempted(), errno)),
+            };
+            if at >= end {
+                return Ok(None);
+            }
+            let wanted = usize::try_from(end - at).unwrap_or(ZEROS).min(ZEROS);
+            let count = match file.read_at(&mut bytes[..wanted], at) {
+                Ok(0) => return Ok(None),
+                Ok(count) => count,
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
+                Err(error) => return Err(Trouble::from_io(attempted(), &error)),
+            };
+            if let Some(found) = bytes[..count].iter().position(|byte| *byte != 0) {
+                return Ok(Some(at + found as u64));
+            }
+            at += count as u64;
+        }
+    }
+
+    pub(super) fn erase_range(&self, path: &Path, offset: u64, len: u64) -> Result<()> {
+        let attempted = || format!("erase {len} bytes at {offset} of {}", path.display());
+        if len == 0 {
+            return Ok(());
+        }
+        let file = File::from(self.safety.open(path, OFlag::O_WRONLY | OFlag::O_NOCTTY).told(attempted)?);
+        let (start, count) = (signed(offset, attempted)?, signed(len, attempted)?);
+        let ways = [FallocateFlags::FALLOC_FL_PUNCH_HOLE, FallocateFlags::FALLOC_FL_ZERO_RANGE];
+        for way in ways {
+            match fallocate(&file, way | FallocateFlags::FALLOC_FL_KEEP_SIZE, start, count) {
+                Err(Errno::EOPNOTSUPP | Errno::ENODEV) => {}
+                ended => return ended.told(attempted).and_then(|()| file.sync_data().told(attempted)),
+            }
+        }
+        // Neither the file system nor the device can do it. Zeros are written only where anything else is.
+        let mut at = offset;
+        while let Some(found) = self.first_byte(path, at, offset + len - at)? {
+            let now = (offset + len - found).min(ZEROS as u64);
+            file.write_all_at(&vec![0; usize::try_from(now).unwrap_or(ZEROS)], found).told(attempted)?;
+            at = found + now;
+        }
         file.sync_data().told(attempted)
     }
 

@@ -108,6 +108,12 @@ impl Host for RealHost {
     fn write_at(&self, path: &Path, offset: u64, bytes: &[u8]) -> Result<()> {
         self.write_range(path, offset, bytes)
     }
+    fn first_data(&self, path: &Path, offset: u64, len: u64) -> Result<Option<u64>> {
+        self.first_byte(path, offset, len)
+    }
+    fn erase(&self, path: &Path, offset: u64, len: u64) -> Result<()> {
+        self.erase_range(path, offset, len)
+    }
     fn read_link(&self, path: &Path) -> Result<PathBuf> {
         self.link_target(path)
     }

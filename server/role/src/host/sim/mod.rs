@@ -242,6 +242,12 @@ impl Host for SimHost {
     fn write_at(&self, path: &Path, offset: u64, bytes: &[u8]) -> Result<()> {
         self.change("write_at", &[path], on("write bytes of", path), |machine| machine.write_at(path, offset, bytes))
     }
+    fn first_data(&self, path: &Path, offset: u64, len: u64) -> Result<Option<u64>> {
+        self.look("first_data", &[path], on("look for data in", path), |machine| machine.first_data(path, offset, len))
+    }
+    fn erase(&self, path: &Path, offset: u64, len: u64) -> Result<()> {
+        self.change("erase", &[path], on("erase bytes of", path), |machine| machine.erase(path, offset, len))
+    }
     fn read_link(&self, path: &Path) -> Result<PathBuf> {
         self.look("read_link", &[path], on("read the link", path), |machine| machine.read_link(path))
     }
