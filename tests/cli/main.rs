@@ -19,6 +19,7 @@ mod foreign;
 mod fragments;
 mod grown;
 mod hostile;
+mod identity;
 mod interruption;
 mod keeping;
 mod lost_backups;

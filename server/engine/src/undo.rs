@@ -1,6 +1,6 @@
 //! What was done when, and taking the last of it back.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
 
 use seed_role::attrs::Observation;
@@ -174,10 +174,10 @@ pub fn plan_undo(project: &Project, host: &dyn Host, ledger: &Ledger) -> Result<
         )
         .hint("seed forget --damage SPEC accepts that, and no run from before is known then"));
     }
-    let (begun, before) = begun_by(records, run.id);
+    let Began { roles: begun, before, origins } = began(records, run.id);
     let wholes = crate::node::wholes(&project.analysis);
-    let graph = Graph { wholes, ..Graph::new(drafts(project, host, &begun)) };
-    let past = Past { run: run.id, begun: &begun, before: &before, ledger };
+    let graph = Graph { wholes, ..Graph::new(drafts(project, host, &begun, ledger)) };
+    let past = Past { run: run.id, begun: &begun, before: &before, origins: &origins, ledger };
     let left = begun.iter().filter(|(_, begun)| !begun.is_done);
     let wishes = left.map(|(role, begun)| (role.clone(), past.wish(role, begun)));
     // Of one that has ended nothing is left to do, whatever was changed since.
@@ -188,10 +188,20 @@ pub fn plan_undo(project: &Project, host: &dyn Host, ledger: &Ledger) -> Result<
     Ok(Undo { run: run.id, graph, plan, has_ended })
 }
 
-/// What a run began, by role, and the ledger as it was before.
-fn begun_by(records: &[Record], id: u64) -> (BTreeMap<String, Begun>, Ledger) {
+/// What a run began.
+struct Began {
+    /// What it did with each role.
+    roles: BTreeMap<String, Begun>,
+    /// The ledger as it was before.
+    before: Ledger,
+    /// The names that roles had before, by those that the run gave them.
+    origins: HashMap<String, String>,
+}
+
+fn began(records: &[Record], id: u64) -> Began {
     let mut begun: BTreeMap<String, Begun> = BTreeMap::new();
     let mut before = Ledger::default();
+    let mut origins: HashMap<String, String> = HashMap::new();
     let mut current = 0;
     let mut undoes = false;
     for record in records {
@@ -221,6 +231,12 @@ fn begun_by(records: &[Record], id: u64) -> (BTreeMap<String, Begun>, Ledger) {
             before.take(record);
         }
         if current == id
+            && let Record::Renamed { from, to } = record
+        {
+            let origin = origins.remove(from).unwrap_or_else(|| from.clone());
+            origins.insert(to.clone(), origin);
+        }
+        if current == id
             && let Record::Begin { role, is, params, was, loses, after, action, .. } = record
         {
             begun.entry(role.clone()).or_insert_with(|| Begun {
@@ -235,7 +251,7 @@ fn begun_by(records: &[Record], id: u64) -> (BTreeMap<String, Begun>, Ledger) {
             });
         }
     }
-    (begun, before)
+    Began { roles: begun, before, origins }
 }
 
 /// What a run that is taken back has left.
@@ -244,20 +260,33 @@ struct Past<'a> {
     begun: &'a BTreeMap<String, Begun>,
     /// The ledger as it was before the run.
     before: &'a Ledger,
+    /// The names that roles had then, by those that the run gave them.
+    origins: &'a HashMap<String, String>,
     ledger: &'a Ledger,
 }
 
 impl Past<'_> {
+    /// What was known of a role before the run, which may have given it another name, or its name to another.
+    fn owned(&self, role: &str) -> Option<Owned> {
+        match self.origins.get(role) {
+            Some(origin) => self.before.get(origin),
+            None if self.origins.values().any(|origin| origin == role) => None,
+            None => self.before.get(role),
+        }
+    }
+
     fn wish(&self, role: &str, begun: &Begun) -> Wish {
         let kept = self.aside(role).filter(|aside| aside.is_usable() || self.comes_back(aside)).map(|aside| &aside.kept);
         let lost = if kept.is_none() && !begun.is_back { begun.loses.clone() } else { None };
         let is_replaced = begun.action == Action::Replace.word();
-        let owned = self.before.get(role).filter(|owned| is_replaced && owned.is == begun.is);
+        let known = self.owned(role);
+        let is_known = known.is_some();
+        let owned = known.filter(|owned| is_replaced && owned.is == begun.is);
         Wish::Back {
             to: with_what_was_ours(&begun.was, owned.as_ref()),
             kept: kept.cloned(),
             from_run: self.run,
-            returned: !self.before.owns(role),
+            returned: !is_known,
             lost,
             made_anew: is_replaced,
             params: owned.map(|owned| owned.params),
@@ -297,31 +326,59 @@ fn with_what_was_ours(was: &Observation, owned: Option<&Owned>) -> Observation {
     Observation::Present(whole)
 }
 
-fn drafts(project: &Project, host: &dyn Host, begun: &BTreeMap<String, Begun>) -> Vec<Draft> {
+/// The roles that the run began, as they were then; what these rest on, as it is now, whatever the spec says by now; and the rest of the spec.
+fn drafts(project: &Project, host: &dyn Host, begun: &BTreeMap<String, Begun>, ledger: &Ledger) -> Vec<Draft> {
     let mut drafts: HashMap<String, Draft> = expand(&project.analysis, &seed_collections::REGISTRY, Some(host), State::Present)
         .into_iter()
         .map(|draft| (draft.name.to_string(), draft))
         .collect();
+    let mut open: Vec<String> = drafts.keys().cloned().collect();
     for (name, begun) in begun {
-        let Some(role_type) = seed_collections::REGISTRY.get(&begun.is) else { continue };
+        open.extend(begun.after.iter().cloned());
+        stored::references(&begun.params, &mut |below| open.push(below.to_string()));
+        let made = Made { is: &begun.is, params: &begun.params, after: &begun.after };
+        let draft = made.draft(name, drafts.remove(name), begun.was == Observation::Absent);
+        drafts.extend(draft.map(|draft| (name.clone(), draft)));
+    }
+    let mut seen: BTreeSet<String> = begun.keys().cloned().collect();
+    while let Some(name) = open.pop() {
+        let Some(owned) = ledger.get(&name).filter(|owned| owned.is_readable() && seen.insert(name.clone())) else { continue };
+        open.extend(owned.after.iter().cloned());
+        stored::references(&owned.params, &mut |below| open.push(below.to_string()));
+        let made = Made { is: &owned.is, params: &owned.params, after: &owned.after };
+        let draft = made.draft(&name, drafts.remove(&name), false);
+        drafts.extend(draft.map(|draft| (name, draft)));
+    }
+    drafts.into_values().collect()
+}
+
+/// What was made for a role, as the journal tells it.
+struct Made<'a> {
+    is: &'a str,
+    params: &'a Json,
+    after: &'a [String],
+}
+
+impl Made<'_> {
+    /// The role that it was made for; `known` is what the spec says of it now.
+    fn draft(&self, name: &str, known: Option<Draft>, gives_way: bool) -> Option<Draft> {
+        let Some(role_type) = seed_collections::REGISTRY.get(self.is) else { return known };
         let mut dynamic = false;
-        stored::references(&begun.params, &mut |_| dynamic = true);
-        let known = drafts.remove(name);
-        let draft = Draft {
-            name: name.as_str().into(),
+        stored::references(self.params, &mut |_| dynamic = true);
+        Some(Draft {
+            name: name.into(),
             role_type,
-            is: begun.is.as_str().into(),
+            is: self.is.into(),
             why: known.as_ref().and_then(|known| known.why.clone()),
             state: State::Present,
             disposable: known.as_ref().is_some_and(|known| known.disposable),
-            params: Stored { json: begun.params.clone(), dynamic },
-            needs: begun.after.iter().map(|before| before.as_str().into()).collect(),
+            params: Stored { json: self.params.clone(), dynamic },
+            needs: self.after.iter().map(|before| before.as_str().into()).collect(),
             part_of: known.as_ref().and_then(|known| known.part_of.clone()),
             instance: known.and_then(|known| known.instance),
             aside: false,
             literal: false,
-        };
-        drafts.insert(name.clone(), draft);
+            gives_way,
+        })
     }
-    drafts.into_values().collect()
 }

@@ -14,6 +14,7 @@ use super::damage::Damage;
 use super::moved;
 use super::read::Extent;
 use super::record::{Outcome, Record};
+use crate::stored;
 
 /// A role that Seed made or changed.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -307,6 +308,11 @@ impl Ledger {
                     open.undo = Some(name.clone());
                 }
             }
+            Record::Unmade { role, folders } => {
+                if let Some(owned) = self.edit(role) {
+                    owned.made.retain(|made| !folders.contains(made));
+                }
+            }
             Record::StepDone { role, .. } => {
                 if let Some(open) = self.edit(role).and_then(|owned| owned.open.as_mut()) {
                     open.undo = None;
@@ -374,6 +380,7 @@ impl Ledger {
                 }
                 self.put_aside.iter_mut().filter(|aside| aside.role == *from).for_each(|aside| aside.role.clone_from(to));
                 self.each_below(|below| below.renamed(from, to));
+                self.rename_references(from, to);
             }
             Record::Owned { role, owned } => drop(self.entries.insert(role.clone(), Entry::Read(owned.clone()))),
         }
@@ -381,6 +388,23 @@ impl Ledger {
 
     fn each_below(&mut self, change: impl FnMut(&mut Below)) {
         self.backups_mut().filter_map(|aside| aside.below.as_mut()).for_each(change);
+    }
+
+    /// Notes in the entries of others that a role has another name.
+    fn rename_references(&mut self, from: &str, to: &str) {
+        // An entry that was not read yet holds the name as JSON has it, or does not refer to it.
+        let quoted = Json::from(from).to_string();
+        let may_refer = |entry: &Entry| match entry {
+            Entry::Raw { json, .. } => json.contains(&quoted),
+            Entry::Read(_) => true,
+        };
+        let names: Vec<String> =
+            self.entries.iter().filter(|(_, entry)| may_refer(entry)).map(|(name, _)| name.clone()).collect();
+        for owned in names {
+            let Some(owned) = self.edit(&owned) else { continue };
+            stored::rename(&mut owned.params, &|role| (role == from).then(|| to.to_string()));
+            owned.after.iter_mut().filter(|before| *before == from).for_each(|before| *before = to.to_string());
+        }
     }
 
     /// Drops the backups of a role from a run, and gives them.

@@ -256,6 +256,9 @@ impl Journal {
             if let (Record::Step { made: new, .. }, Some(made)) = (record, &mut inner.made) {
                 made.extend(new.iter().cloned());
             }
+            if let (Record::Unmade { folders, .. }, Some(made)) = (record, &mut inner.made) {
+                made.retain(|folder| !folders.contains(folder));
+            }
             inner.ledger.take(record);
         }
         Ok(())

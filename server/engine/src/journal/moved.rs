@@ -119,6 +119,7 @@ impl Way<'_> {
                 self.params(is, params);
                 self.observation(is, was);
             }
+            Record::Unmade { folders, .. } => self.paths(folders),
             Record::Step { made, litter, .. } => {
                 self.paths(made);
                 self.paths(litter);

@@ -63,6 +63,13 @@ pub enum Record {
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         undo: bool,
     },
+    /// Folders that were made for a role were removed: it has no need of them any more.
+    Unmade {
+        /// The role.
+        role: String,
+        /// The folders.
+        folders: Vec<PathBuf>,
+    },
     /// A step whose interruption would have to be undone has ended, and has put nothing aside.
     StepDone {
         /// The role.
@@ -187,6 +194,7 @@ impl Record {
         match self {
             Record::Begin { role, .. }
             | Record::Step { role, .. }
+            | Record::Unmade { role, .. }
             | Record::StepDone { role, .. }
             | Record::Kept { role, .. }
             | Record::Expired { role, .. }
@@ -208,7 +216,10 @@ impl Record {
 
     /// Whether it can only follow the beginning of a role's change.
     pub(super) fn follows_a_beginning(&self) -> bool {
-        matches!(self, Record::Step { .. } | Record::StepDone { .. } | Record::Kept { .. } | Record::End { .. })
+        matches!(
+            self,
+            Record::Step { .. } | Record::Unmade { .. } | Record::StepDone { .. } | Record::Kept { .. } | Record::End { .. }
+        )
     }
 }
 
