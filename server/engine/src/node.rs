@@ -49,6 +49,8 @@ pub struct Node {
     pub aside: bool,
     /// Whether its own state holds even where all roles are asked to be absent.
     pub literal: bool,
+    /// Whether what is there may hold a secret that other parameters wrote: see [`Role::conceal`].
+    pub conceals: bool,
     /// Whether it makes room for others that have the same device or mount point.
     pub gives_way: bool,
     /// The nodes that go where it comes: they have its device or its mount point.
@@ -345,6 +347,7 @@ impl Graph {
                 part_of: draft.part_of,
                 aside: draft.aside,
                 literal: draft.literal,
+                conceals: false,
                 gives_way: draft.gives_way,
                 takes_over: edges.takes_over[*index].iter().map(|over| TakesOver { from: place[over.from], ..*over }).collect(),
             });
@@ -385,10 +388,21 @@ impl Graph {
     /// When they do not fit the role type.
     pub fn build(&self, index: usize, outputs: &dyn Fn(usize) -> Option<Arc<Outputs>>) -> Result<Box<dyn Role>, Trouble> {
         let node = &self.nodes[index];
-        if !node.params.dynamic {
-            return node.role_type.build(&node.params.json);
+        if node.params.dynamic {
+            return self.build_of(index, &node.params.json, outputs);
         }
-        self.build_of(index, &node.params.json, outputs)
+        let mut role = node.role_type.build(&node.params.json)?;
+        role.conceal(node.conceals);
+        Ok(role)
+    }
+
+    /// Marks a node as one that conceals what is there.
+    pub(crate) fn conceal(&mut self, index: usize) {
+        let node = &mut self.nodes[index];
+        node.conceals = true;
+        if let Some(role) = &mut node.role {
+            role.conceal(true);
+        }
     }
 
     /// The same with other parameters: those of an earlier run.
@@ -402,7 +416,10 @@ impl Graph {
         params: &serde_json::Value,
         outputs: &dyn Fn(usize) -> Option<Arc<Outputs>>,
     ) -> Result<Box<dyn Role>, Trouble> {
-        self.nodes[index].role_type.build(&self.filled(params, outputs))
+        let node = &self.nodes[index];
+        let mut role = node.role_type.build(&self.filled(params, outputs))?;
+        role.conceal(node.conceals);
+        Ok(role)
     }
 
     /// Parameters with outputs filled in.
