@@ -475,7 +475,9 @@ impl Planner<'_> {
             if let Some(hidden) = &around.hidden {
                 return Some((hidden.clone(), shelter::over_its_shelter(name, hidden)));
             }
-            let is_left = around.planned.action == Action::None && !self.graph.nodes[sheltered.by].gives_way;
+            let planned = &around.planned;
+            let is_left =
+                planned.action == Action::None && planned.seen.attrs().is_some() && !self.graph.nodes[sheltered.by].gives_way;
             if is_left && self.world.host.mounts().is_ok_and(|table| !Shelters::is_mounted(&table, &sheltered)) {
                 return Some((name.to_string(), shelter::not_mounted(name)));
             }
