@@ -174,6 +174,11 @@ fn the_whole_stack_on_an_image_of_another_path_is_another_one() {
         assert_eq!(without_prune.code(), Some(if is_mounted { 1 } else { 0 }), "{when}: {}", without_prune.told());
         if is_mounted {
             assert_eq!(sandbox.read("volume/data"), "dear\n", "{when}");
+            let ran = sandbox.seed(PRUNE_WITH_DATA);
+            // A mount namespace that another process made meanwhile holds the partition for a moment.
+            if !ran.stdout().contains("one of its partitions is in use") {
+                settled(ran, &when);
+            }
             settled(sandbox.seed(PRUNE_WITH_DATA), &when);
             assert!(!sandbox.at("volume/data").exists(), "{when}");
         } else {
