@@ -3,6 +3,7 @@
 use std::fs;
 
 use crate::sandbox::{Sandbox, is_root};
+use crate::tree::Tree;
 
 const NOTE: &str = "note:\n  is: file.text\n  path: ./note\n  content: ours\n";
 
@@ -48,6 +49,57 @@ fn undo_finds_what_moved_along_and_so_do_backups() {
     sandbox.seed(&["undo", "--yes", "other/name.seed.yaml"]).exits(0);
     assert_eq!(sandbox.read("other/note"), "what stood here before\n".repeat(40));
     assert!(!sandbox.at("lab").exists(), "nothing is made in the old place");
+}
+
+#[test]
+fn undo_brings_what_is_absent_back_in_the_new_place_and_leaves_strangers_alone() {
+    let (sandbox, _) = Sandbox::with_spec("");
+    let roles = format!(
+        "{NOTE}deep:\n  is: file.text\n  path: ./sub/deep/file\n  content: deep\nbox: {{is: file.directory, path: ./box}}\n"
+    );
+    sandbox.write("lab/name.seed.yaml", &spec(&roles));
+    sandbox.seed(&["apply", "--yes", "lab/name.seed.yaml"]).exits(0);
+    sandbox.write("lab/box/letter", "precious");
+    sandbox.seed(&["apply", "--yes", "--destroy-data", "--state", "absent", "lab/name.seed.yaml"]).exits(0);
+    fs::rename(sandbox.at("lab"), sandbox.at("other")).unwrap();
+    // Somebody else's, by now.
+    sandbox.write("lab/theirs", "theirs");
+    let lab = Tree::of(&sandbox.at("lab"));
+    let planned = sandbox.seed(&["undo", "--dry-run", "--json", "other/name.seed.yaml"]).exits(2).json();
+    let digest = planned["digest"].as_str().unwrap();
+    // What was confirmed by who only looked is what runs.
+    sandbox.seed(&["undo", "--plan-digest", digest, "other/name.seed.yaml"]).exits(0);
+    assert_eq!(Tree::of(&sandbox.at("lab")), lab, "nothing is made in the old place");
+    assert_eq!(sandbox.read("other/note"), "ours");
+    assert_eq!(sandbox.read("other/sub/deep/file"), "deep");
+    assert_eq!(sandbox.read("other/box/letter"), "precious");
+    sandbox.seed(&["plan", "other/name.seed.yaml"]).exits(0);
+    sandbox.seed(&["apply", "--yes", "--destroy-data", "--state", "absent", "other/name.seed.yaml"]).exits(0);
+    assert!(!sandbox.at("other/note").exists() && !sandbox.at("other/sub").exists());
+}
+
+#[test]
+fn undo_of_what_is_absent_overwrites_nothing_of_the_user_in_the_new_place() {
+    let sandbox = applied();
+    sandbox.seed(&["apply", "--yes", "--state", "absent", "lab/name.seed.yaml"]).exits(0);
+    fs::remove_file(sandbox.at("lab/note")).unwrap();
+    sandbox.write("other/note", "precious");
+    fs::rename(sandbox.at("lab/name.seed.yaml"), sandbox.at("other/name.seed.yaml")).unwrap();
+    fs::remove_dir_all(sandbox.at("lab")).unwrap();
+    sandbox.seed(&["undo", "--yes", "other/name.seed.yaml"]);
+    assert!(!sandbox.at("lab").exists());
+    assert_eq!(sandbox.read("other/note"), "precious");
+}
+
+#[test]
+fn what_a_stranger_puts_into_the_old_place_is_not_taken_for_seeds() {
+    let sandbox = applied();
+    fs::rename(sandbox.at("lab"), sandbox.at("other")).unwrap();
+    sandbox.write("lab/note", "theirs");
+    sandbox.seed(&["plan", "other/name.seed.yaml"]).exits(0);
+    sandbox.seed(&["apply", "--yes", "--destroy-data", "--state", "absent", "other/name.seed.yaml"]).exits(0);
+    assert_eq!(sandbox.read("lab/note"), "theirs");
+    assert_eq!(sandbox.read("other/note"), "what stood here before\n".repeat(40));
 }
 
 #[test]

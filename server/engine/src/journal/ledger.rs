@@ -52,6 +52,20 @@ pub struct Open {
 }
 
 impl Owned {
+    /// One whose first change begins.
+    pub(super) fn begun(is: &str, params: &Json, before: &Observation) -> Owned {
+        Owned {
+            is: is.to_string(),
+            params: params.clone(),
+            before: before.clone(),
+            ours: None,
+            made: Vec::new(),
+            disposable: false,
+            after: Vec::new(),
+            open: None,
+        }
+    }
+
     /// Whether its entry could be read: otherwise only its name is known, and that Seed made it.
     pub fn is_readable(&self) -> bool {
         !self.is.is_empty()
@@ -148,9 +162,12 @@ pub struct Ledger {
     pub runs: u64,
     /// Whether the last run has ended.
     pub closed: bool,
-    /// Whether a snapshot says so: it is written once the journal does, so without it the end of the last run may never have been told.
+    /// Whether whoever asked for the last run is known to have learned of its end.
+    #[serde(default)]
+    pub reported: bool,
+    /// What moved along with the spec, while only who looks has found that.
     #[serde(skip)]
-    pub settled: bool,
+    pub moved: Option<Record>,
     /// The latest time that was recorded since the clock was last found to be behind, in seconds since 1970.
     pub time: u64,
     /// Where else it may be known what was made for the spec, in words.
@@ -259,9 +276,10 @@ impl Ledger {
                 self.runs += 1;
                 self.closed = false;
                 self.time = self.time.max(*time);
-                self.settled = false;
+                self.reported = false;
             }
             Record::Close { .. } => self.closed = true,
+            Record::Reported => self.reported = true,
             Record::Base { last_run, time } => {
                 *self = Ledger {
                     last_run: *last_run,
@@ -283,14 +301,10 @@ impl Ledger {
                     return;
                 }
                 let owned = Owned {
-                    is: is.clone(),
-                    params: params.clone(),
-                    before: was.clone(),
-                    ours: None,
-                    made: Vec::new(),
                     disposable: *disposable,
                     after: after.clone(),
                     open: Some(Open { action: action.clone(), loses: loses.clone(), ..Open::default() }),
+                    ..Owned::begun(is, params, was)
                 };
                 self.entries.insert(role.clone(), Entry::Read(Box::new(owned)));
             }
@@ -489,7 +503,6 @@ impl Ledger {
             let params = u64::from_str_radix(params, 16).ok()?;
             ledger.entries.insert(role.to_string(), Entry::Raw { open: open == "open", params, json: json.into() });
         }
-        ledger.settled = ledger.closed;
         Some((ledger, extent))
     }
 }
@@ -502,16 +515,7 @@ mod tests {
     #[test]
     fn a_snapshot_that_a_power_failure_left_in_part_is_none() {
         let mut ledger = Ledger::default();
-        let made = Owned {
-            is: "file.text".into(),
-            params: serde_json::json!({"path": "/x"}),
-            before: Observation::Absent,
-            ours: None,
-            made: Vec::new(),
-            disposable: false,
-            after: Vec::new(),
-            open: None,
-        };
+        let made = Owned::begun("file.text", &serde_json::json!({"path": "/x"}), &Observation::Absent);
         ledger.take(&Record::Owned { role: "note".into(), owned: Box::new(made) });
         let extent = Extent { bytes: 7, ..Extent::default() };
         let text = ledger.snapshot(&extent);

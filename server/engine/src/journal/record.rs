@@ -172,6 +172,8 @@ pub enum Record {
         /// How: `done`, `failed`, `interrupted`.
         status: String,
     },
+    /// Whoever asked for the last run has learned of its end.
+    Reported,
     /// A role as the ledger knows it, carried over when the journal is begun anew.
     Owned {
         /// The role.
@@ -201,6 +203,7 @@ impl Record {
             | Record::Renamed { .. }
             | Record::Moved { .. }
             | Record::Accepted
+            | Record::Reported
             | Record::Base { .. }
             | Record::Close { .. } => None,
         }

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use seed_engine::journal::ledger::PutAside;
 use seed_engine::journal::{self, Journal, Ledger, Note, Record};
 use seed_engine::plan::belongs_to;
+use seed_engine::undo::FORGET;
 use seed_role::Trouble;
 use seed_role::host::real::RealHost;
 use seed_spec::analysis::DEFAULT_KEEP;
@@ -139,7 +140,7 @@ fn forget(journal: &Journal, roles: &BTreeSet<String>, accepts: bool) -> Result<
     if accepts {
         what.push("the damage");
     }
-    journal.begin(&format!("forget {}", what.join(", ")), "", Vec::new())?;
+    journal.begin(&format!("{FORGET}{}", what.join(", ")), "", Vec::new())?;
     let mut records: Vec<Record> = roles.iter().map(|role| Record::Forgot { role: role.clone() }).collect();
     if accepts {
         records.push(Record::Accepted);
