@@ -168,6 +168,40 @@ fn a_renamed_spec_with_other_content_is_known_by_its_inode_and_a_copy_steals_not
 }
 
 #[test]
+fn a_copy_beside_a_renamed_spec_does_not_take_its_journal() {
+    for (renamed, copy) in [("lab/renamed.seed.yaml", "lab/copy.seed.yaml"), ("lab2/name.seed.yaml", "other/name.seed.yaml")] {
+        let sandbox = applied();
+        fs::create_dir_all(sandbox.at(copy).parent().unwrap()).unwrap();
+        fs::copy(sandbox.at("lab/name.seed.yaml"), sandbox.at(copy)).unwrap();
+        if renamed.starts_with("lab2") {
+            fs::rename(sandbox.at("lab"), sandbox.at("lab2")).unwrap();
+        } else {
+            fs::rename(sandbox.at("lab/name.seed.yaml"), sandbox.at(renamed)).unwrap();
+        }
+        sandbox.seed(&["plan", copy]).never_says("continues");
+        // Not even when it is applied first.
+        sandbox.seed(&["apply", "--yes", "--state", "absent", copy]).exits(0).never_says("continues");
+        sandbox.seed(&["plan", renamed]).exits(0).says("continues");
+        sandbox.seed(&["apply", "--yes", "--state", "absent", renamed]).exits(0);
+        let note = renamed.replace("renamed.seed.yaml", "note").replace("name.seed.yaml", "note");
+        assert_eq!(sandbox.read(&note), "what stood here before\n".repeat(40));
+    }
+}
+
+#[test]
+fn two_copies_of_a_spec_that_is_gone_are_both_named_and_neither_takes_its_journal() {
+    let sandbox = applied();
+    for copy in ["lab/a.seed.yaml", "lab/b.seed.yaml"] {
+        fs::copy(sandbox.at("lab/name.seed.yaml"), sandbox.at(copy)).unwrap();
+    }
+    fs::remove_file(sandbox.at("lab/name.seed.yaml")).unwrap();
+    sandbox.seed(&["apply", "--yes", "lab/a.seed.yaml"]).exits(3).says("lab/a.seed.yaml").says("lab/b.seed.yaml");
+    sandbox.seed(&["plan", "lab/b.seed.yaml"]).exits(1).says("lab/a.seed.yaml").says("lab/b.seed.yaml");
+    fs::remove_file(sandbox.at("lab/b.seed.yaml")).unwrap();
+    sandbox.seed(&["plan", "lab/a.seed.yaml"]).exits(0).says("continues");
+}
+
+#[test]
 fn several_journals_that_fit_are_named_and_none_is_taken() {
     let (sandbox, _) = Sandbox::with_spec("");
     for folder in ["a", "b"] {
@@ -234,6 +268,21 @@ fn what_is_forgotten_stays_and_is_foreign() {
     sandbox.seed(&["apply", "--yes", "--state", "absent", spec]).exits(0).says("was not made by Seed");
     assert_eq!(sandbox.read("a"), "ours");
     assert_eq!(sandbox.read("b"), "ours");
+}
+
+#[test]
+fn names_that_are_not_known_are_told_and_the_others_are_forgotten() {
+    let role = |name: &str| format!("{name}: {{is: file.text, path: ./{name}, content: ours}}\n");
+    let (sandbox, spec) = Sandbox::with_spec(&["a", "b", "c"].map(role).concat());
+    sandbox.seed(&["apply", "--yes", spec]).exits(0);
+    let ran = sandbox.seed(&["forget", "--yes", "--json", spec, "nobody", "a"]).exits(1);
+    assert_eq!(ran.json()["forgotten"], serde_json::json!(["a"]));
+    assert_eq!(ran.json()["unknown"], serde_json::json!(["nobody"]));
+    assert!(ran.stderr().contains("nobody"), "{}", ran.told());
+    // Run again, as after a kill in which the first of them was forgotten already.
+    sandbox.seed(&["forget", "--yes", spec, "a", "b"]).exits(1).says("forget a:").never_says("forget a, b:");
+    sandbox.seed(&["apply", "--yes", "--state", "absent", spec]).exits(0);
+    assert_eq!(["a", "b", "c"].map(|file| sandbox.at(file).exists()), [true, true, false]);
 }
 
 #[test]

@@ -346,13 +346,18 @@ impl Project {
         self
     }
 
+    /// What its plans are made from.
+    pub(crate) fn world<'w>(&'w self, host: &'w dyn Host, ledger: &'w Ledger) -> World<'w> {
+        World { host, ledger, folder: &self.folder, name: self.analysis.name.as_deref(), keep: self.analysis.keep }
+    }
+
     /// Plans.
     ///
     /// # Errors
     ///
     /// As [`plan::plan`].
     pub fn plan(&self, host: &dyn Host, ledger: &Ledger, options: &plan::Options) -> Result<Plan> {
-        let world = World { host, ledger, folder: &self.folder };
+        let world = self.world(host, ledger);
         let plan = plan::plan(&self.graph, &world, &self.path.display().to_string(), options)?;
         let kept_by_root = journal::is_kept_by_root(&self.path);
         Ok(Plan { kept_by_root, continues: self.continues.clone(), damage: ledger.damage.clone(), ..plan })

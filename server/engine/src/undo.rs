@@ -13,7 +13,7 @@ use serde_json::{Value as Json, json};
 use crate::journal::ledger::{Owned, PutAside};
 use crate::journal::{self, Ledger, Outcome, Record};
 use crate::node::{Draft, Graph, expand};
-use crate::plan::{self, Action, Options, Plan, Wish, World};
+use crate::plan::{self, Action, Options, Plan, Wish};
 use crate::project::Project;
 use crate::stored::{self, Stored};
 
@@ -216,7 +216,7 @@ pub fn plan_undo(project: &Project, host: &dyn Host, ledger: &Ledger) -> Result<
     // Otherwise nothing is left to do, whatever was changed since.
     let wishes = if standing == Standing::ToDo { wishes.collect() } else { HashMap::new() };
     let options = Options { state: State::Present, wishes: Some(wishes), undoes: Some(run.id), ..Options::default() };
-    let world = World { host, ledger, folder: &project.folder };
+    let world = project.world(host, ledger);
     let plan = plan::plan(&graph, &world, &project.path.display().to_string(), &options)?;
     Ok(Undo { run: run.id, graph, plan, standing })
 }

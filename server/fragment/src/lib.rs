@@ -38,3 +38,4 @@ pub use judge::{Judgement, Record, Take, Wishes};
 pub use marker::Key;
 pub use place::{is_apart, project_of, root_of};
 pub use project::{Project, Report, Target};
+pub use transaction::reported;

@@ -5,7 +5,9 @@ use std::path::PathBuf;
 
 use seed_role::attrs::{Attrs, Observation};
 use seed_role::claim::Claim;
+use seed_role::host::Seal;
 use seed_role::step::Kept;
+use seed_spec::analysis::DEFAULT_KEEP;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
@@ -84,8 +86,16 @@ pub struct PutAside {
     pub run: u64,
     /// When, in seconds since 1970.
     pub time: u64,
+    /// Until when it is kept, in seconds since 1970: what was announced when it was made or, where the spec has said so since, longer.
+    pub until: u64,
     /// What, and where it is.
     pub kept: Kept,
+    /// What tells it from what somebody else puts in its place.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seal: Option<Seal>,
+    /// Whether its removal has begun.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_going: bool,
     /// When a run found that its time is over, in seconds since 1970.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expired: Option<u64>,
@@ -101,7 +111,7 @@ impl PutAside {
     /// Whether it can be brought back now: it is whole, or the rest of it is in its place. Put upon anything else, signatures would make a
     /// file system of something that is none.
     pub fn is_usable(&self) -> bool {
-        self.kept.path.is_some() || self.below.as_ref().is_some_and(Below::is_in_place)
+        !self.is_going && (self.kept.path.is_some() || self.below.as_ref().is_some_and(Below::is_in_place))
     }
 }
 
@@ -326,7 +336,7 @@ impl Ledger {
                     open.undo = None;
                 }
             }
-            Record::Kept { role, run, time, kept, from, below } => {
+            Record::Kept { role, run, time, kept, from, below, until, seal } => {
                 if let Some(open) = self.edit(role).and_then(|owned| owned.open.as_mut()) {
                     open.undo = None;
                 }
@@ -338,7 +348,10 @@ impl Ledger {
                     role: role.clone(),
                     run: *run,
                     time: *time,
+                    until: until.unwrap_or_else(|| time.saturating_add(DEFAULT_KEEP / 1000)),
                     kept: kept.clone(),
+                    seal: seal.clone(),
+                    is_going: false,
                     from: from.clone(),
                     below: below.clone(),
                     expired: None,
@@ -346,9 +359,12 @@ impl Ledger {
             }
             Record::Expired { role, run, time } => {
                 self.time = self.time.max(*time);
-                let found = self.backups_mut().filter(|aside| aside.role == *role && aside.run == *run);
-                found.for_each(|aside| aside.expired = Some(*time));
+                self.each_backup(role, *run, |aside| aside.expired = Some(*time));
             }
+            Record::Extended { role, run, until } => {
+                self.each_backup(role, *run, |aside| aside.until = aside.until.max(*until));
+            }
+            Record::Removing { role, run } => self.each_backup(role, *run, |aside| aside.is_going = true),
             Record::ClockBack { time } => {
                 self.time = *time;
                 self.backups_mut().for_each(|aside| aside.expired = None);
@@ -391,6 +407,10 @@ impl Ledger {
             }
             Record::Owned { role, owned } => drop(self.entries.insert(role.clone(), Entry::Read(owned.clone()))),
         }
+    }
+
+    fn each_backup(&mut self, role: &str, run: u64, change: impl FnMut(&mut PutAside)) {
+        self.backups_mut().filter(|aside| aside.role == role && aside.run == run).for_each(change);
     }
 
     fn each_below(&mut self, change: impl FnMut(&mut Below)) {
@@ -442,8 +462,9 @@ impl Ledger {
         // As they were made: what was moved to a backup took along what lay in it then.
         backups.sort_by_key(|(aside, _)| aside.run);
         for (aside, is_forgotten) in backups {
-            let PutAside { role, run, time, kept, from, below, expired } = aside.clone();
-            records.push(Record::Kept { role: role.clone(), run, time, kept, from, below });
+            let PutAside { role, run, time, until, kept, seal, is_going, from, below, expired } = aside.clone();
+            records.push(Record::Kept { role: role.clone(), run, time, kept, from, below, until: Some(until), seal });
+            records.extend(is_going.then(|| Record::Removing { role: role.clone(), run }));
             records.extend(expired.map(|time| Record::Expired { role: role.clone(), run, time }));
             records.extend(is_forgotten.then_some(Record::Forgot { role }));
         }
