@@ -16,7 +16,7 @@ pub mod attributes;
 mod btrfs;
 mod btrfs_ioctl;
 mod btrfs_tree;
-mod exchange;
+pub(in crate::host) mod exchange;
 pub(in crate::host) mod files;
 mod loops;
 mod mounts;
