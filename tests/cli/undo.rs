@@ -195,6 +195,55 @@ fn an_undo_that_puts_a_volume_back_survives_a_kill_at_every_record() {
     eprintln!("law 7: {kills} kills, ext4 volume put back, undo");
 }
 
+fn note(content: &str) -> String {
+    format!("note: {{is: file.text, path: ./note, content: {content}}}\n")
+}
+
+#[test]
+fn a_run_that_was_killed_before_it_changed_anything_is_taken_back_by_itself() {
+    const CHANGED_NOTHING: &str = "was interrupted before it changed anything";
+    for kill in 0..4 {
+        let (sandbox, spec) = Sandbox::with_spec(&note("one"));
+        sandbox.seed(&["apply", "--yes", spec]).exits(0);
+        sandbox.write_spec(&note("two"));
+        assert!(sandbox.seed_killed_at(1, &["apply", "--yes", spec]).was_killed());
+        sandbox.seed(&["undo", "--dry-run", spec]).exits(0).says(CHANGED_NOTHING);
+        // The undo itself may be killed too: it is still about the same run.
+        if kill > 0 {
+            assert!(sandbox.seed_killed_at(kill, UNDO).was_killed(), "{kill}");
+        }
+        sandbox.seed(UNDO).exits(0).says("run 2");
+        assert_eq!(sandbox.read("note"), "one", "undo killed at {kill}");
+        sandbox.seed(UNDO).exits(0).never_says(CHANGED_NOTHING);
+        assert!(!sandbox.at("note").exists(), "undo killed at {kill}");
+    }
+}
+
+#[test]
+fn an_undo_that_was_killed_at_its_very_end_takes_back_no_other_run() {
+    let mut kills = 0;
+    for record in 1.. {
+        let (sandbox, spec) = Sandbox::with_spec(&note("one"));
+        for content in ["one", "two", "three"] {
+            sandbox.write_spec(&note(content));
+            sandbox.seed(&["apply", "--yes", spec]).exits(0);
+        }
+        let ran = sandbox.seed_killed_at(record, UNDO);
+        if !ran.was_killed() {
+            ran.exits(0);
+            break;
+        }
+        kills += 1;
+        let had_reported = ran.stdout().contains("changed") && ran.stdout().contains("before run 3");
+        sandbox.seed(UNDO).exits(0);
+        assert_eq!(sandbox.read("note"), "two", "killed at record {record}, had reported: {had_reported}");
+        sandbox.seed(UNDO).exits(0);
+        assert_eq!(sandbox.read("note"), "one", "killed at record {record}");
+    }
+    // Run, beginning, step, end, close; and the moment behind the last word.
+    assert_eq!(kills, 6);
+}
+
 #[test]
 fn a_dry_run_shows_the_plan_of_the_undo_and_changes_nothing() {
     let (sandbox, spec) = Sandbox::with_spec("note: {is: file.text, path: ./note, content: hello}\n");

@@ -172,6 +172,8 @@ pub struct Plan {
     pub damage: Vec<Damage>,
     /// The run that it takes back, if it does.
     pub undoes: Option<u64>,
+    /// How long backups that it makes are kept, in milliseconds.
+    pub keep: u64,
     /// Entries of the ledger that go by another name now: from, to.
     pub renamed: Vec<(String, String)>,
     /// The composite roles, each behind the one that it is a part of.
@@ -224,6 +226,10 @@ pub struct World<'a> {
     pub ledger: &'a Ledger,
     /// The folder of the journal, for old contents.
     pub folder: &'a Path,
+    /// The `name` of the spec.
+    pub name: Option<&'a str>,
+    /// How long the spec lets backups be kept, in milliseconds.
+    pub keep: u64,
 }
 
 /// What planning found out about one node, for those that come after it.
@@ -300,6 +306,7 @@ pub fn plan(graph: &Graph, world: &World<'_>, spec: &str, options: &Options) -> 
         continues: None,
         damage: world.ledger.damage.clone(),
         undoes: options.undoes,
+        keep: world.keep,
         wholes: graph.wholes.clone(),
     };
     (plan.digest, plan.keyed) = digest::of(&plan, graph, world);

@@ -354,6 +354,11 @@ impl Project {
         self
     }
 
+    /// What its plans are made from.
+    pub(crate) fn world<'w>(&'w self, host: &'w dyn Host, ledger: &'w Ledger) -> World<'w> {
+        World { host, ledger, folder: &self.folder, name: self.analysis.name.as_deref(), keep: self.analysis.keep }
+    }
+
     /// A secret stays one when the spec no longer says so: where other parameters, or a role that is no longer in the spec, wrote it, the
     /// role that writes there now does not show it.
     fn conceal_secrets_of_before(&mut self, ledger: &Ledger) {
@@ -379,7 +384,7 @@ impl Project {
     ///
     /// As [`plan::plan`].
     pub fn plan(&self, host: &dyn Host, ledger: &Ledger, options: &plan::Options) -> Result<Plan> {
-        let world = World { host, ledger, folder: &self.folder };
+        let world = self.world(host, ledger);
         let plan = plan::plan(&self.graph, &world, &self.path.display().to_string(), options)?;
         let kept_by_root = journal::is_kept_by_root(&self.path);
         Ok(Plan { kept_by_root, continues: self.continues.clone(), damage: ledger.damage.clone(), ..plan })

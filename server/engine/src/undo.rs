@@ -13,7 +13,7 @@ use serde_json::{Value as Json, json};
 use crate::journal::ledger::{Owned, PutAside};
 use crate::journal::{self, Ledger, Outcome, Record};
 use crate::node::{Draft, Graph, expand};
-use crate::plan::{self, Action, Options, Plan, Wish, World};
+use crate::plan::{self, Action, Options, Plan, Wish};
 use crate::project::Project;
 use crate::stored::{self, Stored};
 
@@ -34,13 +34,27 @@ pub struct Run {
 
 /// The status of a run in which nothing failed.
 const DONE: &str = "done";
+/// The status of one that did not reach its end.
+const INTERRUPTED: &str = "interrupted";
 
 impl Run {
     /// The run that it takes back, if it is an undo.
     pub fn undoes(&self) -> Option<u64> {
         undone_by(&self.command)
     }
+
+    fn changed_something(&self) -> bool {
+        self.roles.iter().any(|role| role.begun)
+    }
+
+    /// Whether it was interrupted before it began with any role.
+    fn was_interrupted_at_once(&self) -> bool {
+        self.status == INTERRUPTED && !self.changed_something() && !self.command.starts_with(FORGET)
+    }
 }
+
+/// What the journal calls a run begins with where it forgets roles, which no undo takes back.
+pub const FORGET: &str = "forget ";
 
 /// The run that a command takes back, if it is an undo.
 fn undone_by(command: &str) -> Option<u64> {
@@ -71,13 +85,13 @@ pub fn runs(records: &[Record]) -> Vec<Run> {
     let mut runs: Vec<Run> = Vec::new();
     for record in records {
         if let Record::Run { id, time, command, .. } = record {
-            runs.push(Run { id: *id, time: *time, command: command.clone(), status: "interrupted".into(), roles: Vec::new() });
+            runs.push(Run { id: *id, time: *time, command: command.clone(), status: INTERRUPTED.into(), roles: Vec::new() });
             continue;
         }
         let Some(run) = runs.last_mut() else { continue };
         match record {
             Record::Begin { role, is, action, .. } if !run.roles.iter().any(|known| known.role == *role) => {
-                let status = "interrupted".to_string();
+                let status = INTERRUPTED.to_string();
                 run.roles.push(RunRole {
                     role: role.clone(),
                     is: is.clone(),
@@ -111,12 +125,13 @@ pub fn runs(records: &[Record]) -> Vec<Run> {
     runs
 }
 
-/// The last run that can be taken back: one that changed something, is no undo itself, and was not undone.
+/// The last run that can be taken back: one that is no undo itself, was not undone, and changed something, or was interrupted before
+/// it did. Whoever asked for that one may think that it did: it is not passed over for the run before.
 pub fn last_run(runs: &[Run]) -> Option<&Run> {
     // An undo that did not reach its end is begun again.
     let undone: Vec<u64> = runs.iter().filter(|run| run.status == DONE).filter_map(Run::undoes).collect();
-    let did_something = |run: &Run| run.roles.iter().any(|role| role.begun);
-    runs.iter().rev().find(|run| did_something(run) && run.undoes().is_none() && !undone.contains(&run.id))
+    let counts = |run: &Run| run.changed_something() || run.was_interrupted_at_once();
+    runs.iter().rev().find(|run| counts(run) && run.undoes().is_none() && !undone.contains(&run.id))
 }
 
 /// What is known of a role from the record that began its change.
@@ -141,8 +156,19 @@ pub struct Undo {
     pub graph: Graph,
     /// The plan.
     pub plan: Plan,
-    /// Whether it had ended before, and whoever asked for it may not have been told.
-    pub has_ended: bool,
+    /// Whether anything is left to do, and why not.
+    pub standing: Standing,
+}
+
+/// Whether an undo has anything to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// It has, as far as its plan says so.
+    ToDo,
+    /// It had ended before, and whoever asked for it may not have learned of that.
+    Ended,
+    /// The run was interrupted before it changed anything.
+    ChangedNothing,
 }
 
 /// Plans to take the last run back: the same one again where an undo of it was interrupted, at its very end too.
@@ -151,12 +177,14 @@ pub struct Undo {
 ///
 /// When there is none, or the journal cannot be read.
 pub fn plan_undo(project: &Project, host: &dyn Host, ledger: &Ledger) -> Result<Undo> {
-    let history = journal::history(&project.folder)?;
+    let mut history = journal::history(&project.folder)?;
+    if let Some(moved) = &ledger.moved {
+        history.take_along(moved);
+    }
     let records = &history.records;
     let runs = runs(records);
-    // Whoever was told nothing of its end runs it again, and means this one.
-    let ended = runs.last().filter(|run| run.status == DONE && !ledger.settled).and_then(Run::undoes);
-    let has_ended = ended.is_some();
+    // Whoever did not learn of its end runs it again, and means this one.
+    let ended = runs.last().filter(|run| run.status == DONE && !ledger.reported).and_then(Run::undoes);
     let run = match ended {
         Some(id) => runs.iter().find(|run| run.id == id),
         None => last_run(&runs),
@@ -165,6 +193,11 @@ pub fn plan_undo(project: &Project, host: &dyn Host, ledger: &Ledger) -> Result<
         return Err(
             Trouble::new("undo the last apply", "the journal of this spec tells of none").hint("seed log shows what was done")
         );
+    };
+    let standing = match ended {
+        Some(_) => Standing::Ended,
+        None if run.was_interrupted_at_once() => Standing::ChangedNothing,
+        None => Standing::ToDo,
     };
     let start = records.iter().position(|record| matches!(record, Record::Run { id, .. } if *id == run.id));
     if history.is_broken_behind(start.unwrap_or_default()) {
@@ -180,12 +213,12 @@ pub fn plan_undo(project: &Project, host: &dyn Host, ledger: &Ledger) -> Result<
     let past = Past { run: run.id, begun: &begun, before: &before, origins: &origins, ledger };
     let left = begun.iter().filter(|(_, begun)| !begun.is_done);
     let wishes = left.map(|(role, begun)| (role.clone(), past.wish(role, begun)));
-    // Of one that has ended nothing is left to do, whatever was changed since.
-    let wishes = if has_ended { HashMap::new() } else { wishes.collect() };
+    // Otherwise nothing is left to do, whatever was changed since.
+    let wishes = if standing == Standing::ToDo { wishes.collect() } else { HashMap::new() };
     let options = Options { state: State::Present, wishes: Some(wishes), undoes: Some(run.id), ..Options::default() };
-    let world = World { host, ledger, folder: &project.folder };
+    let world = project.world(host, ledger);
     let plan = plan::plan(&graph, &world, &project.path.display().to_string(), &options)?;
-    Ok(Undo { run: run.id, graph, plan, has_ended })
+    Ok(Undo { run: run.id, graph, plan, standing })
 }
 
 /// What a run began.

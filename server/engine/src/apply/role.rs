@@ -361,7 +361,11 @@ impl Apply<'_> {
                 Some(kept) => {
                     let from = kept.path.as_ref().filter(|_| kept.data.is_none()).and_then(|_| paths(role.claims()).next());
                     let below = kept.path.is_none().then(|| self.below(planned.node, role));
-                    Record::Kept { role: name, run: self.journal.run, time: now(), kept, from, below }
+                    // Without it the backup stays for good, which loses nothing.
+                    let seal = kept.path.as_deref().and_then(|path| self.host.seal(path).ok().flatten());
+                    let time = now();
+                    let until = Some(time.saturating_add(self.plan.keep / 1000));
+                    Record::Kept { role: name, run: self.journal.run, time, kept, from, below, until, seal }
                 }
                 None if undo => Record::StepDone { role: name, name: step_name },
                 None => continue,

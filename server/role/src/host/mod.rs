@@ -20,6 +20,7 @@ pub(crate) mod options;
 pub(crate) mod people;
 pub mod real;
 pub(crate) mod refusal;
+pub mod seal;
 pub mod sim;
 
 pub use before::{Before, Digest, NewFile};
@@ -27,6 +28,7 @@ pub use block::{LoopConfig, LoopDevice};
 pub use btrfs::{BtrfsDevice, BtrfsFileSystem, Subvolume};
 pub use mount::{Mount, MountRequest};
 pub use real::{RealHost, attributes};
+pub use seal::Seal;
 pub use sim::SimHost;
 
 /// What kind of file it is.
@@ -236,6 +238,18 @@ pub trait Host: Send + Sync {
     fn btrfs_set_label(&self, mounted: &Path, label: &str) -> Result<()>;
     /// Makes the file system use all of one of its devices.
     fn btrfs_grow(&self, mounted: &Path, device_id: u64) -> Result<()>;
+
+    // Backups.
+
+    /// What tells a backup from what somebody else puts in its place; none if nothing is there.
+    fn seal(&self, path: &Path) -> Result<Option<Seal>>;
+    /// Removes a backup with all in it, if it is as it was sealed; nothing to do if nothing is there. Where a removal was begun before,
+    /// parts of it may be gone. An interruption leaves a part.
+    ///
+    /// # Errors
+    ///
+    /// [`crate::trouble::Kind::Changed`] when something else is there, or it was changed: then it stays.
+    fn remove_sealed(&self, path: &Path, seal: &Seal, was_begun: bool) -> Result<()>;
 
     // Programs and people.
 

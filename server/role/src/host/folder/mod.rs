@@ -29,7 +29,7 @@ use crate::trouble::{Kind, Result, Trouble};
 
 mod write;
 
-pub use write::{Exchanged, put, replace, write_new};
+pub use write::{Exchanged, put, replace, settle, write_new};
 
 /// How a folder is opened: so that it can be listed and synced.
 const FOLDER: OFlag = OFlag::O_RDONLY.union(OFlag::O_DIRECTORY).union(OFlag::O_CLOEXEC);

@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::Write as _;
 use std::os::fd::AsFd;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
@@ -11,10 +12,13 @@ use nix::sys::stat::{Mode, fstat};
 use nix::unistd::{Gid, Uid, UnlinkatFlags, fchownat, symlinkat, unlinkat};
 
 use super::{Folder, absolute, from_errno, from_io, real};
-use crate::host::before::spare_of;
+use crate::host::attributes::{self, Attributes};
+use crate::host::before::{Before, Digest, spare_of};
+use crate::host::real::exchange::{self, Stop};
 use crate::host::real::files::rename_new_at;
+use crate::host::real::safety::Place;
 use crate::host::real::trees;
-use crate::host::{FileKind, attributes, temporary_of};
+use crate::host::{FileKind, Owner, temporary_of};
 use crate::trouble::{Kind, Result, Trouble};
 
 /// The longest file that is compared before it is replaced, in bytes.
@@ -228,6 +232,11 @@ impl Folder {
         unreachable!("numbers do not end")
     }
 
+    fn place(&self, name: &Path) -> Result<Place<'static>> {
+        let fd = self.fd.try_clone().map_err(|error| from_io(self.writing(name), &error))?;
+        Ok(Place::within(fd, name.to_path_buf()))
+    }
+
     /// Device and inode of what has a name in it.
     pub fn identity(&self, name: &Path) -> Option<(u64, u64)> {
         let about = nix::sys::stat::fstatat(&self.fd, name, AtFlags::AT_SYMLINK_NOFOLLOW).ok()?;
@@ -408,18 +417,47 @@ pub fn write_new(path: &Path, bytes: &[u8], mode: u32) -> Result<bool> {
 /// [`Kind::Busy`] when it holds something else by now; as [`Folder::open`], and what the system says. The file is then untouched.
 pub fn replace(path: &Path, from: &[u8], to: &[u8]) -> Result<()> {
     let (folder, name) = place_behind(path)?;
-    let temporary = temporary_of(&name);
+    let attempted = || format!("write {}", path.display());
+    let place = folder.place(&name)?;
+    settled(&place, path)?;
+    let there = folder.open_file(&name)?.ok_or_else(|| from_errno(attempted(), Errno::ENOENT))?;
+    let about = there.metadata().map_err(|error| from_io(attempted(), &error))?;
+    let before = Before::File {
+        content: Digest::of(from),
+        mode: about.mode() & 0o7777,
+        owner: Owner { uid: about.uid(), gid: about.gid() },
+        attributes: Attributes::of(there.as_fd()).map_err(|errno| from_errno(attempted(), errno))?,
+    };
     folder.write_beside(&name, to, true)?;
-    let ours = folder.identity(&temporary);
-    let exchanged = folder.exchange(&name, |now| now == from);
-    // What came out and could not be put back is not removed.
-    if exchanged.is_ok() || folder.identity(&temporary) == ours {
-        folder.remove(&temporary)?;
+    match exchange::put(&place, &place.temporary(), &before) {
+        Ok(()) => folder.sync(),
+        Err(Stop::Errno(errno)) => Err(from_errno(attempted(), errno)),
+        Err(Stop::Changed(_)) => {
+            Err(Trouble::new(attempted(), "it was changed meanwhile").kind(Kind::Busy).hint("run the same command again"))
+        }
+        Err(Stop::Kept(_, saved)) => Err(saved_twice(path, &saved)),
     }
-    match exchanged? {
-        Exchanged::Done | Exchanged::Replaced => folder.sync(),
-        Exchanged::Changed => Err(Trouble::new(format!("write {}", path.display()), "it was changed meanwhile")
-            .kind(Kind::Busy)
-            .hint("run the same command again")),
-    }
+}
+
+/// Sorts out what an interrupted [`replace`] left beside a file.
+///
+/// # Errors
+///
+/// As [`Folder::open`]; when two versions of the file are there, since somebody has saved it meanwhile; and what the system says.
+pub fn settle(path: &Path) -> Result<()> {
+    let (folder, name) = place_behind(path)?;
+    settled(&folder.place(&name)?, path)
+}
+
+fn settled(place: &Place<'_>, path: &Path) -> Result<()> {
+    let attempted = || format!("sort out what an interruption left beside {}", path.display());
+    let kept = exchange::settle(place, &place.temporary()).map_err(|errno| from_errno(attempted(), errno))?;
+    kept.map_or(Ok(()), |saved| Err(saved_twice(path, &saved)))
+}
+
+fn saved_twice(path: &Path, saved: &Path) -> Trouble {
+    let said = format!("it was saved twice meanwhile: one of the texts is kept in {}", path.with_file_name(saved).display());
+    Trouble::new(format!("write {}", path.display()), said)
+        .kind(Kind::Busy)
+        .hint("compare the two, and run the same command again")
 }

@@ -40,7 +40,7 @@ const PATIENCE: Duration = Duration::from_millis(200);
 const NO_FILE: &str = "removal";
 
 /// Why it was not done.
-pub(super) enum Stop {
+pub(in crate::host) enum Stop {
     /// What the system said.
     Errno(Errno),
     /// It is not as it was confirmed; how.
@@ -56,7 +56,7 @@ impl From<Errno> for Stop {
 }
 
 /// Puts what is under the temporary name in place of what was confirmed. Whatever comes of it, nothing stays under that name.
-pub(super) fn put(place: &Place<'_>, temporary: &Path, before: &Before) -> Result<(), Stop> {
+pub(in crate::host) fn put(place: &Place<'_>, temporary: &Path, before: &Before) -> Result<(), Stop> {
     let swapped = match swap(place, temporary, before) {
         Ok(None) => return Ok(()),
         Ok(Some(swapped)) => swapped,
@@ -165,7 +165,7 @@ fn keep(place: &Place<'_>, out: &Path) -> nix::Result<PathBuf> {
 
 /// Sorts out what an interruption left of [`put`] and [`take`], or of a file that was being written. What came out and is what was
 /// compared is removed, as it would have been; what somebody saved meanwhile goes back to its name, or stays under the one given back.
-pub(super) fn settle(place: &Place<'_>, temporary: &Path) -> nix::Result<Option<PathBuf>> {
+pub(in crate::host) fn settle(place: &Place<'_>, temporary: &Path) -> nix::Result<Option<PathBuf>> {
     let mut kept = None;
     for (name, swapped) in left_over(place, temporary)? {
         let left = match stat(place, &name) {

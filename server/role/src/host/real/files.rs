@@ -55,7 +55,7 @@ fn signed(number: u64, attempted: impl FnOnce() -> String) -> Result<i64> {
 }
 
 /// None where the refusal is only that there is nothing.
-fn unless_gone<T>(result: Result<T, Refusal>) -> Result<Option<T>, Refusal> {
+pub(super) fn unless_gone<T>(result: Result<T, Refusal>) -> Result<Option<T>, Refusal> {
     match result {
         Ok(value) => Ok(Some(value)),
         Err(Refusal::Errno(errno)) if nothing_there(errno) => Ok(None),

@@ -6,7 +6,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use seed_spec::value::Secret;
 
 use super::before::{Before, NewFile};
-use super::{BtrfsFileSystem, Command, Host, LoopConfig, LoopDevice, Metadata, Mount, MountRequest, Outcome, Owner, Subvolume};
+use super::{
+    BtrfsFileSystem, Command, Host, LoopConfig, LoopDevice, Metadata, Mount, MountRequest, Outcome, Owner, Seal, Subvolume,
+};
 use crate::host::refusal::Told;
 use crate::trouble::Result;
 
@@ -14,7 +16,7 @@ pub mod attributes;
 mod btrfs;
 mod btrfs_ioctl;
 mod btrfs_tree;
-mod exchange;
+pub(in crate::host) mod exchange;
 pub(in crate::host) mod files;
 mod loops;
 mod mounts;
@@ -22,6 +24,7 @@ mod partitions;
 mod people;
 mod programs;
 pub(in crate::host) mod safety;
+mod sealed;
 pub(in crate::host) mod trees;
 
 /// The machine that this process runs on, through its system calls.
@@ -248,6 +251,13 @@ impl Host for RealHost {
     }
     fn btrfs_grow(&self, mounted: &Path, device_id: u64) -> Result<()> {
         self.grow_device(mounted, device_id)
+    }
+
+    fn seal(&self, path: &Path) -> Result<Option<Seal>> {
+        self.seal_of(path)
+    }
+    fn remove_sealed(&self, path: &Path, seal: &Seal, was_begun: bool) -> Result<()> {
+        self.unlink_sealed(path, seal, was_begun)
     }
 
     fn execute(&self, command: &Command) -> Result<Outcome> {

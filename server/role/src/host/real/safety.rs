@@ -79,6 +79,11 @@ pub(in crate::host) struct Place<'p> {
 }
 
 impl Place<'_> {
+    /// A name in a folder that is held open.
+    pub fn within(folder: OwnedFd, name: PathBuf) -> Place<'static> {
+        Place { folder: Some(folder), name: Cow::Owned(name) }
+    }
+
     /// The folder.
     pub fn folder(&self) -> BorrowedFd<'_> {
         self.folder.as_ref().map_or(AT_FDCWD, |folder| folder.as_fd())

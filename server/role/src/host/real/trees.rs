@@ -12,6 +12,7 @@ use nix::unistd::{UnlinkatFlags, unlinkat};
 
 use super::RealHost;
 use crate::host::refusal::{Refusal, Told, nothing_there};
+use crate::host::seal::Time;
 use crate::trouble::{Kind, Result, Trouble};
 
 /// A folder being emptied.
@@ -102,13 +103,48 @@ pub(in crate::host) fn empty(top: OwnedFd, path: &Path) -> Result<()> {
     Ok(())
 }
 
+/// What in a folder was changed later than a time, if anything was; found by open folders and through no link.
+///
+/// # Errors
+///
+/// As [`empty`].
+pub(super) fn changed_since(top: &OwnedFd, path: &Path, since: Time) -> Result<Option<PathBuf>> {
+    let attempted = |path: &Path| format!("look into {}", path.display());
+    let read = |folder: OwnedFd, path: PathBuf| Level::read(folder, path.clone(), CString::default()).told(|| attempted(&path));
+    let mut levels = vec![read(top.try_clone().map_err(|error| Trouble::from_io(attempted(path), &error))?, path.to_path_buf())?];
+    while let Some(level) = levels.last_mut() {
+        let Some((name, is_folder)) = level.entries.pop() else {
+            levels.pop();
+            continue;
+        };
+        let below = level.path.join(name.to_string_lossy().as_ref());
+        let stat = fstatat(&level.folder, name.as_c_str(), AtFlags::AT_SYMLINK_NOFOLLOW).told(|| attempted(&below))?;
+        if (stat.st_ctime, stat.st_ctime_nsec) > since {
+            return Ok(Some(below));
+        }
+        if is_folder {
+            let folder = match enter(&level.folder, &name) {
+                Err(Errno::EXDEV) => return Err(crossing(&below)),
+                folder => folder.told(|| attempted(&below))?,
+            };
+            levels.push(read(folder, below)?);
+        }
+    }
+    Ok(None)
+}
+
 impl RealHost {
+    /// Refuses where something is mounted at a path or below it: seen before anything is removed, not half-way.
+    pub(super) fn refuse_mounts_below(&self, path: &Path) -> Result<()> {
+        match self.mounts.get(super::mounts::read_table)?.iter().find(|mount| mount.at.starts_with(path)) {
+            Some(mount) => Err(crossing(&mount.at)),
+            None => Ok(()),
+        }
+    }
+
     pub(super) fn unlink_tree(&self, path: &Path) -> Result<()> {
         let attempted = || format!("remove {} with all in it", path.display());
-        // Seen before anything is removed, not half-way.
-        if let Some(mount) = self.mounts.get(super::mounts::read_table)?.iter().find(|mount| mount.at.starts_with(path)) {
-            return Err(crossing(&mount.at));
-        }
+        self.refuse_mounts_below(path)?;
         let place = match self.safety.place(path) {
             Err(Refusal::Errno(errno)) if nothing_there(errno) => return Ok(()),
             place => place.told(attempted)?,

@@ -13,8 +13,8 @@ use super::attributes::Attributes;
 use super::before::{Before, NewFile};
 use super::refusal::{Refusal, Told};
 use super::{
-    BtrfsFileSystem, Command, Host, LoopConfig, LoopDevice, Metadata, Mount, MountRequest, Outcome, Owner, Subvolume,
-    temporary_of,
+    BtrfsFileSystem, Command, FileKind, Host, LoopConfig, LoopDevice, Metadata, Mount, MountRequest, Outcome, Owner, Seal,
+    Subvolume, temporary_of,
 };
 use crate::trouble::{Kind, Result, Trouble};
 
@@ -412,6 +412,24 @@ impl Host for SimHost {
     fn btrfs_grow(&self, mounted: &Path, device_id: u64) -> Result<()> {
         let attempted = on("grow the Btrfs file system on", mounted);
         self.change("btrfs_grow", &[mounted], attempted, |machine| machine.grow_device(mounted, device_id))
+    }
+
+    /// Of what is changed in it nothing is noticed: only what it is.
+    fn seal(&self, path: &Path) -> Result<Option<Seal>> {
+        let still = (0, 0);
+        let seal = |there: Metadata| Seal::Tree { inode: there.inode, born: None, changed: still, sealed: still };
+        Ok(self.metadata(path)?.map(seal))
+    }
+    fn remove_sealed(&self, path: &Path, seal: &Seal, _: bool) -> Result<()> {
+        let (Some(metadata), Some(there)) = (self.metadata(path)?, self.seal(path)?) else { return Ok(()) };
+        if !there.is_of_the_same(seal) {
+            let attempted = format!("remove {}", path.display());
+            return Err(Trouble::new(attempted, "something else is there").kind(Kind::Changed));
+        }
+        match metadata.kind {
+            FileKind::Directory => self.btrfs_delete(path).or_else(|_| self.remove_tree(path)),
+            _ => self.remove_file(path),
+        }
     }
 
     fn execute(&self, command: &Command) -> Result<Outcome> {
