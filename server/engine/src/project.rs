@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use seed_collection::LOCK;
 use seed_role::claim::Claim;
-use seed_role::host::others::{others_can_write, others_write_file};
+use seed_role::host::others::{is_of_another_user, others_can_write, others_write_file};
 use seed_role::host::{Host, folder};
 use seed_role::trouble::{Kind, Result};
 use seed_role::{Role, Trouble, shell};
@@ -166,9 +166,7 @@ fn refuse_others_files(path: &Path, file: &File) -> Result<()> {
         Err(Trouble::new(attempt(), came_back).kind(Kind::Unsafe).hint(hint))
     };
     if others_write_file(file).map_err(said)? {
-        let owner = file.metadata().map_err(said)?.uid();
-        let caller = std::env::var("SUDO_UID").ok().and_then(|uid| uid.parse().ok());
-        let is_others = owner != 0 && Some(owner) != caller;
+        let is_others = is_of_another_user(file.metadata().map_err(said)?.uid());
         return refused(if is_others { "it belongs to another user" } else { "others can write it" }, path);
     }
     let real = folder::real(path)?;

@@ -89,7 +89,7 @@ impl Role for Directory {
             (Goal::Attrs(goal), Some(seen)) => access::steps(host, &self.path, seen, goal)?,
             (Goal::Attrs(goal), None) => match transition.kept.and_then(|kept| kept.path.as_deref()) {
                 Some(kept) => vec![aside::bring_back(&self.path, kept)],
-                None => vec![self.making(goal)],
+                None => vec![self.making(host, goal)?],
             },
         })
     }
@@ -108,7 +108,7 @@ impl Role for Directory {
 }
 
 impl Directory {
-    fn making(&self, goal: &Attrs) -> Step {
+    fn making(&self, host: &dyn Host, goal: &Attrs) -> Result<Step> {
         let path = self.path.to_path_buf();
         let folder = folder_of(&path).to_path_buf();
         let mode = access::mode(Some(goal)).unwrap_or(0o755);
@@ -117,8 +117,9 @@ impl Directory {
             let owner = owner.map(|owner| host.owner(&owner)).transpose()?;
             host.make_folder_for(&path, mode, owner)
         };
-        let litter = temporary_of(&self.path);
-        Step::new("make the folder", run).folder(folder.clone()).litter(litter).durable(folder)
+        let step = Step::new("make the folder", run).folder(folder.clone()).durable(folder);
+        // Elsewhere it is made under its own name.
+        Ok(if host.others_can_replace(&self.path)? { step.litter(temporary_of(&self.path)) } else { step })
     }
 
     /// Removes the folder. With something in it, it is put aside with all of it; it is emptied only where that was waived.

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use schemars::JsonSchema;
 use seed_role::attrs::{Attrs, Change, Observation};
 use seed_role::claim::Claim;
+use seed_role::host::others::is_of_another_user;
 use seed_role::host::{Access, FileKind, Host, Metadata, Owner, temporary_of};
 use seed_role::param::{AbsPath, BackingRef, BlockRef, Extent, Mode, Output, Outputs, Size};
 use seed_role::step::{Goal, Step, Transition};
@@ -30,7 +31,7 @@ const DEFAULT_MODE: u32 = 0o600;
 /// An image that Seed did not make is never made anew.
 ///
 /// Whoever can write the folder that it is in, or one above, can put another image in its place. So root takes no image there that belongs to
-/// another user, unless `owner` says so, closes one that others can write, and mounts what is on it with `nosuid` and `nodev`.
+/// another user than who called sudo, unless `owner` says so, closes one that others can write, and mounts what is on it with `nosuid` and `nodev`.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct FileBlockImage {
@@ -50,7 +51,7 @@ pub(super) struct FileBlockImage {
     /// Permission bits of the file, such as `"0640"`. Left out, a new file gets `"0600"`, and one that is there keeps its own.
     mode: Option<Mode>,
     /// Who owns the file: `user`, `user:group` or numbers. Left out, it is not compared; but where root works in a folder that another user can
-    /// write, it must be root's.
+    /// write, it must be root's or of who called sudo.
     owner: Option<String>,
 }
 
@@ -286,9 +287,11 @@ impl Role for FileBlockImage {
             return Ok(attrs);
         }
         // What root attaches and mounts of an image, its owner decides, and whoever else can write it.
-        let is_open = || Ok::<_, Trouble>(host.metadata(&self.path)?.is_some_and(|there| there.mode & 0o022 != 0));
-        let owner = self.owner.is_none().then(|| host.owner_name(host.whoami()));
-        let mode = (self.mode.is_none() && is_open()?).then(|| Mode(DEFAULT_MODE).to_string());
+        let there = host.metadata(&self.path)?;
+        let is_others = there.is_some_and(|there| is_of_another_user(there.uid));
+        let is_open = there.is_some_and(|there| there.mode & 0o022 != 0);
+        let owner = (self.owner.is_none() && is_others).then(|| host.owner_name(host.whoami()));
+        let mode = (self.mode.is_none() && is_open).then(|| Mode(DEFAULT_MODE).to_string());
         Ok(attrs.with_some(access::OWNER, owner).with_some(access::MODE, mode))
     }
 

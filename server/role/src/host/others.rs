@@ -21,6 +21,16 @@ pub fn others_can_write(folder: &Path) -> Option<PathBuf> {
     above.into_iter().find(can).map(Path::to_path_buf)
 }
 
+/// Whether this is the number of another user than this one, root and who called sudo.
+pub fn is_of_another_user(uid: u32) -> bool {
+    !is_own(uid, geteuid().as_raw(), "SUDO_UID")
+}
+
+fn is_own(id: u32, mine: u32, caller: &str) -> bool {
+    let is_callers = || geteuid().is_root() && std::env::var(caller).ok().and_then(|caller| caller.parse().ok()) == Some(id);
+    id == 0 || id == mine || is_callers()
+}
+
 /// Whether others than this user, root and who called sudo can write an open file, by its mode or its access list (acl(5)).
 ///
 /// # Errors
@@ -32,10 +42,8 @@ pub fn others_write_file(file: &File) -> std::io::Result<bool> {
 
 /// The same of what is at a path. With `keeps`, a sticky folder does not count, since nobody can replace there what another has made.
 fn others_write(about: &Metadata, path: &Path, keeps: bool) -> bool {
-    let caller = |name: &str| std::env::var(name).ok().and_then(|id| id.parse::<u32>().ok());
-    let own = |id: u32, mine: u32, caller: Option<u32>| id == 0 || id == mine || (geteuid().is_root() && Some(id) == caller);
-    let is_ours = own(about.uid(), geteuid().as_raw(), caller("SUDO_UID"));
-    let is_our_group = own(about.gid(), getegid().as_raw(), caller("SUDO_GID"));
+    let is_ours = !is_of_another_user(about.uid());
+    let is_our_group = is_own(about.gid(), getegid().as_raw(), "SUDO_GID");
     let is_sticky = keeps && is_ours && about.mode() & libc::S_ISVTX != 0;
     !is_sticky && !only_these_write(about.mode(), is_ours, is_our_group, || has_access_list(path))
 }

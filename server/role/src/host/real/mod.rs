@@ -170,8 +170,7 @@ impl Host for RealHost {
         self.change_access(path, Some(seen), access)
     }
     fn others_can_replace(&self, path: &Path) -> Result<bool> {
-        let place = self.safety.place(path).told(|| format!("look at {}", path.display()))?;
-        Ok(place.guarded())
+        self.safety.is_guarded(path).told(|| format!("look at {}", path.display()))
     }
     fn rename(&self, from: &Path, to: &Path) -> Result<()> {
         self.move_file(from, to)

@@ -231,6 +231,15 @@ impl Safety {
         }
     }
 
+    /// Whether others can change the folder that a path is in, or the way to it. The path need not be there.
+    pub fn is_guarded(&self, path: &Path) -> Result<bool> {
+        if !self.active {
+            return Ok(false);
+        }
+        let folder = path.parent().filter(|_| path.file_name().is_some()).unwrap_or(path);
+        Ok(matches!(self.folder(folder)?, Verdict::Guarded { .. }))
+    }
+
     /// Opens what is at a path, following a link at its end where that is safe.
     pub fn open(&self, path: &Path, flags: OFlag) -> Result<OwnedFd> {
         let flags = flags | OFlag::O_CLOEXEC;
