@@ -29,6 +29,7 @@ mod moved;
 mod others_folders;
 mod owners;
 mod ownership;
+mod planted;
 mod prompt;
 mod racer;
 mod recall;

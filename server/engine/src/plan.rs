@@ -127,6 +127,8 @@ pub struct PlannedRole {
     pub disposable: bool,
     /// Commands that the spec names and that will run for it.
     pub commands: Vec<Vec<String>>,
+    /// The folder that those of the role itself run in, where the spec names one.
+    pub folder: Option<PathBuf>,
     /// Its parameters with what other roles offer, as far as that is known; none where they use nothing of others, or it is not made by
     /// them.
     pub filled: Option<serde_json::Value>,

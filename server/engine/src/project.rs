@@ -8,8 +8,10 @@ use std::sync::Arc;
 use seed_collection::LOCK;
 use seed_role::Trouble;
 use seed_role::claim::Claim;
+use seed_role::host::others::{is_of_another_user, others_can_write, others_write_file};
 use seed_role::host::{Host, folder};
 use seed_role::trouble::{Kind, Result};
+use seed_role::shell;
 use seed_spec::analysis::{Analysis, FoundCollection, Loader, MissingCollection, ROLE_FILE, Request, State};
 use seed_spec::{Catalog, Code, SPEC_ENDINGS};
 
@@ -151,26 +153,29 @@ pub fn open_spec(path: &Path) -> Result<File> {
         return Err(Trouble::new(attempt(), "it is longer than 64 MiB, which no spec is"));
     }
     if nix::unistd::geteuid().is_root() {
-        refuse_others_files(path, &metadata)?;
+        refuse_others_files(path, &file)?;
     }
     Ok(file)
 }
 
-fn refuse_others_files(path: &Path, metadata: &std::fs::Metadata) -> Result<()> {
+/// Refuses, for root, a file that others than root and who called sudo can write, or can put another one in the place of.
+fn refuse_others_files(path: &Path, file: &File) -> Result<()> {
     use std::os::unix::fs::MetadataExt;
-    const WRITABLE_BY_OTHERS: u32 = 0o002;
-    const WRITABLE_BY_GROUP: u32 = 0o020;
-    let caller = std::env::var("SUDO_UID").ok().and_then(|uid| uid.parse().ok());
-    let callers_group = std::env::var("SUDO_GID").ok().and_then(|gid| gid.parse().ok());
-    let owner_is_fine = metadata.uid() == 0 || Some(metadata.uid()) == caller;
-    let group_writes = metadata.mode() & WRITABLE_BY_GROUP != 0 && metadata.gid() != 0 && Some(metadata.gid()) != callers_group;
-    if owner_is_fine && !group_writes && metadata.mode() & WRITABLE_BY_OTHERS == 0 {
-        return Ok(());
+    let attempt = || format!("read {} as root", path.display());
+    let said = |error: std::io::Error| Trouble::from_io(attempt(), &error);
+    let refused = |came_back: &str, what: &Path| {
+        let hint = format!("chown root {0} && chmod go-w {0}", shell::word(what));
+        Err(Trouble::new(attempt(), came_back).kind(Kind::Unsafe).hint(hint))
+    };
+    if others_write_file(file).map_err(said)? {
+        let is_others = is_of_another_user(file.metadata().map_err(said)?.uid());
+        return refused(if is_others { "it belongs to another user" } else { "others can write it" }, path);
     }
-    let came_back = if owner_is_fine { "others can write it" } else { "it belongs to another user" };
-    Err(Trouble::new(format!("read {} as root", path.display()), came_back)
-        .kind(Kind::Unsafe)
-        .hint(format!("chown root {0} && chmod go-w {0}", path.display())))
+    let real = folder::real(path)?;
+    match others_can_write(real.parent().unwrap_or(&real)) {
+        Some(above) => refused(&format!("others can write in {}, and put another file in its place", above.display()), &above),
+        None => Ok(()),
+    }
 }
 
 /// A spec that can be planned.

@@ -251,8 +251,9 @@ impl Writer {
             match text_of(&temporary) {
                 Some(beside) if beside == change.from && is_in_place => folder.bring_back(name, folder.identity(name))?,
                 None if is_in_place => {
-                    folder.write_beside(name, change.from, true)?;
-                    folder.exchange(name, |now| now == to.as_bytes())?;
+                    if folder.write_beside(name, change.from, |now| now == to.as_bytes(), true)? {
+                        folder.exchange(name, |now| now == to.as_bytes())?;
+                    }
                 }
                 // A text of somebody came out that could not be put back.
                 Some(beside) if beside != change.from && beside != to.as_bytes() => drop(folder.keep_apart(&temporary, name)?),
@@ -278,7 +279,9 @@ impl Writer {
             });
             let devices = on_all_cores(&texts, &self.root, |folders, (change, text)| {
                 let (folder, name) = folders.of(&change.file)?;
-                folder.write_beside(name, text.as_bytes(), are_few)?;
+                if !folder.write_beside(name, text.as_bytes(), |now| now == change.from, are_few)? {
+                    return Err(changed_meanwhile(&change.file).hint("no file was written; run the same command again"));
+                }
                 self.point();
                 folder.device()
             });

@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use seed_role::Role;
 use seed_role::attrs::{Attrs, Observation};
 use seed_role::claim::Claim;
-use seed_role::host::{FileKind, Host};
+use seed_role::host::{FileKind, Host, temporary_of};
 use seed_role::param::Outputs;
 use seed_role::step::{Goal, KEPT, Step, Transition};
 use seed_role::trouble::{Kind, Result, Trouble};
@@ -176,7 +176,7 @@ impl Apply<'_> {
         // The first step's intent becomes durable together with this; later ones follow as they come.
         if let Some(first) = steps.first() {
             made = self.missing(&first.folders)?;
-            records.push(intent(&node.name, first, &made));
+            records.push(self.intent(&node.name, first, &made));
         }
         Ok(Prepared { planned, half, role, steps, made, records, ahead: !goes_for_good, from_nothing })
     }
@@ -342,7 +342,7 @@ impl Apply<'_> {
                 None => {
                     let made = self.missing(&step.folders)?;
                     let must_survive = step.undo_when_interrupted || !made.is_empty() || !step.litter.is_empty();
-                    self.journal.write(&[intent(&planned.role, &step, &made)], must_survive)?;
+                    self.journal.write(&[self.intent(&planned.role, &step, &made)], must_survive)?;
                     made
                 }
             };
@@ -373,6 +373,18 @@ impl Apply<'_> {
             self.journal.write(&[ended], true)?;
         }
         Ok(())
+    }
+
+    /// What is written down before a step. Where another user can exchange it, a folder is made under its temporary name.
+    fn intent(&self, role: &str, step: &Step, made: &[PathBuf]) -> Record {
+        let beside = made.iter().filter(|folder| self.host.others_can_replace(folder).unwrap_or(true));
+        Record::Step {
+            role: role.to_string(),
+            name: step.name.clone(),
+            made: made.to_vec(),
+            litter: step.litter.iter().cloned().chain(beside.map(|folder| temporary_of(folder))).collect(),
+            undo: step.undo_when_interrupted,
+        }
     }
 
     fn report_step(&self, planned: &PlannedRole, message: &str) {
@@ -515,14 +527,4 @@ fn brief(value: &serde_json::Value) -> String {
     const LONGEST: usize = 60;
     let text = value.to_string();
     if text.chars().count() <= LONGEST { text } else { format!("{}…", text.chars().take(LONGEST).collect::<String>()) }
-}
-
-fn intent(role: &str, step: &Step, made: &[PathBuf]) -> Record {
-    Record::Step {
-        role: role.to_string(),
-        name: step.name.clone(),
-        made: made.to_vec(),
-        litter: step.litter.clone(),
-        undo: step.undo_when_interrupted,
-    }
 }

@@ -304,12 +304,13 @@ impl Planner<'_> {
             Action::Create | Action::Change | Action::Remove => role.contents(&seen),
         };
         let commands = commands(role, &wish, &verdict, &node.params.json);
+        let folder = role.folder_of_commands().filter(|_| !commands.is_empty()).map(std::path::Path::to_path_buf);
         let now = now_role.ok().map(|role| Arc::new(role.outputs(seen.attrs())));
         let then = match verdict.action {
             Action::None => now.clone(),
             action => Some(Arc::new(predicted(role, action, &seen, &verdict.changes))),
         };
-        let planned = PlannedRole { commands, ..self.planned(index, owned, wish, seen, verdict) };
+        let planned = PlannedRole { commands, folder, ..self.planned(index, owned, wish, seen, verdict) };
         Found { planned, now, then, contents, hidden: None }
     }
 
@@ -499,6 +500,7 @@ impl Planner<'_> {
             seen,
             disposable: node.disposable || (node.instance.is_none() && owned.get().is_some_and(|owned| owned.disposable)),
             commands: Vec::new(),
+            folder: None,
             filled: None,
         }
     }

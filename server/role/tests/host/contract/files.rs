@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use seed_role::host::attributes::Attributes;
-use seed_role::host::{Before, FileKind, Host, NewFile, Owner, temporary_of};
+use seed_role::host::{Access, Before, FileKind, Host, NewFile, Owner, Whole, temporary_of};
 use seed_role::trouble::Kind;
 
 use super::Question;
@@ -196,7 +196,9 @@ fn beside_the_content(host: &dyn Host, folder: &Path) {
     let new = NewFile { content: b"y", mode: 0o600, owner: None, attributes: Some(&attributes) };
     let plain = Before::look(host, &file).unwrap();
     host.replace_file(&file, &new, &plain).unwrap();
-    assert_eq!(host.read_whole(&file, 10).unwrap(), Some((b"y".to_vec(), attributes.clone())));
+    let whole =
+        Whole { metadata: host.metadata(&file).unwrap().unwrap(), content: b"y".to_vec(), attributes: attributes.clone() };
+    assert_eq!(host.read_whole(&file, 10).unwrap(), Some(whole));
     assert_eq!(host.attributes(&file).unwrap(), attributes);
     let Before::File { content, mode, owner, .. } = Before::look(host, &file).unwrap() else { panic!() };
     let without = Before::File { content, mode, owner, attributes: Attributes::default() };
@@ -207,11 +209,15 @@ fn beside_the_content(host: &dyn Host, folder: &Path) {
     assert!(refused.unwrap_err().to_string().contains("immutable"));
     assert_eq!(host.attributes(&file).unwrap(), attributes);
     assert_eq!(host.list(folder).unwrap(), ["file"]);
-    host.set_attributes(&file, &Attributes::default()).unwrap();
+    let set = |path: &Path, attributes: &Attributes| {
+        let there = host.metadata(path).unwrap().unwrap();
+        host.set_access(path, &there, &Access { attributes: Some(attributes), ..Access::default() }).unwrap();
+    };
+    set(&file, &Attributes::default());
     assert!(host.attributes(&file).unwrap().is_empty());
     // A folder has some as well.
     assert!(host.attributes(folder).unwrap().is_empty());
-    host.set_attributes(folder, &attributes).unwrap();
+    set(folder, &attributes);
     assert_eq!(host.attributes(folder).unwrap(), attributes);
 }
 
