@@ -362,7 +362,7 @@ fn what_the_help_shows_is_right() {
     let prompt = indented(&help, "---");
     let prompt = seed_prompt::Prompt::parse("shown", seed_prompt::library::Origin::Shipped, &prompt).unwrap();
     assert_eq!(prompt.render("All of it.", &[]).unwrap(), "What does this lack for safety? All of it.");
-    let guide = include_str!("../../doc/guide.md");
+    let guide = include_str!("../../doc/book/src/models.md");
     let shown = guide.split("```text\n").find(|block| block.starts_with("use: local")).unwrap().split("```").next().unwrap();
     assert!(seed_model::config::read("model.yaml".as_ref(), shown).unwrap().provider(Some("far")).unwrap().is_some());
 }
