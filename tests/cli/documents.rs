@@ -20,8 +20,7 @@ fn root() -> PathBuf {
 
 /// The pages of the book.
 fn pages() -> Vec<PathBuf> {
-    let mut pages: Vec<PathBuf> =
-        fs::read_dir(root().join("doc/book/src")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let mut pages: Vec<PathBuf> = fs::read_dir(root().join("doc/book/src")).unwrap().map(|entry| entry.unwrap().path()).collect();
     pages.sort();
     pages
 }

@@ -3,11 +3,13 @@
 #![allow(clippy::print_stdout, reason = "what a task prints is its result")]
 
 mod bench;
+mod demo;
 mod dist;
 mod floor;
 mod generate;
 mod layout;
 mod process;
+mod terminal;
 mod test;
 mod tools;
 mod try_out;
@@ -22,6 +24,7 @@ cargo xtask try [--release]      build Seed and open an example in Neovim; witho
 cargo xtask test [STAGE…]        everything that must hold before a change is taken: format, lints, tests, documents, leaks
 cargo xtask test --llm           the same for language models, against the server of a small real one; fetches and builds it first
 cargo xtask bench [NAME…]        time the workloads against the same work done by hand
+cargo xtask demo                  record the terminal session of the README, doc/demo.svg
 cargo xtask generate [--check]    write what is made from the types: schemas and the reference; or only compare
 cargo xtask dist                  make a Debian package, a tarball and their checksums in target/dist
 cargo xtask dist --into FOLDER   only put the files that a package installs into FOLDER/usr
@@ -36,6 +39,7 @@ fn main() -> ExitCode {
         "test" => test::run(rest),
         "bench" => bench::run(rest),
         "dist" => dist::run_task(rest),
+        "demo" => demo::run(rest),
         "generate" => generate::run(rest),
         "floor" => floor::run(rest),
         "help" | "--help" | "-h" => {

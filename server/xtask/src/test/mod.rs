@@ -5,7 +5,6 @@ mod leaks;
 mod llm;
 mod stages;
 mod tally;
-mod terminal;
 mod trials;
 mod try_out;
 
@@ -43,6 +42,7 @@ const STAGES: &[Stage] = &[
     ("lua-format", stages::lua_format),
     ("neovim", stages::neovim),
     ("try", try_out::run),
+    ("demo", stages::demo),
     ("leaks", stages::leaks),
 ];
 

@@ -119,6 +119,17 @@ pub fn neovim(context: &Context) -> Result<Tally> {
     counted(tests.env("SEED", seed).env("TMPDIR", context.scratch.path()))
 }
 
+/// The recording in the README shows what Seed does now.
+pub fn demo(context: &Context) -> Result<Tally> {
+    match tools::need(tools::FOR_TERMINALS) {
+        Ok(()) => {}
+        Err(error) if context.strict => return Err(error),
+        Err(error) => return Ok(Tally::skipped(error.to_string())),
+    }
+    crate::demo::check()?;
+    Ok(Tally::passed())
+}
+
 /// Nothing is left of the tests before.
 pub fn leaks(context: &Context) -> Result<Tally> {
     let left = context.scratch.leftovers()?;
