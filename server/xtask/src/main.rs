@@ -5,6 +5,7 @@
 mod bench;
 mod demo;
 mod dist;
+mod documents;
 mod floor;
 mod generate;
 mod layout;

@@ -39,6 +39,8 @@ const STAGES: &[Stage] = &[
     ("tests", stages::tests),
     ("doctests", stages::doctests),
     ("generated", stages::generated),
+    ("book", stages::book),
+    ("prose", stages::prose),
     ("lua-format", stages::lua_format),
     ("neovim", stages::neovim),
     ("try", try_out::run),

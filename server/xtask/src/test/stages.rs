@@ -95,6 +95,22 @@ pub fn generated(_: &Context) -> Result<Tally> {
     Ok(Tally::passed())
 }
 
+/// The book builds, and the links of all documents lead somewhere.
+pub fn book(context: &Context) -> Result<Tally> {
+    crate::documents::book::check()?;
+    match crate::documents::book::build() {
+        Err(error) if !context.strict => Ok(Tally::skipped(error.to_string())),
+        built => built.map(|()| Tally::passed()),
+    }
+}
+
+/// Everything that a user reads is in plain English.
+pub fn prose(_: &Context) -> Result<Tally> {
+    let long = crate::documents::prose::check()?;
+    long.iter().for_each(|sentence| println!("{sentence}"));
+    Ok(Tally::passed())
+}
+
 /// stylua.
 pub fn lua_format(context: &Context) -> Result<Tally> {
     let stylua = match tools::stylua() {
