@@ -16,7 +16,6 @@ use text::{Passage, help_file, lua, manual, markdown, plain};
 
 /// Paths whose texts are not rewritten yet.
 const TO_DO: &[&str] = &[
-    "doc/testing.md",
     "doc/seed.txt",
     "doc/book/src/diagnostics.md",
     "doc/book/src/reference.md",
