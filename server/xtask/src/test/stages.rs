@@ -172,7 +172,7 @@ pub(super) fn counted(command: &mut Command) -> Result<Tally> {
         (true, 0) if tally.passed + tally.skipped == 0 && !text.contains("test result:") => {
             return Err(format!("{} counted nothing", shown(command)).into());
         }
-        (true, failed) if failed > 0 => return Err(format!("{} ended well with {failed} failures", shown(command)).into()),
+        (true, failed) if failed > 0 => return Err(format!("{} succeeded with {failed} failures", shown(command)).into()),
         _ => {}
     }
     Ok(tally)
