@@ -480,7 +480,7 @@ fn mistakes_in_the_names_and_sources_are_told() {
     collection it is not said where `c` comes from
     collection `rev` is of a git repository, and this is a folder
     collection `http://` does not tell who answers; use `https://` or `ssh://`
-    collection a URL with a name or password in it would be shared with the lock; use ssh
+    collection a URL with a name or password would be shared in the lock file; use ssh
     unknown-key `gut` is not a key of this mapping
     interpolation the source of a collection cannot use variables: roles are looked up before them
     unknown-reference there is no variable `x`

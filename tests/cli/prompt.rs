@@ -267,7 +267,7 @@ fn mistakes_are_told_before_anything_is_asked() {
     sandbox.seed(&["prompt", "see #selektion", "--show"]).exits(0).says("did you mean `#selection`?");
     assert!(mock.heard().is_empty());
     configure(&sandbox, "models:\n  it: {provider: openai, model: m, key: abcdef}\n");
-    sandbox.seed(&["prompt", "hello"]).exits(1).says("a key does not stand in a file").says("line 2");
+    sandbox.seed(&["prompt", "hello"]).exits(1).says("a key do not write a key into the file").says("line 2");
 }
 
 #[test]
@@ -288,7 +288,7 @@ fn context_is_cut_to_what_the_model_holds_and_never_silently() {
     ran.says("#buffer is cut to its first").says("of 20000 lines: the model holds 16000 tokens");
     let asked = mock.heard()[0].text();
     assert!(
-        asked.contains("line 0 of") && asked.contains("more lines are left out here") && asked.len() < 64_000,
+        asked.contains("line 0 of") && asked.contains("more lines are omitted here") && asked.len() < 64_000,
         "{}",
         asked.len()
     );

@@ -76,12 +76,12 @@ pub fn renew(
         let was_here = store.lock.get(key).is_some_and(|entry| entry.file == file);
         match &there {
             None if was_here => {
-                return Err(vec![format!("{shown} was there and has been taken away, with its `{key}`")]);
+                return Err(vec![format!("{shown} was deleted, with its `{key}`")]);
             }
             Some(there) if !there.contains_key(key) => wrong.push(match was_here {
-                true => format!("the markers of `{key}` have been taken out of {shown}"),
+                true => format!("the markers of `{key}` were removed from {shown}"),
                 false => format!(
-                    "{shown} has no `{key}`: seed fragment add {} {shown} --instance {instance} --line N puts it in",
+                    "{shown} has no `{key}`: insert it with seed fragment add {} {shown} --instance {instance} --line N",
                     key.fragment
                 ),
             }),
@@ -148,7 +148,7 @@ pub fn take_back(
         out = match before.get(&block.key) {
             Some(past) => {
                 if !last.is_since(block, past) {
-                    return Err(format!("line {}: `{}` was edited since, and is not put back", block.line, block.key));
+                    return Err(format!("line {}: `{}` was edited since, so it is not restored", block.line, block.key));
                 }
                 single::put_raw(Some(&out), &block.key, &past.raw)?
             }

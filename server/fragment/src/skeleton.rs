@@ -120,7 +120,7 @@ impl Skeleton {
             let (_, problems) = tree::parse(&text);
             match problems.first() {
                 Some(problem) => Err(format!(
-                    "{}: what it renders to has a mistake in its markers, on line {}: {}",
+                    "{}: the rendered text has a mistake in its markers on line {}: {}",
                     fragment.path.display(),
                     problem.line,
                     problem.message

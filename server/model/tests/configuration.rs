@@ -49,7 +49,11 @@ fn mistakes_are_told_with_their_place_and_what_to_do() {
         ("models:\n  a: {provider: openai}\n", None, &["missing field `model`"]),
         ("models:\n  a: {provider: ollama, model: m, timeouts: {idle: 60}}\n", None, &["the unit is missing: 60 s"]),
         ("models:\n  a: {provider: ollama, model: m, endpoint: \"ftp://x\"}\n", None, &["not spoken here"]),
-        ("models:\n  a: {provider: openai, model: m, key: abcdef}\n", None, &["a key does not stand in a file", "{env: NAME}"]),
+        (
+            "models:\n  a: {provider: openai, model: m, key: abcdef}\n",
+            None,
+            &["a key do not write a key into the file", "{env: NAME}"],
+        ),
         ("", None, &["it is empty"]),
         (
             "models:\n  a: {provider: openai, model: m, endpoint: \"http://10.0.0.1/v1\", key: {env: X}}\n",

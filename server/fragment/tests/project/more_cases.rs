@@ -306,10 +306,7 @@ fn many_fragments_that_embed_themselves_are_told_at_once() {
     }
     world.write("fragments/c15", "end\n");
     world.write("file", empty("c0", "1"));
-    assert_eq!(
-        told(world.status()),
-        [(1, State::Error, "it renders to more than 64 MiB, with all that is embedded in it".into())]
-    );
+    assert_eq!(told(world.status()), [(1, State::Error, "it renders to more than 64 MiB, including embedded fragments".into())]);
     world.write("file", empty("c10", "1"));
     world.update();
     assert_eq!(world.read("file").matches("end\n").count(), 243);
