@@ -29,6 +29,9 @@ pub(super) struct Text {
     mode: Option<Mode>,
     /// Who owns it: `user`, `user:group` or numbers. Left out, it is not compared.
     owner: Option<String>,
+    /// Whether what is there holds a secret that other parameters wrote.
+    #[serde(skip)]
+    replaces_secret: bool,
 }
 
 impl Contents for Text {
@@ -41,7 +44,7 @@ impl Contents for Text {
     }
 
     fn is_secret(&self) -> bool {
-        self.content.is_secret()
+        self.replaces_secret || self.content.is_secret()
     }
 
     fn render(&self, host: &dyn Host) -> Result<Vec<u8>> {
