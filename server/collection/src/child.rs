@@ -212,7 +212,7 @@ mod tests {
 
     #[test]
     fn who_says_nothing_or_never_ends_is_given_up() {
-        assert!(listen_to("exec sleep 60").unwrap_err().contains("nothing came"));
+        assert!(listen_to("exec sleep 60").unwrap_err().contains("it gave no data"));
         assert!(listen_to("while :; do echo '\"Going\"'; sleep 0.05; done").unwrap_err().contains("takes longer"));
         assert!(listen_to("exec cat /dev/zero").unwrap_err().contains("expected value"));
         assert!(listen_to("exit 3").unwrap().is_none());

@@ -20,7 +20,7 @@ impl Gamed {
     /// What is said to who did it.
     pub fn words(self) -> &'static str {
         match self {
-            Gamed::Pasted => "This text is copied from the spec, so it does not count. Use your own words.",
+            Gamed::Pasted => "This text is copied from the spec, so it does not count. Explain it in your own words.",
             Gamed::Listed => {
                 "Names and values alone explain nothing, so they do not count. Say what they are for and how they are connected."
             }

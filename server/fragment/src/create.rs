@@ -81,7 +81,7 @@ mod tests {
         let root = folder.path().canonicalize().unwrap();
         std::os::unix::fs::symlink(other.path(), root.join("fragments")).unwrap();
         let error = create(&root, "base", "x").unwrap_err().to_string();
-        assert!(error.contains("outside of the project"), "{error}");
+        assert!(error.contains("outside the project"), "{error}");
         assert!(!other.path().join("base").exists());
     }
 }

@@ -277,8 +277,8 @@ mod tests {
         let first = renewed(None, "one\n", &Store::default()).unwrap();
         let known = store(&first.records);
         let told = |text: Option<&str>, inside: &str| renewed(text, inside, &known).unwrap_err().join("\n");
-        assert!(told(None, "one\n").contains("has been taken away"));
-        assert!(told(Some("all mine\n"), "one\n").contains("have been taken out of"));
+        assert!(told(None, "one\n").contains("was deleted"));
+        assert!(told(Some("all mine\n"), "one\n").contains("were removed from"));
         assert!(told(Some(&first.text.replace("one", "mine")), "theirs\n").contains("the same lines"));
         let told = renewed(Some("all mine\n"), "one\n", &Store::default()).unwrap_err().join("\n");
         assert!(told.contains("seed fragment add meta/a roles/desk/README.md --instance desk"), "{told}");

@@ -97,7 +97,7 @@ impl Library {
         if names.is_empty() {
             return "fragments are files in fragments/".into();
         }
-        let meant = nearest(asked, names.iter().copied()).map(|name| format!("; perhaps `{name}` is meant"));
+        let meant = nearest(asked, names.iter().copied()).map(|name| format!("; did you mean `{name}`?"));
         let (shown, rest) = names.split_at(names.len().min(SHOWN));
         let rest = if rest.is_empty() { String::new() } else { format!(" and {} more", rest.len()) };
         format!("there is {}{rest}{}", shown.join(", "), meant.unwrap_or_default())

@@ -285,7 +285,7 @@ mod tests {
             ("# seed:begin ../a#1", "is not NAME#INSTANCE"),
             ("# seed:begin a#1 port 22", "`port` is not a parameter"),
             ("# seed:begin a#1 port=1 port=2", "given twice"),
-            ("# seed:begin a#1 user=\"x", "never ends"),
+            ("# seed:begin a#1 user=\"x", "does not end"),
             ("<!-- seed:begin a#1 --><!-- seed:end a#1 -->", "two markers on one line"),
         ] {
             let error = read(line).unwrap().unwrap_err();

@@ -419,7 +419,7 @@ impl Project {
         let attempted = || format!("render the fragment `{}`", key.fragment);
         let fragment = self.library.get(&key.fragment)?.ok_or_else(|| {
             let names = self.library.words_of_names(&key.fragment);
-            Trouble::new(attempted(), format!("there is none of that name: {names}"))
+            Trouble::new(attempted(), format!("there is no fragment of that name: {names}"))
         })?;
         fragment.render(&key.instance, params).map_err(|said| Trouble::new(attempted(), said))
     }

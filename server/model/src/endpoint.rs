@@ -117,11 +117,11 @@ mod tests {
     #[test]
     fn what_cannot_be_an_endpoint_is_told() {
         for (wrong, words) in [
-            ("api.openai.com/v1", "no address"),
-            ("ftp://x/", "not spoken"),
+            ("api.openai.com/v1", "not an address"),
+            ("ftp://x/", "not supported"),
             ("https://me:hunter2@x/v1", "key"),
-            ("https://x/v1?key=1", "nothing comes behind"),
-            ("unix:llama.sock", "no socket"),
+            ("https://x/v1?key=1", "without `?`"),
+            ("unix:llama.sock", "not a socket"),
         ] {
             let said = Endpoint::parse(wrong).unwrap_err();
             assert!(said.contains(words), "{wrong}: {said}");

@@ -183,10 +183,10 @@ mod tests {
         for (wrong, words) in [
             ("abcdefgh", "do not write a key into the file"),
             ("{env: sk-not-a-name}", "name of an environment variable"),
-            ("{file: ./key}", "no place for keys"),
+            ("{file: ./key}", "cannot come from"),
             ("{env: A, command: [b]}", "one place"),
             ("{command: []}", "a program"),
-            ("{}", "where is the key"),
+            ("{}", "source of the key"),
         ] {
             let said = source(wrong).unwrap_err();
             assert!(said.contains(words), "{wrong}: {said}");

@@ -140,7 +140,7 @@ impl Library {
             Some(near) => format!("did you mean `{near}`?"),
             None => format!("there are {}; a file {}/NAME.md adds one", names.join(", "), FOLDER),
         };
-        Err(Trouble::new(format!("use the prompt `{name}`"), "there is none of that name").hint(hint))
+        Err(Trouble::new(format!("use the prompt `{name}`"), "there is no prompt of that name").hint(hint))
     }
 
     /// The names of all prompts.
@@ -346,7 +346,7 @@ mod tests {
             (vec![set("m", "1")], "it has n, w"),
             (vec![set("n", "one")], "a whole number"),
             (vec![set("n", "1"), set("w", "c")], "one of"),
-            (vec![set("n", "1")], "`x` is not defined"),
+            (vec![set("n", "1")], "`x` is not a parameter"),
         ] {
             let said = prompt.render("", &given).unwrap_err().to_string();
             assert!(said.contains(words), "{said}");
