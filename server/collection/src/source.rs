@@ -118,7 +118,7 @@ mod tests {
             ("https://ada:secret@example.org/desk", "would be shared"),
             ("https://token@example.org/desk", "would be shared"),
             ("ssh://ada:secret@example.org/desk", "would be shared"),
-            ("file://host/desk", "not by `file://`"),
+            ("file://host/desk", "not `file://`"),
         ] {
             let said = read(written).unwrap_err();
             assert!(said.contains(words), "{written}: {said}");
