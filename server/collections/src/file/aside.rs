@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use seed_role::host::{FileKind, Host};
+use seed_role::host::{FileKind, Host, unforeseen};
 use seed_role::step::{KEPT, Kept, Step};
 use seed_role::trouble::Result;
 
@@ -22,8 +22,19 @@ fn place(path: &Path, keep: &str) -> PathBuf {
 
 /// Whether a name is that of something put aside.
 fn is_place(name: &str) -> bool {
-    let run = name.strip_prefix('.').and_then(|name| name.rsplit_once(&format!(".{KEPT}")));
-    run.is_some_and(|(_, run)| !run.is_empty() && run.bytes().all(|digit| digit.is_ascii_digit()))
+    let are = |text: &str, is_one: fn(&u8) -> bool| !text.is_empty() && text.as_bytes().iter().all(is_one);
+    let Some((_, run)) = name.strip_prefix('.').and_then(|name| name.rsplit_once(&format!(".{KEPT}"))) else { return false };
+    let (run, rest) = run.split_once('-').unwrap_or((run, "0"));
+    are(run, u8::is_ascii_digit) && are(rest, u8::is_ascii_hexdigit)
+}
+
+/// The name to keep it under: the one that the engine chose, and more, which nobody can foresee, where something has that name. In a
+/// folder that all can write, anybody can have put it there.
+fn free(host: &dyn Host, path: &Path, keep: &str) -> Result<String> {
+    if host.metadata(&place(path, keep))?.is_none() {
+        return Ok(keep.into());
+    }
+    Ok(format!("{keep}-{}", unforeseen()))
 }
 
 /// Whether there is nothing in a folder but what was put aside there, and folders of such.
@@ -45,15 +56,20 @@ pub(crate) fn is_all_in(host: &dyn Host, folder: &Path) -> Result<bool> {
     Ok(true)
 }
 
-/// Puts it aside under the name that the engine chose.
-pub(crate) fn put(path: &Path, keep: &str, what: String) -> Step {
-    let (path, aside) = (path.to_path_buf(), place(path, keep));
+/// Puts it aside under the name that the engine chose, or one that begins so.
+///
+/// # Errors
+///
+/// When it cannot be told whether that name is free.
+pub(crate) fn put(host: &dyn Host, path: &Path, keep: &str, what: String) -> Result<Step> {
+    let keep = free(host, path, keep)?;
+    let (path, aside) = (path.to_path_buf(), place(path, &keep));
     let folder = folder_of(&path).to_path_buf();
     let run = move |host: &dyn Host| {
         host.rename(&path, &aside)?;
         Ok(Some(Kept { what, path: Some(aside), data: None }))
     };
-    Step::keeping(format!("{STEP}{keep}"), run).durable(folder).undo_when_interrupted()
+    Ok(Step::keeping(format!("{STEP}{keep}"), run).durable(folder).undo_when_interrupted())
 }
 
 /// Undoes an interrupted [`put`]: what was moved and not yet recorded goes back to its place.

@@ -39,9 +39,9 @@ pub(super) struct Template {
     /// The values that the template sees, by name. With a `!secret` among them the whole file is taken as secret: neither shown nor recorded.
     #[serde(default)]
     with: BTreeMap<String, Anything>,
-    /// Permission bits, such as `"0640"`. Left out, a new file gets `"0644"` (with a secret in it `"0600"`), and one that is there keeps its own.
+    /// Permission bits, such as `"0640"`. Left out, a new file gets `"0644"`, and one that is there keeps its own; with a secret in it, each gets `"0600"`.
     mode: Option<Mode>,
-    /// Who owns it: `user`, `user:group` or numbers. Left out, it is not compared.
+    /// Who owns it: `user`, `user:group` or numbers. Left out, it is not compared; with a secret in it, it is who applies the spec.
     owner: Option<String>,
     /// Whether what is there holds a secret that other parameters wrote.
     #[serde(skip)]

@@ -26,7 +26,8 @@ pub(super) struct Command {
     /// Looks whether it is there, and changes nothing: exit status 0 says it is, 1 that it is not, anything else is an error.
     /// What it prints is offered as the output `info`, and is recorded: let it print no secrets.
     info: Vec<String>,
-    /// The folder that they run in; the root folder if left out. While it is not there, what they make is taken as not there either.
+    /// The folder that they run in; the root folder if left out. While it is not there, what they make is taken as not there either. As root,
+    /// it is not reached through a link that another user could have made.
     folder: Option<AbsPath>,
     /// After how long a command is stopped, as an error.
     #[serde(default = "ten_minutes")]
@@ -55,6 +56,10 @@ impl Role for Command {
     fn commands(&self, way: Way) -> Vec<Vec<String>> {
         let changes = if way == Way::Up { &self.present } else { &self.absent };
         vec![changes.clone(), self.info.clone()]
+    }
+
+    fn folder_of_commands(&self) -> Option<&std::path::Path> {
+        self.folder.as_deref()
     }
 
     fn check(&self) -> Vec<Finding> {

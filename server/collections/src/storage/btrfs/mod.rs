@@ -53,7 +53,8 @@ pub(super) struct Btrfs {
     /// Where its top is mounted; the folder is made if it is missing. Left out, it is not mounted.
     mount: Option<AbsPath>,
     /// Options of the mount, as mount(8) has them, such as `[noatime, compress=zstd]`. Left out, a new mount has none,
-    /// and one that is there keeps its own.
+    /// and one that is there keeps its own. Where a user can exchange the file behind a device, root mounts with `nosuid` and `nodev` unless `suid`
+    /// or `dev` is among these.
     options: Option<Vec<String>>,
     /// Subvolumes by name. A name with `/` lies in another subvolume, which is to stand before it.
     #[serde(default)]
@@ -313,7 +314,7 @@ impl Role for Btrfs {
         look::observe(self, host)
     }
 
-    fn wanted(&self, _: &dyn Host) -> Result<Attrs> {
+    fn wanted(&self, host: &dyn Host) -> Result<Attrs> {
         let devices: Vec<String> = self.devices.iter().map(BlockRef::key).collect();
         let size: Option<u64> = self.devices.iter().map(foreseen).sum();
         let subvolumes: Map<String, Json> = self
@@ -332,7 +333,7 @@ impl Role for Btrfs {
             .with_some("data", self.data.map(Profile::word))
             .with_some("metadata", self.metadata.map(Profile::word))
             .with_some("mount", self.mount.as_ref().map(|at| at.display().to_string()))
-            .with_some("options", self.options.clone())
+            .with_some("options", self.options(host)?)
             .with_some("subvolumes", (!subvolumes.is_empty()).then_some(subvolumes))
             .with_some("snapshots", (!snapshots.is_empty()).then_some(snapshots)))
     }
@@ -423,6 +424,14 @@ impl Btrfs {
                  the new one another name"
             ))
         })
+    }
+
+    /// The options that it is to be mounted with.
+    fn options(&self, host: &dyn Host) -> Result<Option<Vec<String>>> {
+        match self.mount {
+            Some(_) => mounts::options_for(host, &self.devices, self.options.as_deref()),
+            None => Ok(None),
+        }
     }
 
     /// The options of its mount, for the kernel, with the devices that belong together: without udev it knows only the one

@@ -42,7 +42,8 @@ pub(super) struct Filesystem {
     /// Where it is mounted; the folder is made if it is missing. Left out, it is not mounted.
     mount: Option<AbsPath>,
     /// Options of the mount, as mount(8) has them, such as `[noatime, nosuid]`. Left out, a new mount has none, and one that is
-    /// there keeps its own.
+    /// there keeps its own. Where a user can exchange the file behind the device, root mounts with `nosuid` and `nodev` unless `suid` or `dev` is
+    /// among these.
     options: Option<Vec<String>>,
 }
 
@@ -148,6 +149,14 @@ impl Filesystem {
         mounts::Source::on(self.known_path(host).into_iter().collect())
     }
 
+    /// The options that it is to be mounted with.
+    fn options(&self, host: &dyn Host) -> Result<Option<Vec<String>>> {
+        match self.mount {
+            Some(_) => mounts::options_for(host, std::slice::from_ref(&self.device), self.options.as_deref()),
+            None => Ok(None),
+        }
+    }
+
     /// How much of its device it uses: of XFS that is mounted, the kernel knows, and the superblock only later.
     fn covered(&self, host: &dyn Host, found: &Signature, mounted: Option<&Path>, device: u64) -> Result<Option<u64>> {
         let told = match mounted {
@@ -194,7 +203,8 @@ impl Role for Filesystem {
         on.retain(|mount| mounts::is_visible(&table, mount));
         let mount = on.iter().find(|mount| self.mount.as_ref().is_some_and(|at| at.0 == mount.at)).or(on.first());
         let size = self.covered(host, &found, mount.map(|mount| mount.at.as_path()), window.len)?;
-        let options = mount.map(|mount| mounts::options_attribute(self.options.as_deref(), mount));
+        let asked = self.options(host)?;
+        let options = mount.map(|mount| mounts::options_attribute(asked.as_deref(), mount));
         let attrs = Attrs::new()
             .with("type", found.kind.word())
             .with("label", found.label)
@@ -206,7 +216,7 @@ impl Role for Filesystem {
         Ok(Observation::Present(attrs))
     }
 
-    fn wanted(&self, _: &dyn Host) -> Result<Attrs> {
+    fn wanted(&self, host: &dyn Host) -> Result<Attrs> {
         let size = foreseen(&self.device).filter(|_| self.fs_type.grows());
         Ok(Attrs::new()
             .with("type", self.fs_type.word())
@@ -214,7 +224,7 @@ impl Role for Filesystem {
             .with_some("label", self.label.clone())
             .with_some("uuid", self.uuid_attribute())
             .with_some("mount", self.mount.as_ref().map(|at| at.display().to_string()))
-            .with_some("options", self.options.clone()))
+            .with_some("options", self.options(host)?))
     }
 
     fn mend(&self, change: &Change, _: &Attrs) -> Mend {

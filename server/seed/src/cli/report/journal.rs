@@ -62,18 +62,14 @@ pub fn warn(troubles: &[Trouble]) -> Result<()> {
 }
 
 /// A backup and how long it is kept, as a person reads it.
-pub fn backup_words(aside: &PutAside, keep: u64) -> String {
+pub fn backup_words(aside: &PutAside) -> String {
     let at = aside.kept.path.as_ref().map_or_else(|| "in the journal".into(), |path| path.display().to_string());
-    format!("{}: {}, {at}, until {}", aside.role, aside.kept.what, local_time(until(aside, keep)))
+    format!("{}: {}, {at}, until {}", aside.role, aside.kept.what, local_time(aside.until))
 }
 
 /// The same for programs.
-pub fn backup_json(aside: &PutAside, keep: u64) -> Json {
-    json!({"role": aside.role, "what": aside.kept.what, "path": aside.kept.path, "time": aside.time, "until": until(aside, keep)})
-}
-
-fn until(aside: &PutAside, keep: u64) -> u64 {
-    aside.time.saturating_add(keep / 1000)
+pub fn backup_json(aside: &PutAside) -> Json {
+    json!({"role": aside.role, "what": aside.kept.what, "path": aside.kept.path, "time": aside.time, "until": aside.until})
 }
 
 /// A time, given in seconds since 1970, as people here write it.
