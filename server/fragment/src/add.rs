@@ -82,7 +82,7 @@ fn embedded_before(work: &Work, paths: &[PathBuf]) -> Result<Option<Report>> {
     if report.items.is_empty() {
         return Ok(None);
     }
-    report.notes.push("an earlier run of this command was stopped after it had embedded it: nothing is added once more".into());
+    report.notes.push("an interrupted run of this command has already embedded it: nothing is added".into());
     Ok(Some(report))
 }
 

@@ -157,5 +157,5 @@ pub fn walk(root: &Path, path: &Path, left_out: impl Fn(PathBuf) + Send + Sync +
 
 /// What is wrong with rules that cannot be read, in words.
 pub fn no_rules(rules: &Path) -> String {
-    format!("{} is no file, or too long: what git ignores here cannot be told", rules.display())
+    format!("{} is not a file or is too long, so Seed cannot find out what git ignores", rules.display())
 }
