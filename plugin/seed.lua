@@ -61,7 +61,7 @@ command("Plan", { nargs = "*", range = true, desc = "Show what applying the spec
 command("Apply", { nargs = "*", range = true, bang = true, desc = "Make the machine match the spec" })
 command("Info", { nargs = "*", range = true, desc = "Show the observed state and how it differs from the spec" })
 command("Repair", { nargs = "*", range = true, bang = true, desc = "Repair drift from the spec" })
-command("Undo", { nargs = "*", bang = true, desc = "Take the last run back" })
+command("Undo", { nargs = "*", bang = true, desc = "Undo the last run" })
 command("Graph", { nargs = "?", desc = "Show the dependencies between the roles" })
 command("Fragment", { nargs = "*", range = true, bang = true, desc = "Keep snippets identical in many files" })
 command("Duck", { nargs = "*", range = true, desc = "Explain the spec and see what you missed" })

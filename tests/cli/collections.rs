@@ -324,7 +324,7 @@ fn a_lock_that_was_changed_is_refused_with_words() {
     assert_eq!(code(&sandbox), "collection-changed");
     sandbox.seed(&["plan", "name.seed.yaml"]).exits(1);
     let refused = sandbox.seed(&["collection", "fetch"]).exits(3);
-    assert!(refused.stderr().contains("says that the commit has the hash"), "{}", refused.stderr());
+    assert!(refused.stderr().contains("gives the commit the hash"), "{}", refused.stderr());
     assert_eq!(sandbox.read("seed.lock"), other_hash);
 
     // Another commit, with the hash of the first.
@@ -335,7 +335,7 @@ fn a_lock_that_was_changed_is_refused_with_words() {
     // One that the repository does not have.
     sandbox.write("seed.lock", &lock.replace(&old.to_string(), &"1".repeat(40)));
     let refused = sandbox.seed(&["collection", "fetch"]).exits(1);
-    assert!(refused.stderr().contains("no branch and no tag"), "{}", refused.stderr());
+    assert!(refused.stderr().contains("no branch or tag"), "{}", refused.stderr());
     for broken in [lock.replace("commit: ", "comit: "), lock.replace(&digits, "../../../etc"), "<<<<<<< mine\n".into()] {
         sandbox.write("seed.lock", &broken);
         assert_eq!(code(&sandbox), "collection-changed");
@@ -504,8 +504,8 @@ fn mistakes_in_the_names_and_sources_are_told() {
     collection a collection comes from a repository (`git`) or from a folder (`path`), not from both
     collection it is not said where `c` comes from
     collection `rev` is of a git repository, and this is a folder
-    collection `http://` does not tell who answers; use `https://` or `ssh://`
-    collection a URL with a name or password in it would be shared with the lock; use ssh
+    collection `http://` does not authenticate the server; use `https://` or `ssh://`
+    collection a URL with a name or password would be shared in the lock file; use ssh
     unknown-key `gut` is not a key of this mapping
     interpolation the source of a collection cannot use variables: roles are looked up before them
     unknown-reference there is no variable `x`
@@ -516,7 +516,7 @@ fn mistakes_in_the_names_and_sources_are_told() {
     for (args, words) in [
         (["storage", &*desk.url()], "built-in collection"),
         (["Desk", &*desk.url()], "cannot name a collection"),
-        (["desk", "http://example.org/x"], "does not tell who answers"),
+        (["desk", "http://example.org/x"], "does not authenticate the server"),
         (["desk", "desk.git"], "neither a path"),
         (["desk", "./nowhere.git"], "fetch its head of"),
     ] {

@@ -1,8 +1,9 @@
 //! Every example in the documents is run: the sessions say what they say there, and each spec is grown and taken back.
 //!
 //! In a document, a block marked `yaml NAME.seed.yaml` (or any language and a path) is a file, and a block marked `console`
-//! is a session: each line that begins with `$ ` is run as it stands, without a shell, and what follows is what it says. Each
-//! `##` section stands for itself. `SEED_UPDATE_DOCUMENTS=1` writes what the commands say into the documents.
+//! is a session: each line that begins with `$ ` is run as it stands, without a shell, and what follows is what it says. A page
+//! of the book is one story; in the README each `##` section is. `SEED_UPDATE_DOCUMENTS=1` writes what the commands say into the
+//! documents.
 
 mod markdown;
 mod session;
@@ -11,21 +12,27 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::sandbox::{Sandbox, is_root};
-use markdown::{Block, sections};
+use markdown::{Block, blocks, sections};
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap().to_path_buf()
 }
 
-/// Runs the sessions of a document, then takes each of its specs through its life.
-fn try_document(path: &str) {
-    let there = root().join(path);
-    let text = fs::read_to_string(&there).unwrap_or_else(|error| panic!("{path}: {error}"));
+/// The pages of the book.
+fn pages() -> Vec<PathBuf> {
+    let mut pages: Vec<PathBuf> = fs::read_dir(root().join("doc/book/src")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    pages.sort();
+    pages
+}
+
+/// Runs the sessions of a document, then takes each spec of its stories through its life.
+fn try_document(path: &Path, stories: impl Fn(&str) -> Vec<Vec<Block>>) {
+    let shown = path.strip_prefix(root()).unwrap_or(path).display();
+    let text = fs::read_to_string(path).unwrap_or_else(|error| panic!("{shown}: {error}"));
     let mut updated = text.clone();
-    let mut specs = 0;
-    for section in sections(&text) {
+    for story in stories(&text) {
         let sandbox = Sandbox::new();
-        for block in &section {
+        for block in &story {
             match block {
                 Block::File { path, content } => sandbox.write(path, content),
                 Block::Session { text: session } => {
@@ -33,7 +40,7 @@ fn try_document(path: &str) {
                     if !session::is_same(session, &said) {
                         assert!(
                             std::env::var_os("SEED_UPDATE_DOCUMENTS").is_some(),
-                            "{path}: is\n{said}\nand stands there as\n{session}"
+                            "{shown}: is\n{said}\nand stands there as\n{session}"
                         );
                         let fenced = |text: &str| format!("```console\n{text}```\n");
                         updated = updated.replacen(&fenced(session), &fenced(&said), 1);
@@ -42,7 +49,7 @@ fn try_document(path: &str) {
             }
         }
         sandbox.seed(&["trust", "."]).exits(0);
-        for block in section.iter().filter(|block| block.is_spec()) {
+        for block in story.iter().filter(|block| block.is_spec()) {
             let Block::File { path, .. } = block else { continue };
             if sandbox.at(path).exists() {
                 sandbox.seed(&["apply", "--yes", "--destroy-data", "--prune", "--state", "absent", path]).exits(0);
@@ -50,16 +57,14 @@ fn try_document(path: &str) {
         }
         sandbox.assert_nothing_leaks();
         drop(sandbox);
-        for end in 0..section.len() {
-            if section[end].is_spec() {
-                live(&section[..=end]);
-                specs += 1;
+        for end in 0..story.len() {
+            if story[end].is_spec() {
+                live(&story[..=end]);
             }
         }
     }
-    assert!(specs > 0, "{path} has no spec");
     if updated != text {
-        fs::write(there, updated).unwrap();
+        fs::write(path, updated).unwrap();
     }
 }
 
@@ -87,16 +92,18 @@ fn live(files: &[Block]) {
 }
 
 #[test]
-fn the_guide() {
+fn the_book() {
     if is_root() {
-        try_document("doc/guide.md");
+        let pages = pages();
+        assert!(pages.len() > 20, "{pages:?}");
+        pages.iter().for_each(|page| try_document(page, |text| vec![blocks(text)]));
     }
 }
 
 #[test]
 fn the_readme() {
     if is_root() {
-        try_document("README.md");
+        try_document(&root().join("README.md"), sections);
     }
 }
 
@@ -119,13 +126,21 @@ fn the_examples() {
 }
 
 #[test]
-fn the_guide_holds_the_examples_as_they_are() {
-    let guide = fs::read_to_string(root().join("doc/guide.md")).unwrap();
-    for block in sections(&guide).iter().flatten() {
-        if let Block::File { path, content } = block
-            && let Ok(example) = fs::read_to_string(root().join("examples").join(path))
-        {
-            assert_eq!(*content, example, "{path} differs between doc/guide.md and examples/");
+fn the_documents_show_the_examples_as_they_are() {
+    let mut shown = 0;
+    for page in pages().into_iter().chain([root().join("README.md")]) {
+        for block in blocks(&fs::read_to_string(&page).unwrap()) {
+            if let Block::File { path, content } = block
+                && let Ok(example) = fs::read_to_string(root().join("examples").join(&path))
+            {
+                // The tutorial goes on with its example.
+                if content != example && page.ends_with("tutorial.md") {
+                    continue;
+                }
+                assert_eq!(content, example, "{path} differs between {} and examples/", page.display());
+                shown += 1;
+            }
         }
     }
+    assert!(shown >= 5, "{shown}");
 }

@@ -84,7 +84,7 @@ fn what_the_next_apply_would_destroy_is_a_fact_too() {
     sandbox.write("lab.seed.yaml", &spec("4 MiB"));
     let answer = duck(&sandbox, &[]);
     let fact = answer["facts"].as_array().unwrap().iter().find(|fact| fact["id"] == "image:destroys:plan").unwrap();
-    assert!(fact["text"].as_str().unwrap().starts_with("the next apply makes `image` anew, and destroys the image"), "{fact}");
+    assert!(fact["text"].as_str().unwrap().starts_with("the next apply replaces `image` and destroys the image"), "{fact}");
     assert_eq!(answer["question_about"], "image:destroys:plan", "that data dies now matters most");
     sandbox.write("said.txt", "The next apply makes the image anew, and all that is on it is lost.");
     assert!(ids(&duck(&sandbox, &["--explain", "said.txt"]), "covered").contains(&"image:destroys:plan".to_owned()));
@@ -101,7 +101,7 @@ fn a_person_is_led_and_not_told() {
         .seed(&["duck", "lab.seed.yaml", "--explain", "lab.seed.yaml"])
         .exits(0)
         .says("0 % of what matters")
-        .says("words of your own");
+        .says("your own words");
 }
 
 #[test]

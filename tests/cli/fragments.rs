@@ -110,7 +110,7 @@ fn copies_get_their_own_instance_and_that_is_all_there_was_to_do() {
         sandbox.seed(&["fragment", "update"]).exits(0);
         let text = sandbox.read("init.lua");
         sandbox.write("init.lua", &format!("{text}{text}"));
-        sandbox.seed(&["fragment", "status"]).exits(1).says("a copy of `base#2`");
+        sandbox.seed(&["fragment", "status"]).exits(1).says("`base#2` is copied");
         sandbox.seed(&["fragment", "resolve", "--new-instance", target]).exits(0);
         assert_eq!(sandbox.read("init.lua"), format!("{text}{}", text.replace("#2", "#4")), "{target}");
         sandbox.seed(&["fragment", "status"]).exits(0).says("Nothing to do.");
@@ -123,10 +123,10 @@ fn a_mistyped_block_is_an_error() {
     sandbox.seed(&["fragment", "update"]).exits(0);
     for command in [&["resolve", "--mine"][..], &["resolve", "--theirs"], &["resolve", "--new-instance"], &["detach"]] {
         let with = |name: &str| sandbox.seed(&[&["fragment"], command, &[name]].concat());
-        with("bsae#1").exits(1).says("there is no block `bsae#1` in the project; perhaps `base#1` is meant");
+        with("bsae#1").exits(1).says("there is no block `bsae#1` in the project; did you mean `base#1`?");
         with("wholly-different#1").exits(1).says("there is no block `wholly-different#1` in the project");
     }
-    sandbox.seed(&["fragment", "resolve", "--mine", "base#11"]).exits(1).says("perhaps `base#1`");
+    sandbox.seed(&["fragment", "resolve", "--mine", "base#11"]).exits(1).says("did you mean `base#1`?");
 }
 
 #[test]
@@ -142,7 +142,7 @@ fn what_an_update_cannot_mend_is_told_and_no_update_is_proposed() {
     sandbox.write("fragments/t", &(1..4).map(|one| format!("# seed:begin t#{one}\n# seed:end t#{one}\n")).collect::<String>());
     sandbox.write("cfg", "# seed:begin t#9\n# seed:end t#9\n# seed:begin base#9\n# seed:end base#9\n");
     for command in ["status", "update"] {
-        let told = sandbox.seed(&["fragment", command]).exits(1).says("cfg:1 t#9  error  the fragment `t` is embedded in itself");
+        let told = sandbox.seed(&["fragment", command]).exits(1).says("cfg:1 t#9  error  the fragment `t` embeds itself");
         assert!(!told.stdout().contains("Next:"), "{}", told.told());
     }
 }
@@ -181,7 +181,7 @@ fn embedding_finds_the_comments_and_a_free_instance() {
     sandbox
         .seed(&["fragment", "add", "bsae", "Makefile"])
         .exits(1)
-        .says("there is none of that name: there is base; perhaps `base`");
+        .says("there is no fragment of that name: there is base; did you mean `base`");
     sandbox
         .seed(&["fragment", "add", "base", "Makefile", "--with", "port=many"])
         .exits(1)
@@ -221,7 +221,7 @@ fn markers_stay_in_their_comment_and_out_of_what_the_line_before_is_indented_for
     sandbox.seed(&["fragment", "add", "u", "Makefile"]).exits(0);
     assert!(sandbox.read("Makefile").starts_with("all:\n\techo\n# seed:begin u#2\nx\n# seed:end"));
     sandbox.write("a.json", "{}\n");
-    sandbox.seed(&["fragment", "add", "u", "a.json"]).exits(1).says("has no comments").says("--comment");
+    sandbox.seed(&["fragment", "add", "u", "a.json"]).exits(1).says("no comment syntax").says("--comment");
     sandbox.seed(&["fragment", "add", "u", "a.json", "--comment", "// %s"]).exits(0);
 }
 
@@ -250,7 +250,7 @@ fn without_a_project_nothing_is_looked_at_and_nothing_made() {
         let mounted = sandbox.at("mounted").display().to_string();
         assert!(sandbox.command("mount").args(["-t", "proc", "proc", &mounted]).status().unwrap().success());
         sandbox.seed(&["fragment", "status"]).exits(0).says("No file here embeds a fragment");
-        sandbox.seed(&["fragment", "status", "mounted"]).exits(1).says("it is no file, but what the kernel tells");
+        sandbox.seed(&["fragment", "status", "mounted"]).exits(1).says("it is a file of the kernel");
     }
 }
 
@@ -265,10 +265,10 @@ fn a_link_out_of_the_project_is_refused_and_nothing_is_made_where_it_leads() {
         for command in
             [&["fragment", "status"][..], &["fragment", "update"], &["fragment", "detach"], &["fragment", "add", "base"]]
         {
-            sandbox.seed(&[command, &[path]].concat()).exits(1).says("outside of the project");
+            sandbox.seed(&[command, &[path]].concat()).exits(1).says("outside the project");
         }
         let absolute = sandbox.at(path).display().to_string();
-        sandbox.seed(&["fragment", "update", &absolute]).exits(1).says("outside of the project");
+        sandbox.seed(&["fragment", "update", &absolute]).exits(1).says("outside the project");
     }
     assert_eq!(outside.read("file"), text);
     assert!(!outside.at(".seed").exists());

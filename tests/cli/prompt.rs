@@ -150,7 +150,7 @@ fn nonsense_ends_in_words() {
         ran.says("the answer holds no spec; the model is asked to mend it").says("the model gave none, also when asked again");
     assert!(!ran.stderr().contains("\u{1b}[2J"), "what a model says moves no cursor");
     assert_eq!(ran.stdout(), "");
-    assert!(mock.heard()[1].text().contains("Your answer holds no spec"));
+    assert!(mock.heard()[1].text().contains("Your answer contains no spec"));
 }
 
 #[test]
@@ -252,7 +252,7 @@ fn mistakes_are_told_before_anything_is_asked() {
         (&["hello", "--prompt", "explian"][..], &["did you mean `explain`?"][..]),
         (&["--prompt", "explain"], &["the prompt `explain`", "--selection FILE --lines"]),
         (&["--prompt", "review"], &["no spec is given", "--spec SPEC"]),
-        (&["--prompt", "draft"], &["not said what the spec is for"]),
+        (&["--prompt", "draft"], &["not say what the spec is for"]),
         (&[], &["neither a text nor a context"]),
         (&["#role:pgae", "--spec", "name.seed.yaml"], &["no role `pgae`", "#role:page"]),
         (&["hello", "--set", "x=1"], &["no parameter `x`"]),
@@ -267,7 +267,7 @@ fn mistakes_are_told_before_anything_is_asked() {
     sandbox.seed(&["prompt", "see #selektion", "--show"]).exits(0).says("did you mean `#selection`?");
     assert!(mock.heard().is_empty());
     configure(&sandbox, "models:\n  it: {provider: openai, model: m, key: abcdef}\n");
-    sandbox.seed(&["prompt", "hello"]).exits(1).says("a key does not stand in a file").says("line 2");
+    sandbox.seed(&["prompt", "hello"]).exits(1).says("do not write a key into the file").says("line 2");
 }
 
 #[test]
@@ -285,10 +285,10 @@ fn context_is_cut_to_what_the_model_holds_and_never_silently() {
     let lines: String = (0..20_000).map(|number| format!("line {number} of a long log\n")).collect();
     sandbox.write("long.log", &lines);
     let ran = sandbox.seed(&["prompt", "--selection", "long.log", "what is wrong in #buffer?"]).exits(0);
-    ran.says("#buffer is cut to its first").says("of 20000 lines: the model holds 16000 tokens");
+    ran.says("#buffer is cut to its first").says("of 20000 lines: the model's context is 16000 tokens");
     let asked = mock.heard()[0].text();
     assert!(
-        asked.contains("line 0 of") && asked.contains("more lines are left out here") && asked.len() < 64_000,
+        asked.contains("line 0 of") && asked.contains("more lines are omitted here") && asked.len() < 64_000,
         "{}",
         asked.len()
     );
@@ -362,7 +362,7 @@ fn what_the_help_shows_is_right() {
     let prompt = indented(&help, "---");
     let prompt = seed_prompt::Prompt::parse("shown", seed_prompt::library::Origin::Shipped, &prompt).unwrap();
     assert_eq!(prompt.render("All of it.", &[]).unwrap(), "What does this lack for safety? All of it.");
-    let guide = include_str!("../../doc/guide.md");
+    let guide = include_str!("../../doc/book/src/models.md");
     let shown = guide.split("```text\n").find(|block| block.starts_with("use: local")).unwrap().split("```").next().unwrap();
     assert!(seed_model::config::read("model.yaml".as_ref(), shown).unwrap().provider(Some("far")).unwrap().is_some());
 }

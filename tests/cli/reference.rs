@@ -21,7 +21,7 @@ fn the_schema_in_the_tree_is_current() {
 
 #[test]
 fn the_reference_in_the_tree_is_current() {
-    is_current("doc/reference.md", &["types", "--markdown"]);
+    is_current("doc/book/src/reference.md", &["types", "--markdown"]);
 }
 
 #[test]

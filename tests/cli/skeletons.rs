@@ -64,7 +64,7 @@ fn what_exists_is_refused_and_nothing_is_half_written() {
     }
     sandbox.write("fragments/meta/role/role.yml", "about: x\n# {{ nothing }}\n");
     let before = sandbox.tree();
-    sandbox.seed(&["new", "role", "b"]).exits(1).says("fragments/meta/role/role.yml:2").says("`nothing` is not defined");
+    sandbox.seed(&["new", "role", "b"]).exits(1).says("fragments/meta/role/role.yml:2").says("`nothing` is not a parameter");
     sandbox.seed(&["new", "role", "b.c"]).exits(1).says("no dot");
     sandbox.seed(&["new", "meta"]).exits(1).says("exists");
     assert_eq!(sandbox.tree(), before);
@@ -130,11 +130,8 @@ fn one_change_of_the_skeleton_is_one_plan_for_all_roles() {
 #[test]
 fn a_reshaped_role_is_told_and_no_role_is_changed() {
     for (reshape, words) in [
-        (&|sandbox: &Sandbox| fs::remove_file(sandbox.at("roles/lamp/tasks/main.yml")).unwrap() as (), "has been taken away"),
-        (
-            &|sandbox: &Sandbox| sandbox.write("roles/lamp/README.md", "All mine.\n"),
-            "have been taken out of roles/lamp/README.md",
-        ),
+        (&|sandbox: &Sandbox| fs::remove_file(sandbox.at("roles/lamp/tasks/main.yml")).unwrap() as (), "was deleted"),
+        (&|sandbox: &Sandbox| sandbox.write("roles/lamp/README.md", "All mine.\n"), "were removed from roles/lamp/README.md"),
         (
             &|sandbox: &Sandbox| replace(sandbox, "roles/lamp/README.md", "## Use", "## Mine"),
             "roles/lamp/README.md:5: `meta/readme#lamp`",

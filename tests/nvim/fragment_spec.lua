@@ -139,7 +139,7 @@ return {
       for _, command in ipairs({ "update pain#1", "resolve mine pain#1", "detach pain#1" }) do
         done = neovim.headless(folder, { path, "+SeedFragment " .. command, "+qa" })
         neovim.same({ command, done.code }, { command, 1 })
-        neovim.has(done.stdout .. done.stderr, "perhaps `plain#1` is meant")
+        neovim.has(done.stdout .. done.stderr, "did you mean `plain#1`?")
       end
     end,
   },
@@ -185,12 +185,12 @@ return {
         ["SeedFragment nonsense"] = "unknown subcommand nonsense",
         ["SeedFragment resolve"] = "usage: :SeedFragment resolve",
         ["SeedFragment add"] = "usage: :SeedFragment add",
-        ["SeedFragment add gone"] = "there is none of that name",
+        ["SeedFragment add gone"] = "there is no fragment of that name",
         ["SeedFragment add notice team"] = "team is not a parameter",
         ["SeedFragment add notice x=1"] = "has no parameter `x`",
         ["SeedFragment new x"] = "select the lines first",
         ["1SeedFragment detach"] = "no fragment is embedded at line 1",
-        ["SeedFragment update"] = "never ends",
+        ["SeedFragment update"] = "does not end",
         ["enew | SeedFragment status"] = "has no file",
       }) do
         local done = neovim.headless(folder, { path, "+" .. command, "+qa" })

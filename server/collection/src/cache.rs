@@ -127,14 +127,14 @@ impl Cache {
             kind: ProblemKind::Changed,
             message: format!("the collection `{}` was changed after it was fetched: {found}", pin.name),
             help: format!(
-                "nothing of it is used; see {} if that was you, and fetch it anew: seed collection fetch {}",
+                "Seed does not use it; if you changed it, see {} and fetch it again: seed collection fetch {}",
                 place.display(),
                 pin.name
             ),
         };
         match content::hash(&place) {
             Ok(hash) if hash == pin.hash => {}
-            Ok(hash) => return Err(changed(format!("it should have the hash {}, and has {hash}", pin.hash))),
+            Ok(hash) => return Err(changed(format!("its hash should be {} but is {hash}", pin.hash))),
             Err(trouble) => return Err(changed(trouble.to_string())),
         }
         if !is_untouched {
@@ -157,11 +157,11 @@ impl Cache {
             Some(hash) => Problem {
                 kind: ProblemKind::Changed,
                 message: format!(
-                    "{LOCK} was changed: for commit {} of `{name}` it says the hash {}, and the commit has {hash}",
+                    "{LOCK} was changed: it gives commit {} of `{name}` the hash {}, but the hash is {hash}",
                     short(&pin.commit),
                     pin.hash
                 ),
-                help: format!("take {LOCK} back from version control, or pin `{name}` anew: seed collection update {name}"),
+                help: format!("restore {LOCK} from version control, or pin `{name}` again: seed collection update {name}"),
             },
             None => Problem {
                 kind: ProblemKind::Missing,

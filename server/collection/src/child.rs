@@ -78,7 +78,7 @@ pub(crate) fn read(order: &Order) -> Result<Option<String>> {
     // However it ended, nothing of it stays.
     let _ = child.kill();
     let status = child.wait().map_err(io)?;
-    let hint = "nothing of the repository was used";
+    let hint = "nothing from the repository was used";
     match answer {
         Ok(Some(Said::Done(commit))) => Ok(commit),
         Ok(Some(Said::Failed { attempted, came_back, hint, is_unsafe })) => {
@@ -87,11 +87,11 @@ pub(crate) fn read(order: &Order) -> Result<Option<String>> {
         }
         Ok(Some(Said::Going) | None) => {
             let how = match (status.signal().and_then(|number| Signal::try_from(number).ok()), status.code()) {
-                (Some(Signal::SIGXCPU), _) => format!("it takes more than {COMPUTING} s of computing"),
+                (Some(Signal::SIGXCPU), _) => format!("it needs more than {COMPUTING} s of CPU time"),
                 (Some(signal), _) => {
-                    format!("what reads it was ended by {signal}; it asks for more memory than a collection needs")
+                    format!("the process that reads it was killed by {signal}: it needs more memory than a collection should")
                 }
-                (None, code) => format!("what reads it ended with status {}", code.unwrap_or_default()),
+                (None, code) => format!("the process that reads it exited with status {}", code.unwrap_or_default()),
             };
             Err(Trouble::new(attempt(), how).hint(hint))
         }
@@ -127,7 +127,7 @@ fn listen(child: &mut Child, silence: Duration, whole: Duration) -> Result<Optio
             },
             Err(RecvTimeoutError::Timeout) => {
                 return Err(format!(
-                    "nothing came of it for {} s: a pipe or a dead server may stand in the place of a file",
+                    "it gave no data for {} s: a file may be a pipe, or the server may be down",
                     silence.as_secs()
                 ));
             }
@@ -212,7 +212,7 @@ mod tests {
 
     #[test]
     fn who_says_nothing_or_never_ends_is_given_up() {
-        assert!(listen_to("exec sleep 60").unwrap_err().contains("nothing came"));
+        assert!(listen_to("exec sleep 60").unwrap_err().contains("it gave no data"));
         assert!(listen_to("while :; do echo '\"Going\"'; sleep 0.05; done").unwrap_err().contains("takes longer"));
         assert!(listen_to("exec cat /dev/zero").unwrap_err().contains("expected value"));
         assert!(listen_to("exit 3").unwrap().is_none());

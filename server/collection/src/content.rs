@@ -110,7 +110,7 @@ fn walk(top: &Path) -> Result<Vec<Entry>> {
             let kind = about.file_type();
             if kind.is_dir() {
                 if depth == DEEPEST {
-                    return Err(refuse("its folders are nested too deep"));
+                    return Err(refuse("its folders are nested too deeply"));
                 }
                 folders.push((path, depth + 1));
                 continue;
@@ -150,7 +150,7 @@ pub fn hash(top: &Path) -> Result<Hash> {
         let bytes = read(&whole, mode)?;
         total += bytes.len() as u64;
         if total > MOST_BYTES {
-            return Err(Trouble::new(format!("read {}", top.display()), format!("it holds more than {MOST_BYTES} bytes")));
+            return Err(Trouble::new(format!("read {}", top.display()), format!("it contains more than {MOST_BYTES} bytes")));
         }
         field(&bytes);
     }

@@ -102,25 +102,25 @@ fn fetch_wanted(cache: &Cache, source: &Source, wanted: Wanted, pin: Option<&Pin
     let commit = child::read(&order)?;
     let Some(commit) = commit else {
         let reason = match wanted {
-            Wanted::Commit(_) => "no branch and no tag of the repository holds it any more",
+            Wanted::Commit(_) => "no branch or tag of the repository contains it any longer",
             Wanted::Rev(_) => "the repository has no tag, branch or commit of that name",
         };
         let hint = match pin {
-            Some(pin) => format!("ask whoever keeps it, or pin what is there now: seed collection update {}", pin.name),
+            Some(pin) => format!("ask its maintainer, or pin the current version: seed collection update {}", pin.name),
             None => "`git ls-remote` lists what is there".into(),
         };
         return Err(Trouble::new(attempt(), reason).hint(hint));
     };
     let files = folder.path().join(FILES);
     if !PARTS.iter().any(|part| files.join(part).is_dir()) {
-        let reason = format!("it is no collection: at its top there is neither {}/", PARTS.join("/ nor "));
-        return Err(Trouble::new(attempt(), reason).hint("a collection holds its roles as roles/NAME/role.yml"));
+        let reason = format!("it is not a collection: its top folder contains neither {}/", PARTS.join("/ nor "));
+        return Err(Trouble::new(attempt(), reason).hint("a collection has its roles in roles/NAME/role.yml"));
     }
     let hash = content::hash(&files)?;
     if let Some(pin) = pin.filter(|pin| pin.hash != hash) {
-        let reason = format!("{LOCK} says that the commit has the hash {}, and it has {hash}", pin.hash);
+        let reason = format!("{LOCK} gives the commit the hash {}, but its hash is {hash}", pin.hash);
         let hint = format!(
-            "one of them was changed: take {LOCK} back from version control, or pin anew: seed collection update {}",
+            "one of them was changed: restore {LOCK} from version control, or pin the collection again: seed collection update {}",
             pin.name
         );
         return Err(Trouble::new(attempt(), reason).kind(Kind::Unsafe).hint(hint));
@@ -180,14 +180,14 @@ fn trouble(attempted: String, source: &Source, error: &git2::Error) -> Trouble {
     let trouble = Trouble::new(attempted, came_back);
     match error.code() {
         ErrorCode::Auth if source.url().starts_with("https") => {
-            trouble.hint("over https only what everyone can read is fetched; for the rest take its ssh address: git@host:path")
+            trouble.hint("Seed fetches only public repositories over https; for others use the ssh address: git@host:path")
         }
         ErrorCode::Certificate if source.url().starts_with("https") => {
-            trouble.hint("where an authority of your own signs: SSL_CERT_FILE=/path/to/its.pem seed collection fetch")
+            trouble.hint("for your own certificate authority: SSL_CERT_FILE=/path/to/its.pem seed collection fetch")
         }
-        ErrorCode::Auth => trouble.hint("an ssh key is asked of the agent and looked for in ~/.ssh: see `ssh-add -l`"),
+        ErrorCode::Auth => trouble.hint("Seed uses ssh keys from the agent and from ~/.ssh: see `ssh-add -l`"),
         ErrorCode::Certificate => {
-            trouble.hint("the host is not in ~/.ssh/known_hosts, or has another key than there: see `ssh-keyscan`, and compare")
+            trouble.hint("the host is not in ~/.ssh/known_hosts, or its key differs: get its key with `ssh-keyscan` and compare")
         }
         ErrorCode::Owner => trouble.hint("the repository belongs to another user: see safe.directory in git-config(1)"),
         _ => trouble,
@@ -270,22 +270,22 @@ fn callbacks<'a>(going: &'a dyn Fn()) -> RemoteCallbacks<'a> {
         asked += 1;
         let refused = |words: &str| git2::Error::new(ErrorCode::Auth, git2::ErrorClass::Callback, words);
         if asked > MOST_ASKED {
-            return Err(refused("the server takes none of the keys"));
+            return Err(refused("the server accepts none of the keys"));
         }
         let user = user.unwrap_or("git");
         if allowed.contains(CredentialType::USERNAME) {
             return Cred::username(user);
         }
         if !allowed.contains(CredentialType::SSH_KEY) {
-            return Err(refused("the server asks for a password: take its ssh address"));
+            return Err(refused("the server asks for a password: use its ssh address"));
         }
         match keys.next() {
             Some(None) => Cred::ssh_key_from_agent(user).or_else(|_| match keys.next() {
                 Some(Some(file)) => Cred::ssh_key(user, None, &file, None),
-                _ => Err(refused("there is no ssh agent, and no key in ~/.ssh")),
+                _ => Err(refused("there is no ssh agent and no key in ~/.ssh")),
             }),
             Some(Some(file)) => Cred::ssh_key(user, None, &file, None),
-            None => Err(refused("the server takes none of the keys")),
+            None => Err(refused("the server accepts none of the keys")),
         }
     });
     callbacks.transfer_progress(|progress| {
@@ -328,7 +328,7 @@ impl Objects<'_> {
             let reason = format!("it is longer than {} MiB", most >> 20);
             return Err(Trouble::new(attempt(), reason)
                 .kind(Kind::Unsafe)
-                .hint("ask whoever keeps the collection to take it out"));
+                .hint("ask the maintainer of the collection to remove it"));
         }
         Ok(())
     }
@@ -350,7 +350,7 @@ impl Writer<'_> {
     fn write(&mut self, tree: Oid, inner: &Path, depth: usize) -> Result<()> {
         let refuse = |path: &Path, reason: String| {
             let attempted = format!("take {} from {}", path.display(), self.source.url());
-            Trouble::new(attempted, reason).kind(Kind::Unsafe).hint("ask whoever keeps the collection to take it out")
+            Trouble::new(attempted, reason).kind(Kind::Unsafe).hint("ask the maintainer of the collection to remove it")
         };
         let too_many = format!("a collection has up to {MOST_FILES} files and folders, and {} MiB", MOST_BYTES >> 20);
         (self.going)();
@@ -402,7 +402,7 @@ impl Writer<'_> {
             if mode == Mode::Link {
                 let target =
                     std::str::from_utf8(blob.content()).ok().filter(|target| !target.is_empty() && !target.contains('\0'));
-                let Some(target) = target else { return Err(refuse(&path, "a symbolic link whose target is no path".into())) };
+                let Some(target) = target else { return Err(refuse(&path, "a symbolic link whose target is not a path".into())) };
                 if let Some(reason) = leads_out(&path, Path::new(target)) {
                     return Err(refuse(&path, format!("{reason}: {target}")));
                 }

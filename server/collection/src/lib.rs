@@ -47,12 +47,12 @@ pub fn locate(name: &str, source: &Source, rev: Option<&str>, lock: Option<&str>
     let missing = |message: String, command: &str| Problem {
         kind: ProblemKind::Missing,
         message,
-        help: format!("fetch it, here or on any machine that shares the lock: seed collection {command}"),
+        help: format!("fetch it, here or on any machine with the same lock file: seed collection {command}"),
     };
     let lock = match lock.map(Lock::parse) {
         None => return Err(missing(format!("the collection `{name}` is not pinned yet: there is no {LOCK}"), "fetch")),
         Some(Err(reason)) => {
-            let help = format!("take {LOCK} back from version control, or remove it and pin anew: seed collection fetch");
+            let help = format!("restore {LOCK} from version control, or delete it and pin again: seed collection fetch");
             return Err(Problem { kind: ProblemKind::Changed, message: format!("{LOCK} cannot be read: {reason}"), help });
         }
         Some(Ok(lock)) => lock,
@@ -73,7 +73,7 @@ pub fn moved(name: &str, source: &Source, rev: Option<&str>, lock: &Lock) -> Opt
     let (pinned, asked) = (other.asked(), asked(source.written(), rev));
     (pinned != asked).then(|| Problem {
         kind: ProblemKind::Missing,
-        message: format!("{LOCK} pins `{name}` to {pinned}, and the spec asks for {asked}"),
+        message: format!("{LOCK} pins `{name}` to {pinned}, but the spec asks for {asked}"),
         help: format!("seed collection update {name}"),
     })
 }

@@ -66,7 +66,7 @@ impl Lock {
     pub fn parse(text: &str) -> Result<Lock, String> {
         let file: File = serde_yaml::from_str(text).map_err(|error| error.to_string())?;
         if file.version != VERSION {
-            return Err(format!("it is of version {}, and this program reads {VERSION}", file.version));
+            return Err(format!("it has version {}, but this program reads version {VERSION}", file.version));
         }
         for pin in &file.collections {
             if !is_commit(&pin.commit) {
@@ -86,9 +86,8 @@ impl Lock {
         let attempt = || format!("read {}", path.display());
         let Some(bytes) = folder::read(&path, LARGEST)? else { return Ok(Lock::default()) };
         let text = String::from_utf8(bytes).map_err(|_| Trouble::new(attempt(), "it is not UTF-8 text"))?;
-        Lock::parse(&text).map_err(|reason| {
-            Trouble::new(attempt(), reason).hint("take it back from version control, or remove it and pin anew")
-        })
+        Lock::parse(&text)
+            .map_err(|reason| Trouble::new(attempt(), reason).hint("restore it from version control, or delete it and pin again"))
     }
 
     /// The text of the lock: the same pins give the same text.
@@ -110,7 +109,8 @@ impl Lock {
     ///
     /// When it cannot be written; the old one is then there still.
     pub fn write(&self, folder: &Path) -> Result<()> {
-        let gone = || Trouble::new(format!("write {}", folder.join(LOCK).display()), "its folder is gone").kind(Kind::Gone);
+        let gone =
+            || Trouble::new(format!("write {}", folder.join(LOCK).display()), "its folder no longer exists").kind(Kind::Gone);
         let opened = Folder::open(folder)?.ok_or_else(gone)?;
         if self.pins.is_empty() {
             return opened.remove(LOCK);

@@ -22,7 +22,7 @@ impl Source {
             return Err(format!("`{written}` is not the address of a git repository"));
         }
         if let Some(rest) = written.strip_prefix("~/") {
-            let home = home.ok_or("the home folder for `~/` is not known")?;
+            let home = home.ok_or("the home folder for `~/` is unknown")?;
             return of(normalised(&home.join(rest)));
         }
         if written.starts_with(['/', '.']) {
@@ -39,14 +39,14 @@ impl Source {
         };
         let user = rest.split(['/', '?', '#']).next().unwrap_or_default().rsplit_once('@').map(|(user, _)| user);
         match protocol {
-            "https" if user.is_some() => Err("a URL with a name or password in it would be shared with the lock; use ssh".into()),
+            "https" if user.is_some() => Err("a URL with a name or password would be shared in the lock file; use ssh".into()),
             "ssh" if user.is_some_and(|user| user.contains(':')) => {
-                Err("a URL with a password in it would be shared with the lock; use an ssh key".into())
+                Err("a URL with a password would be shared in the lock file; use an ssh key".into())
             }
             "https" | "ssh" => of(written.to_owned()),
             "file" if rest.starts_with('/') => of(written.to_owned()),
-            "http" | "git" => Err(format!("`{protocol}://` does not tell who answers; use `https://` or `ssh://`")),
-            _ => Err(format!("collections come by path, `https://`, `ssh://` or `file://`, not by `{protocol}://`")),
+            "http" | "git" => Err(format!("`{protocol}://` does not authenticate the server; use `https://` or `ssh://`")),
+            _ => Err(format!("a collection is a path, `https://`, `ssh://` or `file://`, not `{protocol}://`")),
         }
     }
 
@@ -111,14 +111,14 @@ mod tests {
             ("", "not the address"),
             ("--upload-pack=x", "not the address"),
             ("desk", "neither a path"),
-            ("http://example.org/desk", "does not tell who answers"),
-            ("git://example.org/desk", "does not tell who answers"),
+            ("http://example.org/desk", "does not authenticate the server"),
+            ("git://example.org/desk", "does not authenticate the server"),
             ("ext::sh -c x", "not the address"),
-            ("ftp://example.org/desk", "not by `ftp://`"),
+            ("ftp://example.org/desk", "not `ftp://`"),
             ("https://ada:secret@example.org/desk", "would be shared"),
             ("https://token@example.org/desk", "would be shared"),
             ("ssh://ada:secret@example.org/desk", "would be shared"),
-            ("file://host/desk", "not by `file://`"),
+            ("file://host/desk", "not `file://`"),
         ] {
             let said = read(written).unwrap_err();
             assert!(said.contains(words), "{written}: {said}");

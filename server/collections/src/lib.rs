@@ -18,3 +18,8 @@ pub fn catalog() -> &'static Catalog {
     static CATALOG: LazyLock<Catalog> = LazyLock::new(|| REGISTRY.catalog());
     &CATALOG
 }
+
+/// The role type in `CONTRIBUTING.md` compiles and works.
+#[cfg(doctest)]
+#[doc = include_str!("../../../CONTRIBUTING.md")]
+struct Contributing;

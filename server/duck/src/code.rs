@@ -44,7 +44,7 @@ const FAILS: &[(&str, &str)] = &[
     ("assert", "ends where something is not as it should be"),
     ("if err != nil", "looks whether something has failed"),
     ("TODO", "leaves something to be done"),
-    ("FIXME", "leaves something to be mended"),
+    ("FIXME", "leaves something to be fixed"),
 ];
 
 /// The most facts of one text.

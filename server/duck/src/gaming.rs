@@ -20,9 +20,9 @@ impl Gamed {
     /// What is said to who did it.
     pub fn words(self) -> &'static str {
         match self {
-            Gamed::Pasted => "That is the text that was there already. It does not count: say it in words of your own.",
+            Gamed::Pasted => "This text is copied from the spec, so it does not count. Explain it in your own words.",
             Gamed::Listed => {
-                "Names and values alone explain nothing, and do not count. Say what they are there for and how they hang together."
+                "Names and values alone explain nothing, so they do not count. Say what they are for and how they are connected."
             }
         }
     }

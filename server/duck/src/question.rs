@@ -24,7 +24,7 @@ pub fn ask(facts: &Facts, reflection: &Reflection) -> Option<(usize, String)> {
     let fact = &facts.facts[index];
     let question = without_answer(fact);
     let question = match (finding.told, reflection.sentence(finding)) {
-        (Told::Contradicted, Some(sentence)) => format!("You say “{}”. Look once more: {}", short(sentence), lower(&question)),
+        (Told::Contradicted, Some(sentence)) => format!("You say “{}”. Look again: {}", short(sentence), lower(&question)),
         (Told::Unclear, Some(sentence)) => format!("You say “{}”. Say more: {}", short(sentence), lower(&question)),
         _ => question,
     };
@@ -48,7 +48,7 @@ fn without_answer(fact: &Fact) -> String {
     });
     match given {
         true if fact.role.is_empty() => "What else is there to say about all of it?".into(),
-        true => "Which of the values in this spec have you not spoken of yet, and what would go wrong with another?".into(),
+        true => "Which values in this spec have you not mentioned, and what would go wrong if they were different?".into(),
         false => fact.question.clone(),
     }
 }

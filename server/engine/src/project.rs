@@ -10,8 +10,8 @@ use seed_role::Trouble;
 use seed_role::claim::Claim;
 use seed_role::host::others::{is_of_another_user, others_can_replace, others_write_file};
 use seed_role::host::{Host, folder};
-use seed_role::trouble::{Kind, Result};
 use seed_role::shell;
+use seed_role::trouble::{Kind, Result};
 use seed_spec::analysis::{Analysis, FoundCollection, Loader, MissingCollection, ROLE_FILE, Request, State};
 use seed_spec::{Catalog, Code, SPEC_ENDINGS};
 

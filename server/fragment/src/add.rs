@@ -82,7 +82,7 @@ fn embedded_before(work: &Work, paths: &[PathBuf]) -> Result<Option<Report>> {
     if report.items.is_empty() {
         return Ok(None);
     }
-    report.notes.push("an earlier run of this command was stopped after it had embedded it: nothing is added once more".into());
+    report.notes.push("an interrupted run of this command has already embedded it: nothing is added".into());
     Ok(Some(report))
 }
 
@@ -93,7 +93,7 @@ fn attempted(file: &Path, place: &Embedding) -> String {
 fn read(project: &Project, file: PathBuf, place: &Embedding) -> Result<Text> {
     let trouble = |said: &str| Trouble::new(attempted(&file, place), said);
     if place::is_apart(&file) {
-        return Err(trouble("this file is a fragment itself, or Seed's own"));
+        return Err(trouble("this file is a fragment itself, or belongs to Seed"));
     }
     let bytes = project.folder()?.read(&file, LARGEST)?.ok_or_else(|| trouble("there is no such file"))?;
     let text = String::from_utf8(bytes).ok().filter(|text| !text.contains('\0'));
@@ -111,7 +111,7 @@ fn embedded(project: &Project, text: &Text, place: &Embedding, taken: &mut BTree
     })?;
     if !taken.insert(key.clone()) {
         return Err(Trouble::new(attempted(), format!("`{key}` is in the project already"))
-            .hint("leave the instance out, and a free one is chosen"));
+            .hint("omit the instance, and Seed chooses an unused one"));
     }
     // Mistakes in the name or the parameters are told before anything is written.
     project.rendered(&key, &place.params)?;

@@ -47,7 +47,7 @@ impl Edits {
     /// [`Kind::Busy`] when the text has another version by now.
     pub fn apply(&self, text: &str, version: i64) -> Result<String> {
         if version != self.version {
-            let said = format!("the text has changed since: it is at version {version}, and the edits are for {}", self.version);
+            let said = format!("the text has changed: it has version {version}, but the edits are for version {}", self.version);
             return Err(Trouble::new("update the fragments of an open text", said).kind(Kind::Busy).hint("do it again"));
         }
         let lines: Vec<&str> = text.split_inclusive('\n').collect();

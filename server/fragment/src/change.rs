@@ -56,7 +56,7 @@ impl Work {
                 let (writer, words) = Writer::take(&self.project.root)?;
                 if words.is_some() || !Store::open(&self.project.root)?.lock.is_empty() {
                     let attempted = format!("change the fragments of {}", self.project.root.display());
-                    return Err(Trouble::new(attempted, "another seed has changed them meanwhile")
+                    return Err(Trouble::new(attempted, "another seed process changed them")
                         .kind(Kind::Busy)
                         .hint("run the same command again"));
                 }
@@ -115,7 +115,7 @@ fn after_update(item: &mut Item, is_held: bool, is_new: bool) {
             item.message = words.into();
             item.actions = actions_of(state).to_vec();
         }
-        None if is_held => item.message.push_str("; waits until the rest of the file is settled"),
+        None if is_held => item.message.push_str("; waits until the rest of the file is resolved"),
         None => {}
     }
 }
@@ -260,13 +260,13 @@ pub fn missing<'k>(
     }
     let attempted = match resolution {
         Resolution::Take(_) => format!("settle `{key}`"),
-        Resolution::NewInstance => format!("give `{key}` an instance of its own"),
+        Resolution::NewInstance => format!("give `{key}` its own instance"),
         Resolution::Detach => format!("detach `{key}`"),
     };
     let names: Vec<String> = there.map(Key::to_string).collect();
     Err(match nearest(&key.to_string(), names.iter().map(String::as_str)) {
-        Some(name) => Trouble::new(attempted, format!("{said}; perhaps `{name}` is meant")),
-        None => Trouble::new(attempted, said).hint("the status lists the blocks that are there"),
+        Some(name) => Trouble::new(attempted, format!("{said}; did you mean `{name}`?")),
+        None => Trouble::new(attempted, said).hint("seed fragment status lists the blocks"),
     })
 }
 
@@ -290,11 +290,11 @@ pub fn record(root: &Path, file: &Path, text: &str, judgement: &Judgement) -> Re
     let mut work = Work::begin(root)?;
     let root = work.project.folder()?;
     let (folder, name) = Folders::new(&root).of(file)?;
-    let gone = || Trouble::new(format!("read {}", file.display()), "it is gone by now");
+    let gone = || Trouble::new(format!("read {}", file.display()), "it no longer exists");
     let now = folder.read(name, LARGEST)?.ok_or_else(gone)?;
     if !holds(&now, text) {
-        let attempted = format!("note the fragments of {}", file.display());
-        return Err(Trouble::new(attempted, "it holds something else by now").kind(Kind::Busy));
+        let attempted = format!("record the fragments of {}", file.display());
+        return Err(Trouble::new(attempted, "its content has changed").kind(Kind::Busy));
     }
     let change = Change { file: file.to_path_buf(), from: &now, to: None, records: judgement.records.clone() };
     work.writer()?.commit(&[change], &[], None)

@@ -25,7 +25,7 @@ pub fn create(root: &Path, file: &str, text: &str) -> Result<PathBuf> {
     }
     for known in [file, name] {
         if let Some(there) = Library::of(root).get(known)? {
-            return Err(Trouble::new(attempted(), format!("there is a fragment `{known}` already: {}", there.path.display()))
+            return Err(Trouble::new(attempted(), format!("the fragment `{known}` already exists: {}", there.path.display()))
                 .hint("choose another name"));
         }
     }
@@ -34,7 +34,7 @@ pub fn create(root: &Path, file: &str, text: &str) -> Result<PathBuf> {
     place::inside(root, &folder)?;
     match made.write_new(file, text.as_bytes(), 0o666)? {
         true => Ok(folder.join(file)),
-        false => Err(Trouble::new(attempted(), "something of that name is there").hint("choose another name")),
+        false => Err(Trouble::new(attempted(), "this name already exists").hint("choose another name")),
     }
 }
 
@@ -81,7 +81,7 @@ mod tests {
         let root = folder.path().canonicalize().unwrap();
         std::os::unix::fs::symlink(other.path(), root.join("fragments")).unwrap();
         let error = create(&root, "base", "x").unwrap_err().to_string();
-        assert!(error.contains("outside of the project"), "{error}");
+        assert!(error.contains("outside the project"), "{error}");
         assert!(!other.path().join("base").exists());
     }
 }

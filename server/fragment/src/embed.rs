@@ -71,7 +71,7 @@ impl Comment {
         let ending = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
         if said.is_none() && WITHOUT_COMMENTS.contains(&ending.as_str()) {
             return Err(format!(
-                "a .{ending} file has no comments that markers could stand in; where what reads it takes some, say which, such as --comment '// %s'"
+                "Seed knows no comment syntax for .{ending} files; if they can have comments, give the syntax, such as --comment '// %s'"
             ));
         }
         let comment = said.cloned().unwrap_or_else(|| Comment::of(path));
@@ -98,7 +98,7 @@ impl Comment {
             let words = params_words(std::slice::from_ref(param));
             if let Some(end) = ends.iter().find(|end| words.contains(**end)) {
                 return Err(format!(
-                    "the value of `{}` holds `{end}`, and would end the comment that the marker stands in",
+                    "the value of `{}` contains `{end}`, which would end the comment around the marker",
                     param.0
                 ));
             }

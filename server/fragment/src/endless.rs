@@ -28,7 +28,7 @@ impl<'l> Search<'l> {
         let (last, between) = way.split_last()?;
         let between: Vec<String> = between.iter().skip(1).map(|name| format!("`{name}`")).collect();
         let by = if between.is_empty() { String::new() } else { format!(", by {}", between.join(" and ")) };
-        Some(format!("the fragment `{last}` is embedded in itself{by}: that would have no end"))
+        Some(format!("the fragment `{last}` embeds itself{by}"))
     }
 
     /// The names from one fragment to the same again. `above` are those that lead here.

@@ -43,7 +43,7 @@ impl<'a> Folders<'a> {
     pub(crate) fn of<'f>(&mut self, file: &'f Path) -> Result<(Arc<Folder>, &'f Path)> {
         let is_plain = file.components().all(|part| matches!(part, Component::Normal(_)));
         let (Some(above), Some(name), true) = (file.parent(), file.file_name(), is_plain) else {
-            return Err(Trouble::new(format!("use {}", file.display()), "it leads out of the project").kind(Kind::Unsafe));
+            return Err(Trouble::new(format!("use {}", file.display()), "it leads outside the project").kind(Kind::Unsafe));
         };
         if let Some((_, folder)) = self.last.as_ref().filter(|(last, _)| *last == above) {
             return Ok((folder.clone(), Path::new(name)));

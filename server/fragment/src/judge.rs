@@ -189,7 +189,7 @@ impl Judge<'_> {
         self.out.items.truncate(items);
         self.out.records.truncate(records);
         self.out.clashes.truncate(clashes);
-        self.tell(block, State::Error, "it renders to more than 64 MiB, with all that is embedded in it".into(), &[]);
+        self.tell(block, State::Error, "it renders to more than 64 MiB, including embedded fragments".into(), &[]);
         block.clone()
     }
 
@@ -201,7 +201,7 @@ impl Judge<'_> {
         let renewed = self.wishes.renew.get(&block.line).map(|instance| renew(block, instance));
         let block = renewed.as_ref().unwrap_or(block);
         if depth > DEEPEST {
-            self.tell(block, State::Error, format!("more than {DEEPEST} fragments in one another"), &[]);
+            self.tell(block, State::Error, format!("more than {DEEPEST} nested fragments"), &[]);
             return block.clone();
         }
         if let Some(why) = self.wishes.copies.filter(|_| renewed.is_none()).and_then(|copies| copies(block.line)) {
@@ -223,10 +223,8 @@ impl Judge<'_> {
         self.spent += rendered.len() + EACH;
         let (theirs, problems) = tree::parse(&with_last_end(&rendered));
         if let Some(problem) = problems.first() {
-            let message = format!(
-                "the text of the fragment has a mistake in its markers, on its line {}: {}",
-                problem.line, problem.message
-            );
+            let message =
+                format!("the text of the fragment has a mistake in its markers on line {}: {}", problem.line, problem.message);
             return self.wrong(block, depth, message, &[]);
         }
         if let Some(message) = self.endless.words(&block.key.fragment, &theirs) {
@@ -272,7 +270,7 @@ impl Judge<'_> {
         let is_emptied = my_lines.is_empty() && from.is_some_and(|from| !from.is_empty() && *from != their_lines);
 
         let (mut state, mut why) = if has_markers {
-            (State::Clash, "conflict markers stand in the text: decide, and take them out".to_string())
+            (State::Clash, "the text contains conflict markers: resolve the conflict and remove them".to_string())
         } else if my_lines == their_lines {
             (State::Current, AS_RENDERED.into())
         } else if is_emptied {

@@ -76,12 +76,12 @@ pub fn renew(
         let was_here = store.lock.get(key).is_some_and(|entry| entry.file == file);
         match &there {
             None if was_here => {
-                return Err(vec![format!("{shown} was there and has been taken away, with its `{key}`")]);
+                return Err(vec![format!("{shown} was deleted, with its `{key}`")]);
             }
             Some(there) if !there.contains_key(key) => wrong.push(match was_here {
-                true => format!("the markers of `{key}` have been taken out of {shown}"),
+                true => format!("the markers of `{key}` were removed from {shown}"),
                 false => format!(
-                    "{shown} has no `{key}`: seed fragment add {} {shown} --instance {instance} --line N puts it in",
+                    "{shown} has no `{key}`: insert it with seed fragment add {} {shown} --instance {instance} --line N",
                     key.fragment
                 ),
             }),
@@ -148,7 +148,7 @@ pub fn take_back(
         out = match before.get(&block.key) {
             Some(past) => {
                 if !last.is_since(block, past) {
-                    return Err(format!("line {}: `{}` was edited since, and is not put back", block.line, block.key));
+                    return Err(format!("line {}: `{}` was edited since, so it is not restored", block.line, block.key));
                 }
                 single::put_raw(Some(&out), &block.key, &past.raw)?
             }
@@ -277,8 +277,8 @@ mod tests {
         let first = renewed(None, "one\n", &Store::default()).unwrap();
         let known = store(&first.records);
         let told = |text: Option<&str>, inside: &str| renewed(text, inside, &known).unwrap_err().join("\n");
-        assert!(told(None, "one\n").contains("has been taken away"));
-        assert!(told(Some("all mine\n"), "one\n").contains("have been taken out of"));
+        assert!(told(None, "one\n").contains("was deleted"));
+        assert!(told(Some("all mine\n"), "one\n").contains("were removed from"));
         assert!(told(Some(&first.text.replace("one", "mine")), "theirs\n").contains("the same lines"));
         let told = renewed(Some("all mine\n"), "one\n", &Store::default()).unwrap_err().join("\n");
         assert!(told.contains("seed fragment add meta/a roles/desk/README.md --instance desk"), "{told}");

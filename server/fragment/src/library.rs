@@ -97,7 +97,7 @@ impl Library {
         if names.is_empty() {
             return "fragments are files in fragments/".into();
         }
-        let meant = nearest(asked, names.iter().copied()).map(|name| format!("; perhaps `{name}` is meant"));
+        let meant = nearest(asked, names.iter().copied()).map(|name| format!("; did you mean `{name}`?"));
         let (shown, rest) = names.split_at(names.len().min(SHOWN));
         let rest = if rest.is_empty() { String::new() } else { format!(" and {} more", rest.len()) };
         format!("there is {}{rest}{}", shown.join(", "), meant.unwrap_or_default())
@@ -174,12 +174,12 @@ impl Library {
                 let home = folder::real(home)?;
                 let below = place::inside(&home, path)?;
                 let bytes = crate::folders::open(&home)?.read(below, LARGEST)?;
-                let gone = || Trouble::new(attempted(), format!("{} was taken away meanwhile", path.display()));
+                let gone = || Trouble::new(attempted(), format!("{} was removed", path.display()));
                 Fragment::read(name, path, &bytes.ok_or_else(gone)?).map(|fragment| Some(Arc::new(fragment)))
             }
             [(one, _), (other, _), ..] => {
                 let both = format!("it may be {} or {}", one.display(), other.display());
-                Err(Trouble::new(attempted(), both).hint("rename one of them, or write the name with its ending"))
+                Err(Trouble::new(attempted(), both).hint("rename one of them, or write the name with its extension"))
             }
         }
     }

@@ -65,7 +65,7 @@ pub fn read(line: &str) -> Option<Result<Mark, String>> {
     }
     let rest = without_closers(&line[at + word.len()..]);
     if first_word(rest).is_some() {
-        return Some(Err("two markers on one line: each needs a line of its own".into()));
+        return Some(Err("two markers on one line: write each on its own line".into()));
     }
     let token = rest.split_whitespace().next().unwrap_or_default();
     let Some(key) = Key::parse(token) else {
@@ -122,7 +122,7 @@ fn params(mut text: &str) -> Result<Vec<(String, String)>, String> {
             let rest = text.split_whitespace().next().unwrap_or_default();
             // What is left may be the end of a comment in a style that is not known here.
             return if text.chars().any(char::is_alphanumeric) {
-                Err(format!("`{rest}` is no parameter: write name=value, with quotes around a value that holds blanks"))
+                Err(format!("`{rest}` is not a parameter: write name=value, with quotes around a value that contains spaces"))
             } else {
                 Ok(params)
             };
@@ -156,7 +156,7 @@ fn value<'a>(name: &str, text: &'a str) -> Result<(String, &'a str), String> {
             other => value.push(other),
         }
     }
-    Err(format!("the value of `{name}` begins with {quote} and never ends"))
+    Err(format!("the value of `{name}` begins with {quote} but does not end"))
 }
 
 /// The words of a begin marker, without a comment around them.
@@ -283,9 +283,9 @@ mod tests {
             ("# seed:begin", "names no instance"),
             ("# seed:begin a/b/c#1", "is not NAME#INSTANCE"),
             ("# seed:begin ../a#1", "is not NAME#INSTANCE"),
-            ("# seed:begin a#1 port 22", "`port` is no parameter"),
+            ("# seed:begin a#1 port 22", "`port` is not a parameter"),
             ("# seed:begin a#1 port=1 port=2", "given twice"),
-            ("# seed:begin a#1 user=\"x", "never ends"),
+            ("# seed:begin a#1 user=\"x", "does not end"),
             ("<!-- seed:begin a#1 --><!-- seed:end a#1 -->", "two markers on one line"),
         ] {
             let error = read(line).unwrap().unwrap_err();

@@ -37,7 +37,7 @@ pub fn project_of(path: &Path) -> Result<PathBuf> {
     project_above(path, &real)?.ok_or_else(|| {
         let said = format!("neither {} nor a folder above it has .seed/fragments.lock, .git or fragments/", real.display());
         Trouble::new(format!("find the project of {}", path.display()), said)
-            .hint("make the folder fragments/ where the project begins")
+            .hint("create the folder fragments/ at the top of the project")
     })
 }
 
@@ -66,16 +66,16 @@ fn is_own_project(folder: &Path) -> bool {
 ///
 /// # Errors
 ///
-/// [`Kind::Unsafe`] where it leads out of the project, and what the system says of one that is not there.
+/// [`Kind::Unsafe`] where it leads outside the project, and what the system says of one that is not there.
 pub fn inside(root: &Path, path: &Path) -> Result<PathBuf> {
     let real = folder::real(path)?;
     match real.strip_prefix(root) {
         Ok(relative) => Ok(relative.to_path_buf()),
         Err(_) => {
-            let said = format!("it leads to {}, outside of the project {}", real.display(), root.display());
+            let said = format!("it leads to {}, outside the project {}", real.display(), root.display());
             Err(Trouble::new(format!("use {}", path.display()), said)
                 .kind(Kind::Unsafe)
-                .hint("only files of the project are read and written"))
+                .hint("Seed reads and writes only files of the project"))
         }
     }
 }
@@ -90,12 +90,12 @@ pub fn named(root: &Path, path: &Path) -> Result<PathBuf> {
     let attempted = || format!("use {}", path.display());
     let mut above = relative.ancestors().filter(|part| !part.as_os_str().is_empty());
     if let Some(other) = above.find(|part| is_own_project(&root.join(part))) {
-        return Err(Trouble::new(attempted(), format!("it belongs to the project in {}, and not to this one", other.display()))
+        return Err(Trouble::new(attempted(), format!("it belongs to the project in {}, not to this one", other.display()))
             .hint("run the command there"));
     }
     let kind = statfs(&root.join(&relative)).map_err(|errno| from_errno(attempted(), errno))?.filesystem_type();
     if [PROC_SUPER_MAGIC, SYSFS_MAGIC, DEBUGFS_MAGIC, TRACEFS_MAGIC].contains(&kind) {
-        return Err(Trouble::new(attempted(), "it is no file, but what the kernel tells (proc, sysfs)"));
+        return Err(Trouble::new(attempted(), "it is a file of the kernel (proc, sysfs)"));
     }
     Ok(relative)
 }
@@ -157,5 +157,5 @@ pub fn walk(root: &Path, path: &Path, left_out: impl Fn(PathBuf) + Send + Sync +
 
 /// What is wrong with rules that cannot be read, in words.
 pub fn no_rules(rules: &Path) -> String {
-    format!("{} is no file, or too long: what git ignores here cannot be told", rules.display())
+    format!("{} is not a file or is too long, so Seed cannot find out what git ignores", rules.display())
 }

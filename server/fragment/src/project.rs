@@ -180,7 +180,7 @@ impl Project {
             }
         }
         if is_interrupted(&self.root) {
-            report.notes.push("an update was interrupted: the next one finishes it or takes it back".into());
+            report.notes.push("an update was interrupted: the next one finishes or reverses it".into());
         }
         report.sort();
         Ok(report)
@@ -287,11 +287,11 @@ impl Project {
         }
         match std::str::from_utf8(bytes) {
             Ok(text) if !text.contains('\0') => Some(Ok(text)),
-            Ok(_) => wrong("it holds markers and NUL characters: only text can embed fragments".into()),
+            Ok(_) => wrong("it contains markers and NUL characters: only text can embed fragments".into()),
             Err(error) => {
                 let at = error.valid_up_to();
                 let line = bytes[..at].iter().filter(|byte| **byte == b'\n').count() + 1;
-                wrong(format!("it holds markers and is not UTF-8 text: byte {at}, on line {line}, cannot be read"))
+                wrong(format!("it contains markers but is not UTF-8 text: byte {at} on line {line} is invalid"))
             }
         }
     }
@@ -347,10 +347,10 @@ impl Project {
                 let is_original = at == original;
                 let message = match is_original {
                     true => format!(
-                        "there is a copy of `{key}` in {}: until that has an instance of its own, neither is updated",
+                        "`{key}` also occurs in {}: neither is updated until they have different instances",
                         place(usize::from(original == 0))
                     ),
-                    false => format!("a copy of `{key}` in {}: give it an instance of its own", place(original)),
+                    false => format!("`{key}` is copied in {}: give the copy its own instance", place(original)),
                 };
                 copies.insert(one.clone(), Copy { key: key.clone(), is_original, message });
             }
@@ -426,7 +426,7 @@ impl Project {
         let attempted = || format!("render the fragment `{}`", key.fragment);
         let fragment = self.library.get(&key.fragment)?.ok_or_else(|| {
             let names = self.library.words_of_names(&key.fragment);
-            Trouble::new(attempted(), format!("there is none of that name: {names}"))
+            Trouble::new(attempted(), format!("there is no fragment of that name: {names}"))
         })?;
         fragment.render(&key.instance, params).map_err(|said| Trouble::new(attempted(), said))
     }

@@ -31,7 +31,7 @@ pub fn find(text: &str, key: &Key) -> Result<Option<Found>, String> {
     let mut blocks = all.into_iter().filter(|block| block.key == *key);
     let Some(block) = blocks.next() else { return Ok(None) };
     if let Some(other) = blocks.next() {
-        return Err(format!("line {}: `{key}` is there already, on line {}", other.line, block.line));
+        return Err(format!("line {}: `{key}` already exists on line {}", other.line, block.line));
     }
     let mut raw = String::new();
     block.write(&mut raw);
@@ -47,7 +47,7 @@ pub fn find(text: &str, key: &Key) -> Result<Option<Found>, String> {
 pub fn content_of(rendered: &str) -> Result<String, String> {
     let (parts, problems) = tree::parse(rendered);
     if !problems.is_empty() || tree::blocks(&parts).next().is_some() {
-        return Err("it embeds other fragments, which a role cannot keep".into());
+        return Err("it embeds other fragments, which a role cannot manage".into());
     }
     Ok(text_of(&normals(&normal::units(&parts, ""))))
 }
@@ -124,7 +124,7 @@ fn line_of(text: &str, spot: Spot<'_>) -> Result<usize, String> {
         Spot::Before(words) => (words, 1),
     };
     let at = text.lines().position(|line| line.contains(words));
-    at.map(|at| at + offset).ok_or_else(|| format!("no line of it holds `{words}`"))
+    at.map(|at| at + offset).ok_or_else(|| format!("no line contains `{words}`"))
 }
 
 /// The block with another content and other parameters. Lines that stay the same keep their bytes.

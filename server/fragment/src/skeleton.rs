@@ -105,7 +105,7 @@ impl Skeleton {
             let opened = crate::folders::open(&root)?.find(below)?;
             return Skeleton::of(opened.map_or_else(|| Ok(Vec::new()), |opened| files_below(&opened, &folder))?);
         }
-        let none = || Err(Trouble::new(format!("find the skeleton of a {what}"), "there is none"));
+        let none = || Err(Trouble::new(format!("find the skeleton of a {what}"), "it does not exist"));
         Skeleton::built_in(what).unwrap_or_else(none)
     }
 
@@ -120,7 +120,7 @@ impl Skeleton {
             let (_, problems) = tree::parse(&text);
             match problems.first() {
                 Some(problem) => Err(format!(
-                    "{}: what it renders to has a mistake in its markers, on line {}: {}",
+                    "{}: the rendered text has a mistake in its markers on line {}: {}",
                     fragment.path.display(),
                     problem.line,
                     problem.message

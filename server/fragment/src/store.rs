@@ -98,8 +98,8 @@ pub fn read_lock(text: &str) -> Result<Lock> {
     for (entries, count, wrong) in read {
         if let Some(said) = wrong {
             let number = lines + count;
-            let hint = "where two branches changed it, keep one of the lines for each instance; a line that is taken out loses nothing but the base of its block";
-            return Err(Trouble::new(format!("read {LOCK}"), format!("line {number} is no entry: {said}")).hint(hint));
+            let hint = "if two branches changed it, keep one line per instance; without its line, a block only loses its base";
+            return Err(Trouble::new(format!("read {LOCK}"), format!("line {number} is not an entry: {said}")).hint(hint));
         }
         lock.extend(entries);
         lines += count;
@@ -154,7 +154,7 @@ pub fn write_lock(lock: &Lock) -> Result<String> {
         let line = Line { instance: key.to_string(), fragment: &key.fragment, entry };
         let line = serde_json::to_string(&line).map_err(|error| {
             Trouble::new(format!("write {LOCK}"), format!("the entry of `{key}` cannot be written: {error}"))
-                .hint("the name of its file is perhaps no UTF-8")
+                .hint("the name of its file may not be UTF-8")
         })?;
         text.push_str(&line);
         text.push('\n');

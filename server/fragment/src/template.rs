@@ -94,20 +94,21 @@ impl Fragment {
     pub fn read(name: &str, path: &Path, bytes: &[u8]) -> Result<Fragment> {
         let attempted = || format!("read the fragment {}", path.display());
         let text = std::str::from_utf8(bytes).map_err(|error| {
-            Trouble::new(attempted(), format!("it is not UTF-8 text: byte {} cannot be read", error.valid_up_to()))
+            Trouble::new(attempted(), format!("it is not UTF-8 text: byte {} is invalid", error.valid_up_to()))
         })?;
         if text.contains('\0') {
-            return Err(Trouble::new(attempted(), "it holds a NUL character, and is no text"));
+            return Err(Trouble::new(attempted(), "it contains a NUL character, so it is not text"));
         }
         let text = text.strip_prefix('\u{feff}').unwrap_or(text).replace("\r\n", "\n");
         let (front, body) = split(&text).map_err(|said| {
-            Trouble::new(attempted(), said).hint("a text that is to begin like that has the lines `---` and `---` before it")
+            Trouble::new(attempted(), said)
+                .hint("if the text itself must begin with `---`, put the lines `---` and `---` before it")
         })?;
         let body_at = front.map_or(0, |front| front.lines().count() + 2);
         let front: Front = match front {
             Some(front) if !front.trim().is_empty() => serde_yaml::from_str(front).map_err(|error| {
                 Trouble::new(attempted(), words_of_front(&error))
-                    .hint("`about` and `parameters` may stand there, a parameter with `type` (text, int, number, bool), `default`, `doc` and `choices`")
+                    .hint("the keys are `about` and `parameters`; a parameter has `type` (text, int, number, bool), `default`, `doc` and `choices`")
             })?,
             _ => Front::default(),
         };
@@ -116,7 +117,7 @@ impl Fragment {
                 && !param.starts_with(|one: char| one.is_ascii_digit());
             if !is_identifier || param == INSTANCE {
                 return Err(Trouble::new(attempted(), format!("a parameter cannot be called `{param}`"))
-                    .hint("use letters, digits and `_`, no digit first; `instance` is given by the marker"));
+                    .hint("use letters, digits and `_`, and do not begin with a digit; the marker sets `instance`"));
             }
             for value in spec.default.iter().chain(&spec.choices) {
                 if !spec.kind.fits(value) {
@@ -222,7 +223,7 @@ impl Fragment {
     fn cut(&self, part: &str, instance: &str, text: &str) -> Result<String, String> {
         let key = Key { fragment: part.into(), instance: instance.into() };
         let found = single::find(text, &key).map_err(|said| format!("{}: {said}", self.path.display()))?;
-        found.map(|found| found.content).ok_or_else(|| format!("{} renders to no block `{key}`", self.path.display()))
+        found.map(|found| found.content).ok_or_else(|| format!("{} does not render a block `{key}`", self.path.display()))
     }
 
     fn words_of(&self, error: &minijinja::Error) -> String {
@@ -230,7 +231,7 @@ impl Fragment {
         let quoted = error.template_source().zip(error.range()).and_then(|(source, range)| source.get(range));
         let said = match (error.kind(), quoted) {
             (ErrorKind::UndefinedError, Some(expression)) => {
-                format!("`{expression}` is not defined; it is no parameter of the fragment")
+                format!("`{expression}` is not a parameter of the fragment")
             }
             (ErrorKind::OutOfFuel, _) => "it does not come to an end".into(),
             (kind, _) => error.detail().map_or_else(|| kind.to_string(), |detail| format!("{kind}: {detail}")),
@@ -306,7 +307,7 @@ fn split(text: &str) -> Result<(Option<&str>, &str), &'static str> {
         Some((front, body)) if is_front(front) => Ok((Some(front), body)),
         None if rest.strip_suffix("\n---").is_some_and(is_front) => Ok((rest.strip_suffix("\n---"), "")),
         None if keys_of(rest).next().is_some_and(is_ours) => {
-            Err("its first line is `---` and no other ends what it is about: write `---` on a line of its own before the text")
+            Err("its first line is `---` but the header does not end: write `---` on its own line before the text")
         }
         _ => Ok((None, text)),
     }

@@ -128,7 +128,7 @@ impl Writer {
         }
         let lock = Flock::lock(own.open_to_lock("lock")?, FlockArg::LockExclusiveNonblock).map_err(|(_, errno)| match errno {
             nix::errno::Errno::EWOULDBLOCK => {
-                Trouble::new(attempted(), "another seed is changing them").kind(Kind::Busy).hint("wait until it has ended")
+                Trouble::new(attempted(), "another seed process is changing them").kind(Kind::Busy).hint("wait until it ends")
             }
             other => from_errno(attempted(), other),
         })?;
@@ -162,8 +162,8 @@ impl Writer {
             let attempted = || format!("finish the update that was interrupted (.seed/{name})");
             let Some(text) = self.own.read(name, store::LARGEST)? else { return Ok(None) };
             let note = serde_json::from_slice(&text).map_err(|error| {
-                Trouble::new(attempted(), format!("the note is damaged: {error}"))
-                    .hint("look at the files beside it, then remove it by hand")
+                Trouble::new(attempted(), format!("its record is damaged: {error}"))
+                    .hint("check the files beside it, then delete it")
             })?;
             Ok(Some(note))
         };
@@ -171,7 +171,7 @@ impl Writer {
         if let Some(note) = prepared {
             let begun = note.files.iter().filter(|noted| noted.to.is_some());
             self.take_back(begun.map(|noted| noted.file.as_path()), PREPARE)?;
-            return Ok(Some("an update was interrupted before it changed anything: what it had begun was taken away".into()));
+            return Ok(Some("an update was interrupted before it changed anything: its temporary files were removed".into()));
         }
         let Some(note) = committed else { return Ok(None) };
         let written = on_all_cores(&note.files, &self.root, |folders, noted| {
@@ -185,10 +185,10 @@ impl Writer {
         let mut words = "an update was interrupted: it is finished now".to_string();
         if !left_alone.is_empty() {
             let names: Vec<String> = left_alone.iter().map(|path| path.display().to_string()).collect();
-            words.push_str(&format!("; changed by hand since, and left alone: {}", names.join(", ")));
+            words.push_str(&format!("; not touched, because they were edited since: {}", names.join(", ")));
         }
         if !kept.is_empty() {
-            words.push_str(&format!("; saved twice meanwhile, the earlier text is kept in {}", kept.join(", ")));
+            words.push_str(&format!("; saved twice in between, so the earlier text is in {}", kept.join(", ")));
         }
         Ok(Some(words))
     }
@@ -208,7 +208,7 @@ impl Writer {
         };
         let forget = forget.iter().map(Key::to_string).collect();
         let note = Note { files: changes.iter().map(noted).collect(), forget, request };
-        let text = serde_json::to_vec(&note).map_err(|error| Trouble::new("note what is to be written", error.to_string()))?;
+        let text = serde_json::to_vec(&note).map_err(|error| Trouble::new("record the planned changes", error.to_string()))?;
         self.own.put(PREPARE, &text, 0o666, true)?;
         self.point();
         let begun = || changes.iter().filter(|change| change.to.is_some()).map(|change| change.file.as_path());
@@ -227,13 +227,13 @@ impl Writer {
                 return Err(match back {
                     Ok(()) => Trouble { came_back: format!("{}; no file was changed", trouble.came_back), ..trouble },
                     Err(other) => trouble.hint(format!(
-                        "what was written before that could not be put back: {other}; the next seed fragment update goes on from there"
+                        "the files written before could not be restored: {other}; the next seed fragment update continues"
                     )),
                 });
             }
         };
         self.conclude(note, written).map(drop).map_err(|trouble| {
-            let said = format!("{}; the files are written, and the next seed fragment update notes it", trouble.came_back);
+            let said = format!("{}; the files are written, and the next seed fragment update records it", trouble.came_back);
             Trouble { came_back: said, ..trouble }
         })
     }
@@ -471,5 +471,5 @@ enum Put {
 }
 
 fn changed_meanwhile(file: &Path) -> Trouble {
-    Trouble::new(format!("write {}", file.display()), "it was changed meanwhile").kind(Kind::Busy)
+    Trouble::new(format!("write {}", file.display()), "it was changed in between").kind(Kind::Busy)
 }

@@ -83,7 +83,7 @@ pub fn parse(text: &str) -> Parsed {
         match mark {
             None => push(&mut open, &mut top, Part::Line(line.into())),
             Some(Mark::Begin(key, _)) if open.len() >= DEEPEST => {
-                problem(number, Some(&key), format!("more than {DEEPEST} fragments in one another"));
+                problem(number, Some(&key), format!("more than {DEEPEST} nested fragments"));
             }
             Some(Mark::Begin(key, params)) => {
                 open.push(Block { key, params, line: number, begin: line.into(), end: String::new(), inside: Vec::new() });
@@ -93,13 +93,13 @@ pub fn parse(text: &str) -> Parsed {
                 None => problem(
                     number,
                     Some(&key),
-                    format!("`{key}` ends here and begins nowhere above: write its seed:begin line, or take this line out"),
+                    format!("`{key}` ends here but does not begin above: write its seed:begin line, or remove this line"),
                 ),
                 Some(at) => {
                     let mut block = open.remove(at);
                     if let Some(inner) = open.get(at) {
                         let message = format!(
-                            "`{key}` ends here, inside of `{}`, which began on line {}: one block must lie within the other",
+                            "`{key}` ends here, inside `{}`, which began on line {}: blocks must be nested",
                             inner.key, inner.line
                         );
                         problem(number, Some(&key), message);
@@ -114,7 +114,7 @@ pub fn parse(text: &str) -> Parsed {
         problem(
             block.line,
             Some(&block.key),
-            format!("`{0}` begins here and never ends: write the line `seed:end {0}` where its text ends", block.key),
+            format!("`{0}` begins here but does not end: write the line `seed:end {0}` where its text ends", block.key),
         );
     }
     problems.sort_by_key(|problem| problem.line);

@@ -1,6 +1,6 @@
-//! What each code of a diagnostic means, with an example and its fix: the sections of `doc/diagnostics.md`.
+//! What each code of a diagnostic means, with an example and its fix: the sections of `doc/book/src/diagnostics.md`.
 
-const DOCUMENT: &str = include_str!("../../../doc/diagnostics.md");
+const DOCUMENT: &str = include_str!("../../../doc/book/src/diagnostics.md");
 
 /// The section about a code, without its heading.
 pub fn explanation(code: &str) -> Option<&'static str> {

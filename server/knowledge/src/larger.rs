@@ -49,7 +49,7 @@ impl<'a> Larger<'a> {
         let asked = known[0].take().unwrap_or_default();
         let like = |vector: Vec<f32>| {
             if vector.len() != asked.len() {
-                return Err(Trouble::new("compare vectors", "the model gives vectors of another length than before"));
+                return Err(Trouble::new("compare vectors", "the length of the model's vectors has changed"));
             }
             Ok(vector.iter().zip(&asked).map(|(one, other)| one * other).sum())
         };

@@ -56,7 +56,7 @@ impl Writer {
     pub fn take(path: &Path) -> Result<Option<Writer>> {
         let io = |error: std::io::Error| {
             Trouble::from_io(format!("write the index {}", path.display()), &error)
-                .hint("SEED_STATE_DIR names another place for it")
+                .hint("set SEED_STATE_DIR to use another place")
         };
         let folder = path.parent().unwrap_or(Path::new("."));
         DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(io)?;

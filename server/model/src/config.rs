@@ -202,9 +202,8 @@ fn load(file: &Path) -> Result<Option<Configuration>> {
 pub fn read(file: &Path, text: &str) -> Result<Configuration> {
     let attempt = || format!("read {}", file.display());
     if let Some(secret) = Masker::default().mask(text).1.first() {
-        return Err(Trouble::new(attempt(), format!("line {}: a secret stands there ({})", secret.line, secret.kind)).hint(
-            "say where the key is to be had instead: `key: {env: NAME}` or `key: {command: [pass, show, NAME]}`; \
-             and get a new key, since files are copied",
+        return Err(Trouble::new(attempt(), format!("line {}: it contains a secret ({})", secret.line, secret.kind)).hint(
+            "write where the key comes from instead: `key: {env: NAME}` or `key: {command: [pass, show, NAME]}`; and get a new key, because files are copied",
         ));
     }
     let parsed: Result<Option<Configuration>, _> = serde_yaml::from_str(text);
@@ -212,7 +211,7 @@ pub fn read(file: &Path, text: &str) -> Result<Configuration> {
         Ok(Some(configuration)) => configuration,
         Ok(None) => return Err(Trouble::new(attempt(), "it is empty").hint("`seed prompt --help` shows one")),
         Err(error) => {
-            return Err(Trouble::new(attempt(), error.to_string()).hint("`seed prompt --help` shows what may stand in it"));
+            return Err(Trouble::new(attempt(), error.to_string()).hint("`seed prompt --help` shows what it can contain"));
         }
     };
     configuration.file = file.into();
@@ -249,10 +248,10 @@ impl Configuration {
             let near = seed_spec::nearest::nearest(name, self.names());
             let hint = match (near, self.models.is_empty()) {
                 (Some(near), _) => format!("did you mean `{near}`?"),
-                (None, true) => "it holds no models".into(),
+                (None, true) => "it contains no models".into(),
                 (None, false) => format!("it holds {}", names()),
             };
-            return Err(Trouble::new(attempt, format!("{} holds none of that name", self.file.display())).hint(hint));
+            return Err(Trouble::new(attempt, format!("{} does not contain it", self.file.display())).hint(hint));
         };
         Provider::new(name, entry, self.ca.as_deref(), self.proxy.as_deref())
             .map(Some)

@@ -64,7 +64,7 @@ impl Consent {
     }
 
     fn attempt(&self) -> String {
-        format!("note in {} that this may be sent", self.file.display())
+        format!("record in {} that this may be sent", self.file.display())
     }
 
     /// All of it. A line that cannot be read gives nothing: then it is asked again.

@@ -24,21 +24,21 @@ impl Endpoint {
             let (socket, path) = socket.split_once(':').unwrap_or((socket, "/v1"));
             let socket = Path::new(socket.strip_prefix("//").unwrap_or(socket));
             if !socket.is_absolute() || !path.starts_with('/') {
-                return Err(format!("`{text}` is no socket: write unix:/PATH, or unix:/PATH:/v1"));
+                return Err(format!("`{text}` is not a socket: write unix:/PATH or unix:/PATH:/v1"));
             }
             let url =
                 Url::parse(&format!("http://localhost{}/", path.trim_end_matches('/'))).map_err(|error| error.to_string())?;
             return Ok(Endpoint { url, socket: Some(socket.into()) });
         }
-        let mut url = Url::parse(text).map_err(|error| format!("it is no address ({error}): write https://HOST/v1"))?;
+        let mut url = Url::parse(text).map_err(|error| format!("it is not an address ({error}): write https://HOST/v1"))?;
         if !url.username().is_empty() || url.password().is_some() {
-            return Err("it holds a user or password; name the key with `key: {env: NAME}` instead".into());
+            return Err("it contains a user or password; use `key: {env: NAME}` instead".into());
         }
         if !matches!(url.scheme(), "http" | "https") {
-            return Err(format!("`{}` is not spoken here: write http://…, https://… or unix:/PATH", url.scheme()));
+            return Err(format!("`{}` is not supported: write http://…, https://… or unix:/PATH", url.scheme()));
         }
         if url.query().is_some() || url.fragment().is_some() {
-            return Err("an endpoint ends with its path: nothing comes behind `?` or `#`".into());
+            return Err("an endpoint ends with its path, without `?` or `#`".into());
         }
         if !url.path().ends_with('/') {
             url.set_path(&format!("{}/", url.path()));
@@ -117,11 +117,11 @@ mod tests {
     #[test]
     fn what_cannot_be_an_endpoint_is_told() {
         for (wrong, words) in [
-            ("api.openai.com/v1", "no address"),
-            ("ftp://x/", "not spoken"),
+            ("api.openai.com/v1", "not an address"),
+            ("ftp://x/", "not supported"),
             ("https://me:hunter2@x/v1", "key"),
-            ("https://x/v1?key=1", "nothing comes behind"),
-            ("unix:llama.sock", "no socket"),
+            ("https://x/v1?key=1", "without `?`"),
+            ("unix:llama.sock", "not a socket"),
         ] {
             let said = Endpoint::parse(wrong).unwrap_err();
             assert!(said.contains(words), "{wrong}: {said}");

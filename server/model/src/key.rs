@@ -69,7 +69,7 @@ impl KeySource {
             KeySource::Env(name) => std::env::var(name).map_err(|error| {
                 let came_back = match error {
                     std::env::VarError::NotPresent => "it is not set",
-                    std::env::VarError::NotUnicode(_) => "it is no text",
+                    std::env::VarError::NotUnicode(_) => "it is not text",
                 };
                 Trouble::new(attempted(), came_back).hint(format!("export {name}=… in the shell that starts this"))
             })?,
@@ -94,7 +94,7 @@ async fn run(words: &[String], attempted: &str) -> Result<String> {
         .kill_on_drop(true)
         .spawn()
         .map_err(|error| {
-            Trouble::from_io(attempted, &error).hint("write the program and its arguments as a list; there is no shell")
+            Trouble::from_io(attempted, &error).hint("write the program and its arguments as a list; Seed runs no shell")
         })?;
     let output = child.stdout.take();
     let wait = async {
@@ -109,9 +109,9 @@ async fn run(words: &[String], attempted: &str) -> Result<String> {
         .map_err(|_| trouble(format!("it took longer than {} s and was stopped", PATIENCE.as_secs())))?
         .map_err(|error| Trouble::from_io(attempted, &error))?;
     if !status.success() {
-        return Err(trouble(format!("it ended with {status}")).hint("what it said stands above; run it by hand"));
+        return Err(trouble(format!("it ended with {status}")).hint("its output is above; run it yourself"));
     }
-    String::from_utf8(bytes).map_err(|_| trouble("what it wrote is no text".into()))
+    String::from_utf8(bytes).map_err(|_| trouble("its output is not text".into()))
 }
 
 impl<'de> Deserialize<'de> for KeySource {
@@ -126,7 +126,7 @@ impl<'de> Deserialize<'de> for KeySource {
             }
 
             fn visit_str<E: de::Error>(self, _: &str) -> Result<KeySource, E> {
-                Err(E::custom(format!("a key does not stand in a file: say where it is to be had, as {HOW}")))
+                Err(E::custom(format!("do not write a key into the file: write where it comes from, as {HOW}")))
             }
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<KeySource, A::Error> {
@@ -136,13 +136,13 @@ impl<'de> Deserialize<'de> for KeySource {
                     found = Some(match name.as_str() {
                         "env" => KeySource::Env(variable(map.next_value()?)?),
                         "command" => KeySource::Command(program(map.next_value()?)?),
-                        other => return Err(de::Error::custom(format!("`{other}` is no place for keys: write {HOW}"))),
+                        other => return Err(de::Error::custom(format!("a key cannot come from `{other}`: write {HOW}"))),
                     });
                 }
                 if count > 1 {
-                    return Err(de::Error::custom(format!("a key is had from one place: {HOW}")));
+                    return Err(de::Error::custom(format!("a key comes from one place: {HOW}")));
                 }
-                found.ok_or_else(|| de::Error::custom(format!("where is the key to be had? Write {HOW}")))
+                found.ok_or_else(|| de::Error::custom(format!("the source of the key is missing: write {HOW}")))
             }
         }
         deserializer.deserialize_any(Source)
@@ -181,12 +181,12 @@ mod tests {
         assert_eq!(source("{env: MY_KEY}"), Ok(KeySource::Env("MY_KEY".into())));
         assert_eq!(source("{command: [pass, show, x]}"), Ok(KeySource::Command(vec!["pass".into(), "show".into(), "x".into()])));
         for (wrong, words) in [
-            ("abcdefgh", "does not stand in a file"),
+            ("abcdefgh", "do not write a key into the file"),
             ("{env: sk-not-a-name}", "name of an environment variable"),
-            ("{file: ./key}", "no place for keys"),
+            ("{file: ./key}", "cannot come from"),
             ("{env: A, command: [b]}", "one place"),
             ("{command: []}", "a program"),
-            ("{}", "where is the key"),
+            ("{}", "source of the key"),
         ] {
             let said = source(wrong).unwrap_err();
             assert!(said.contains(words), "{wrong}: {said}");

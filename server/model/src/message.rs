@@ -101,10 +101,10 @@ impl Finish {
     pub fn remark(&self) -> Option<String> {
         match self {
             Finish::Stop => None,
-            Finish::Length => Some("the answer was cut off at the greatest number of tokens: raise `max_tokens`".into()),
-            Finish::Filtered => Some("the provider held back the answer or a part of it".into()),
+            Finish::Length => Some("the answer was cut off at the maximum number of tokens: increase `max_tokens`".into()),
+            Finish::Filtered => Some("the provider withheld the answer or a part of it".into()),
             Finish::Other(word) => Some(format!("the provider ended the answer: {word}")),
-            Finish::Unsaid => Some("the stream ended without saying so: the answer may not be whole".into()),
+            Finish::Unsaid => Some("the stream ended without an end marker: the answer may be incomplete".into()),
         }
     }
 }

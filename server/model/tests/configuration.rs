@@ -48,13 +48,13 @@ fn mistakes_are_told_with_their_place_and_what_to_do() {
         ("models:\n  a:\n    provider: openai\n    modle: m\n", None, &["modle", "line 4"]),
         ("models:\n  a: {provider: openai}\n", None, &["missing field `model`"]),
         ("models:\n  a: {provider: ollama, model: m, timeouts: {idle: 60}}\n", None, &["the unit is missing: 60 s"]),
-        ("models:\n  a: {provider: ollama, model: m, endpoint: \"ftp://x\"}\n", None, &["not spoken here"]),
-        ("models:\n  a: {provider: openai, model: m, key: abcdef}\n", None, &["a key does not stand in a file", "{env: NAME}"]),
+        ("models:\n  a: {provider: ollama, model: m, endpoint: \"ftp://x\"}\n", None, &["not supported"]),
+        ("models:\n  a: {provider: openai, model: m, key: abcdef}\n", None, &["do not write a key into the file", "{env: NAME}"]),
         ("", None, &["it is empty"]),
         (
             "models:\n  a: {provider: openai, model: m, endpoint: \"http://10.0.0.1/v1\", key: {env: X}}\n",
             None,
-            &["readable for anyone", "plain_http"],
+            &["unencrypted", "plain_http"],
         ),
         ("ca: /nowhere/ca.pem\nmodels: {a: {provider: ollama, model: m}}\n", None, &["`ca`", "/nowhere/ca.pem"]),
     ] {
@@ -67,7 +67,7 @@ fn mistakes_are_told_with_their_place_and_what_to_do() {
         (format!("proxy: http://me:{}@proxy:3128\nmodels: {{}}\n", "hunter22"), "line 1"),
     ] {
         let said = chosen(&text, None).unwrap_err();
-        assert!(said.contains("a secret stands there") && said.contains(line), "{said}");
+        assert!(said.contains("it contains a secret") && said.contains(line), "{said}");
         assert!(!said.contains(&key) && !said.contains("hunter22"), "{said}");
     }
 }

@@ -196,8 +196,8 @@ async fn what_cannot_pass_is_told_at_once() {
     .unwrap();
     let (provider, pauses) = without_pauses(provider("openai", &mock.url(), ""));
     for words in [
-        &["HTTP 401", "Incorrect API key", "wants a key"][..],
-        &["HTTP 404", "<h1>Not Found</h1>", "model: small"],
+        &["HTTP 401", "Incorrect API key", "needs a key"][..],
+        &["HTTP 404", "<h1>Not Found</h1>", "the model `small`"],
         &["HTTP 429", "asks to wait 3600 s"],
         &["HTTP 307", "https://elsewhere.example/v1", "change `endpoint`"],
         &["the answer is empty"],
@@ -216,10 +216,7 @@ async fn a_stall_ends_with_words_and_closes_the_connection() {
     let (text, _, trouble) = all(&provider).await;
     assert_eq!(text, "Half");
     let said = trouble.unwrap();
-    assert!(
-        said.contains("nothing came for 0.05 s in the middle of the answer") && said.contains("timeouts: {idle: …}"),
-        "{said}"
-    );
+    assert!(said.contains("no data for 0.05 s in the middle of the answer") && said.contains("timeouts: {idle: …}"), "{said}");
     assert!(mock.was_closed());
 }
 

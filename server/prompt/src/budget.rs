@@ -44,7 +44,7 @@ pub fn fit(parts: &mut [Part], budget: usize) -> Vec<Cut> {
             continue;
         }
         let mut text: String = lines[..kept].iter().map(|line| format!("{line}\n")).collect();
-        text += &format!("… {} more lines are left out here\n", lines.len() - kept);
+        text += &format!("… {} more lines are omitted here\n", lines.len() - kept);
         part.text = text;
         sizes[number] = size;
         cuts.push(Cut { word: part.word.to_string(), lines: original[number], kept });
@@ -84,7 +84,7 @@ mod tests {
         assert_eq!(words, ["#buffer", "#diagnostics"]);
         let total: usize = parts.iter().map(|part| estimate(&part.text)).sum();
         assert!((1500..=2100).contains(&total), "{total}");
-        assert!(parts[0].text.ends_with(&format!("… {} more lines are left out here\n", 1000 - cuts[0].kept)));
+        assert!(parts[0].text.ends_with(&format!("… {} more lines are omitted here\n", 1000 - cuts[0].kept)));
         assert_eq!(parts[1].text.lines().count(), 10);
     }
 

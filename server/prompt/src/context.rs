@@ -116,7 +116,7 @@ impl World<'_> {
             Word::Diagnostics => part(self.titled(word, "The diagnostics")?, "text", self.diagnostics(word)?),
             Word::Recall(words) => match self.recall {
                 Some(recall) => part(format!("What is known of “{words}”"), "text", recall(words)?),
-                None => Err(Trouble::new(format!("use {word}"), "the memory is not a part of this build").hint("leave it out")),
+                None => Err(Trouble::new(format!("use {word}"), "recall is not part of this build").hint("leave it out")),
             },
         }
     }
@@ -178,7 +178,7 @@ impl World<'_> {
             let first = analysis.diagnostics.iter().find(|diagnostic| diagnostic.severity == Severity::Error);
             let said = first.map_or("it has errors", |first| &*first.message);
             Trouble::new(format!("use {word}"), format!("{} cannot be planned: {said}", name(path)))
-                .hint("#diagnostics and #buffer can be had")
+                .hint("use #diagnostics or #buffer")
         })?;
         // Looking may run what a spec names, too.
         untrusted::require(&project, &Trust::new(self.state_folder))?;

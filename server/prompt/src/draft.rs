@@ -127,10 +127,11 @@ impl Loader for Confined {
 pub(crate) fn repair(checked: Option<&Checked>) -> String {
     match checked {
         None => {
-            "Your answer holds no spec. Answer with one fenced block of YAML that begins with `seed: 1`, and nothing else.".into()
+            "Your answer contains no spec. Answer with one fenced block of YAML that begins with `seed: 1`, and nothing else."
+                .into()
         }
         Some(checked) => format!(
-            "`seed check` finds mistakes in it:\n\n{}\n\nMend them, and answer with the whole spec in one fenced block of YAML, and nothing else.",
+            "`seed check` finds mistakes in it:\n\n{}\n\nFix them, and answer with the whole spec in one fenced block of YAML, and nothing else.",
             checked.errors.iter().map(|error| format!("- {error}")).collect::<Vec<_>>().join("\n")
         ),
     }

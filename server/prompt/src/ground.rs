@@ -16,8 +16,8 @@ You write Seed specs: YAML that describes a small infrastructure. Answer with on
 - A parameter that takes a role is the plain name of another role: `devices: [loop]`, `backing: image`. References give the order; write no \
 order that a reference implies.
 - Sizes have a unit: `4 GiB`. Modes are quoted: \"0640\". Paths begin with `/`, `./` (beside the spec), `../` or `~/`.
-- Write no key that is not listed. Leave parameters out where the default is right. Never write a password: `!secret {file: PATH}`.
-- What was asked for and no role type does stands as a comment at the top, in one line.
+- Write no key that is not listed. Omit parameters whose default is right. Never write a password: `!secret {file: PATH}`.
+- If a request needs something that no role type does, write it as a comment at the top, in one line.
 ";
 
 /// An example that is a spec as a whole.
@@ -72,7 +72,7 @@ pub fn ground(catalog: &Catalog, text: &str, budget: usize) -> String {
         out += &format!("Role types, with their parameters (* required):\n\n{described}");
     }
     if shown < ranked.len() {
-        out += &format!("Other role types, of which only the purpose is told here:\n\n{}", names(&ranked[shown..]));
+        out += &format!("Other role types, with their purpose only:\n\n{}", names(&ranked[shown..]));
     }
     out
 }

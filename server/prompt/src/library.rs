@@ -138,9 +138,9 @@ impl Library {
         let near = seed_spec::nearest::nearest(name, names.iter().map(String::as_str));
         let hint = match near {
             Some(near) => format!("did you mean `{near}`?"),
-            None => format!("there are {}; a file {}/NAME.md makes another", names.join(", "), FOLDER),
+            None => format!("there are {}; a file {}/NAME.md adds one", names.join(", "), FOLDER),
         };
-        Err(Trouble::new(format!("use the prompt `{name}`"), "there is none of that name").hint(hint))
+        Err(Trouble::new(format!("use the prompt `{name}`"), "there is no prompt of that name").hint(hint))
     }
 
     /// The names of all prompts.
@@ -184,7 +184,7 @@ impl Prompt {
         let front: Front = match front {
             Some(front) if !front.trim().is_empty() => serde_yaml::from_str(front).map_err(|error| {
                 Trouble::new(attempt(), format!("between its `---` lines: {error}"))
-                    .hint("`about`, `parameters`, `context`, `answer` (text, spec), `temperature` and `system` may stand there")
+                    .hint("the keys are `about`, `parameters`, `context`, `answer` (text, spec), `temperature` and `system`")
             })?,
             _ => Front::default(),
         };
@@ -193,7 +193,7 @@ impl Prompt {
                 && !param.starts_with(|one: char| one.is_ascii_digit());
             if !is_identifier || param == TEXT {
                 return Err(Trouble::new(attempt(), format!("a parameter cannot be called `{param}`"))
-                    .hint("use letters, digits and `_`, no digit first; `text` is what the user writes"));
+                    .hint("use letters, digits and `_`, and do not begin with a digit; `text` is the text of the user"));
             }
             if let Some(value) = spec.default.iter().chain(&spec.choices).find(|value| !spec.kind.fits(value)) {
                 return Err(Trouble::new(
@@ -278,7 +278,7 @@ impl Prompt {
         let quoted = error.template_source().zip(error.range()).and_then(|(source, range)| source.get(range));
         let said = match (error.kind(), quoted) {
             (ErrorKind::UndefinedError, Some(expression)) => {
-                format!("`{expression}` is not defined; it is no parameter of the prompt")
+                format!("`{expression}` is not a parameter of the prompt")
             }
             (ErrorKind::OutOfFuel, _) => "it does not come to an end".into(),
             (kind, _) => error.detail().map_or_else(|| kind.to_string(), |detail| format!("{kind}: {detail}")),
@@ -346,7 +346,7 @@ mod tests {
             (vec![set("m", "1")], "it has n, w"),
             (vec![set("n", "one")], "a whole number"),
             (vec![set("n", "1"), set("w", "c")], "one of"),
-            (vec![set("n", "1")], "`x` is not defined"),
+            (vec![set("n", "1")], "`x` is not a parameter"),
         ] {
             let said = prompt.render("", &given).unwrap_err().to_string();
             assert!(said.contains(words), "{said}");

@@ -79,11 +79,8 @@ pub struct Prepared {
 /// When a word of context cannot be had, the prompt cannot be rendered, or even without context it is too long for the model.
 pub fn prepare(ask: &Ask, world: &World, limits: Limits) -> Result<Prepared> {
     let parsed = words::parse(ask.text);
-    let mut remarks: Vec<String> = parsed
-        .unknown
-        .iter()
-        .map(|(written, near)| format!("`{written}` is sent as it stands: did you mean `{near}`?"))
-        .collect();
+    let mut remarks: Vec<String> =
+        parsed.unknown.iter().map(|(written, near)| format!("`{written}` is sent as text: did you mean `{near}`?")).collect();
     let words = match parsed.words.is_empty() {
         true => of_prompt(ask.prompt, world)?,
         false => parsed.words,
@@ -92,7 +89,7 @@ pub fn prepare(ask: &Ask, world: &World, limits: Limits) -> Result<Prepared> {
     let body = ask.prompt.render(parsed.text.trim(), ask.set)?;
     let nothing = |came_back: &str| Trouble::new(format!("use the prompt `{}`", ask.prompt.name), came_back);
     if ask.prompt.answer == Answer::Spec && parsed.text.trim().is_empty() {
-        return Err(nothing("it is not said what the spec is for")
+        return Err(nothing("it does not say what the spec is for")
             .hint(format!("seed prompt --prompt {} \"a 4 GiB volume I can carry\"", ask.prompt.name)));
     }
     if body.is_empty() || (parsed.text.trim().is_empty() && parts.is_empty()) {
@@ -105,9 +102,10 @@ pub fn prepare(ask: &Ask, world: &World, limits: Limits) -> Result<Prepared> {
     let system = system(ask.prompt, parsed.text.trim(), budget.saturating_sub(estimate(&body)), &parts, world);
     let fixed = estimate(&system) + estimate(&body);
     if fixed > budget {
-        let came_back = format!("it takes about {fixed} tokens, and the model holds {} with its answer", limits.context);
+        let came_back =
+            format!("it needs about {fixed} tokens, but the model's context is {} including its answer", limits.context);
         return Err(Trouble::new("send the prompt", came_back)
-            .hint("write less, or set `context:` in model.yaml to what the model holds"));
+            .hint("write less, or set `context:` in model.yaml to the size of the model's context"));
     }
     // Headings and fences count too.
     const FRAME: usize = 24;
@@ -141,7 +139,7 @@ fn of_prompt(prompt: &Prompt, world: &World) -> Result<Vec<Word>> {
             (Some(word), _) => words.push(word.clone()),
             (None, Some(first)) if !optional => {
                 // Says what is missing, and how it is given.
-                let trouble = world.part(first).err().unwrap_or_else(|| Trouble::new(attempt(), "its context cannot be had"));
+                let trouble = world.part(first).err().unwrap_or_else(|| Trouble::new(attempt(), "its context is not available"));
                 return Err(Trouble { attempted: attempt(), ..trouble });
             }
             _ => {}
@@ -166,5 +164,8 @@ fn system(prompt: &Prompt, text: &str, budget: usize, parts: &[Part], world: &Wo
 }
 
 fn words_of(cut: &Cut, limits: Limits) -> String {
-    format!("{} is cut to its first {} of {} lines: the model holds {} tokens", cut.word, cut.kept, cut.lines, limits.context)
+    format!(
+        "{} is cut to its first {} of {} lines: the model's context is {} tokens",
+        cut.word, cut.kept, cut.lines, limits.context
+    )
 }

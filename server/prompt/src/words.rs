@@ -30,7 +30,7 @@ pub const WORDS: &[(&str, &str)] = &[
     ("#plan", "what apply would do"),
     ("#observation", "what is there, and how it differs"),
     ("#diagnostics", "the mistakes of the spec"),
-    ("#recall:", "what notes, specs and documents say of it, such as #recall:backup or #recall:\"loop device\""),
+    ("#recall:", "what notes, specs and documents say about it, such as #recall:backup or #recall:\"loop device\""),
 ];
 
 impl Word {
@@ -185,7 +185,7 @@ impl Wanted {
                 let whole = word_at(written, 0).filter(|(range, _)| written.starts_with('#') && range.end == written.len());
                 whole.map(|(_, word)| word).ok_or_else(|| {
                     let known = WORDS.iter().map(|(word, _)| *word).collect::<Vec<_>>().join(", ");
-                    format!("`{written}` is no context; there are {known}")
+                    format!("`{written}` is not a context; the contexts are {known}")
                 })
             })
             .collect();
@@ -239,7 +239,7 @@ mod tests {
     fn what_a_prompt_wants_is_read() {
         let wanted = Wanted::parse("#selection|#buffer?").unwrap();
         assert_eq!((wanted.any.len(), wanted.optional), (2, true));
-        assert!(Wanted::parse("#selection|plan").unwrap_err().contains("`plan` is no context"));
+        assert!(Wanted::parse("#selection|plan").unwrap_err().contains("`plan` is not a context"));
     }
 
     #[test]

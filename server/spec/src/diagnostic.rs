@@ -17,7 +17,7 @@ pub enum Severity {
 /// Declares the codes with their names and a sentence each, once.
 macro_rules! codes {
     ($($variant:ident $name:literal $doc:literal,)*) => {
-        /// The kind of a mistake. Each has a section in `doc/diagnostics.md`.
+        /// The kind of a mistake. Each has a section in `doc/book/src/diagnostics.md`.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
         pub enum Code { $(#[doc = $doc] $variant,)* }
 

@@ -1,4 +1,4 @@
-//! `doc/diagnostics.md` has a section for each code, and its examples tell what they say.
+//! `doc/book/src/diagnostics.md` has a section for each code, and its examples tell what they say.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod world;
@@ -8,7 +8,7 @@ use world::{check, codes, show_all};
 
 /// The sections: the code in the heading, and the examples, the wrong one first.
 fn sections() -> Vec<(String, Vec<String>)> {
-    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../doc/diagnostics.md");
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../doc/book/src/diagnostics.md");
     let text = std::fs::read_to_string(path).unwrap();
     let mut sections = Vec::new();
     for section in text.split("\n## ").skip(1) {

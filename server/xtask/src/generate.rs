@@ -8,7 +8,8 @@ use crate::layout::{self, Profile};
 use crate::process::{build_seed, command, output};
 
 /// Each file, and what `seed` is asked for to get it.
-const FILES: &[(&str, &[&str])] = &[("schemas/seed.schema.json", &["schema"]), ("doc/reference.md", &["types", "--markdown"])];
+const FILES: &[(&str, &[&str])] =
+    &[("schemas/seed.schema.json", &["schema"]), ("doc/book/src/reference.md", &["types", "--markdown"])];
 
 /// Writes the files, or with `--check` compares them.
 ///

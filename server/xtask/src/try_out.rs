@@ -16,7 +16,7 @@ use crate::process::{build_seed, output, shown};
 use crate::{Result, tools};
 
 /// The example that is opened.
-const EXAMPLE: &str = "hello.seed.yaml";
+pub const EXAMPLE: &str = "hello.seed.yaml";
 
 /// What stands above the example.
 const KEYS: &str = "\
@@ -50,14 +50,19 @@ pub fn run(args: &[String]) -> Result {
 }
 
 /// A folder for everything that is written, the state of Seed and Neovim included.
-struct Session {
+pub struct Session {
     seed: PathBuf,
     nvim: PathBuf,
     scratch: TempDir,
 }
 
 impl Session {
-    fn new(seed: PathBuf, nvim: PathBuf) -> Result<Session> {
+    /// A folder with the example.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be made.
+    pub fn new(seed: PathBuf, nvim: PathBuf) -> Result<Session> {
         // Whoever stops this wants the machine as it was, too.
         for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
             let note = SigAction::new(SigHandler::Handler(note_stop), SaFlags::SA_RESTART, SigSet::empty());
@@ -72,7 +77,7 @@ impl Session {
     }
 
     /// Where the example is.
-    fn folder(&self) -> PathBuf {
+    pub fn folder(&self) -> PathBuf {
         self.scratch.path().join("hello")
     }
 
@@ -91,7 +96,12 @@ impl Session {
         Ok(command)
     }
 
-    fn editor(&self, args: &[&str]) -> Result<Command> {
+    /// Neovim with the plugin and no configuration.
+    ///
+    /// # Errors
+    ///
+    /// When the path to the program cannot be passed on.
+    pub fn editor(&self, args: &[&str]) -> Result<Command> {
         let plugin = format!("set runtimepath^={}", layout::root().display());
         let mut all = vec!["--clean", "--cmd", plugin.as_str()];
         all.extend(args);
@@ -123,7 +133,11 @@ impl Session {
     }
 
     /// Removes what is still applied, then the folder. If that fails, the folder stays, with the state that is needed to try again.
-    fn end(self) -> Result {
+    ///
+    /// # Errors
+    ///
+    /// When something is still applied.
+    pub fn end(self) -> Result {
         for entry in fs::read_dir(self.folder())? {
             let name = entry?.file_name().to_string_lossy().into_owned();
             if !name.ends_with(".seed.yaml") {

@@ -23,6 +23,11 @@ impl Block {
     }
 }
 
+/// The blocks of a text, in order.
+pub fn blocks(text: &str) -> Vec<Block> {
+    sections(text).into_iter().flatten().collect()
+}
+
 /// The blocks of each `##` section that has some.
 pub fn sections(text: &str) -> Vec<Vec<Block>> {
     let mut sections: Vec<Vec<Block>> = vec![Vec::new()];

@@ -10,9 +10,9 @@ use crate::lexicon;
 /// What a role type holds that somebody could miss.
 fn holds(name: &str, about: &str) -> Option<(&'static str, f64)> {
     Some(match name {
-        "storage.file_block_image" => ("all that is on that disk", 0.9),
-        "storage.btrfs" | "storage.filesystem" => ("the file system and all in it", 0.9),
-        "storage.partition_table" => ("the partitions and all on them", 0.9),
+        "storage.file_block_image" => ("everything on that disk", 0.9),
+        "storage.btrfs" | "storage.filesystem" => ("the file system and everything in it", 0.9),
+        "storage.partition_table" => ("the partitions and everything on them", 0.9),
         "file.directory" => ("what others have put into it", 0.5),
         "storage.loopback_device"
         | "storage.mount"
@@ -46,7 +46,7 @@ impl Deriver<'_> {
                 against: Idea::of(lexicon::STAYS.iter().copied()),
                 general: false,
             };
-            let text = format!("the next apply makes `{name}` anew, and destroys {loses}");
+            let text = format!("the next apply replaces `{name}` and destroys {loses}");
             let mut fact = Draft::new(text, 1.0, Claim::Ideas(ideas));
             fact.question = format!("As the machine is now: what would the next apply do to `{name}`, and to what it holds?");
             self.push(&subject, Kind::Destroys, "plan", fact);
@@ -68,7 +68,7 @@ impl Deriver<'_> {
         let held = holds(&subject.info.name, &subject.info.about).filter(|_| !typed("swap"));
         if let Some((what, weight)) = held {
             let mut fact = Draft::new(
-                format!("taking `{name}` away (`absent`) destroys {what}"),
+                format!("removing `{name}` (`absent`) destroys {what}"),
                 weight,
                 Claim::Ideas(Ideas {
                     all: vec![lost(), Idea::of(lexicon::TAKEN_AWAY.iter().copied())],
@@ -76,7 +76,7 @@ impl Deriver<'_> {
                     general: true,
                 }),
             );
-            fact.question = format!("What becomes of your data when `{name}` is taken away?");
+            fact.question = format!("What happens to your data when `{name}` is removed?");
             self.push(subject, Kind::Destroys, "absent", fact);
             if role.disposable {
                 let ideas = Ideas {
@@ -90,7 +90,7 @@ impl Deriver<'_> {
                     Claim::Ideas(ideas),
                 );
                 fact.span = self.key(subject.file, &["roles", name, "disposable"]);
-                fact.question = format!("Would Seed ask you once more before it destroys what is in `{name}`?");
+                fact.question = format!("Would Seed ask you again before it destroys what is in `{name}`?");
                 self.push(subject, Kind::Destroys, "disposable", fact);
             }
         }
@@ -112,7 +112,7 @@ impl Deriver<'_> {
                     "changing the format",
                     "make it smaller",
                 ],
-                format!("a smaller size, or another format, makes `{name}` anew, and what it holds is lost"),
+                format!("a smaller size or another format replaces `{name}`, and its content is lost"),
             ),
             "storage.filesystem" => (
                 &[
@@ -130,7 +130,7 @@ impl Deriver<'_> {
                     "different file system",
                     "different filesystem",
                 ],
-                format!("another type or UUID makes `{name}` anew, and what it holds is lost"),
+                format!("another type or UUID replaces `{name}`, and its content is lost"),
             ),
             "storage.partition_table" => (
                 &[
@@ -149,14 +149,14 @@ impl Deriver<'_> {
                     "change the size",
                     "changing the size",
                 ],
-                format!("other sizes or another order of the partitions make `{name}` anew, and what they hold is lost"),
+                format!("other sizes or another order of the partitions replace `{name}`, and their content is lost"),
             ),
             _ => return self.memory(subject),
         };
         if held.is_some() {
             let ideas = Ideas { all: vec![Idea::of(changes.iter().copied()), remade()], against: Idea::default(), general: true };
             let mut fact = Draft::new(text, 0.35, Claim::Ideas(ideas));
-            fact.question = format!("Which changes to `{name}` would cost you what is in it?");
+            fact.question = format!("Which changes to `{name}` would destroy what is in it?");
             self.push(subject, Kind::Destroys, "replace", fact);
         }
     }
@@ -478,9 +478,9 @@ impl Deriver<'_> {
                 (
                     "restart",
                     0.4,
-                    format!("nothing mounts `{name}` again when the machine starts anew"),
+                    format!("nothing mounts `{name}` again after a reboot"),
                     Ideas { all: vec![idea], against, general: false },
-                    format!("The machine starts anew. Is `{name}` still there?"),
+                    format!("The machine reboots. Is `{name}` still there?"),
                 )
             }
             "storage.filesystem" if text_of(role, "type") == Some("swap") => {

@@ -174,7 +174,7 @@ impl<'a> Deriver<'a> {
         if let Some(why) = self.analysis.why.clone() {
             let mut fact = Draft::new(format!("all of it is there for this: {why}"), 1.0, Claim::Meaning(why.to_string()));
             fact.span = self.key(FileId(0), &["why"]);
-            fact.question = "What is all of this for: who would miss it if it were not there?".into();
+            fact.question = "What is all of this for: who would miss it?".into();
             self.push(&subject, Kind::Purpose, "", fact);
         }
         if let (Some(name), false) = (self.analysis.name.clone(), self.analysis.is_role) {
@@ -266,7 +266,7 @@ impl<'a> Deriver<'a> {
         let values = keys.iter().take(6).map(|key| crate::fact::Expected::Text(key.clone())).collect();
         let claim = Claim::Values { values, topic: Idea::of(["each", "one for", "every", "loop", "several", "all"]) };
         let mut fact = Draft::new(text, 0.5, claim);
-        fact.question = format!("For what does `{}` stand: one thing, or several?", subject.name);
+        fact.question = format!("What does `{}` stand for: one thing, or several?", subject.name);
         self.push(subject, Kind::Exists, "each", fact);
     }
 
@@ -282,7 +282,7 @@ impl<'a> Deriver<'a> {
         let (text, ideas, against) = match state {
             State::Present => return,
             State::Absent => (
-                format!("`{}` is not to be there: if it is, it is taken away", subject.name),
+                format!("`{}` must not exist: if it does, it is removed", subject.name),
                 Idea::of([
                     "absent",
                     "not to be there",
@@ -339,7 +339,7 @@ impl<'a> Deriver<'a> {
         };
         let mut fact = Draft::new(text, 0.8, Claim::Ideas(Ideas { all: vec![ideas], against, general: false }));
         fact.span = self.key(subject.file, &["roles", &subject.name, "state"]);
-        fact.question = format!("What does Seed do with `{}`: make it, take it away, or something else?", subject.name);
+        fact.question = format!("What does Seed do with `{}`: create it, remove it, or something else?", subject.name);
         self.push(subject, Kind::Exists, "state", fact);
     }
 
@@ -350,7 +350,7 @@ impl<'a> Deriver<'a> {
             let (Some(role), Some(thing), Some(host)) = (&node.role, self.named.get(&node.name).copied(), host) else { continue };
             for tool in role.tools() {
                 if host.find_program(tool.program).is_none() {
-                    let text = format!("this machine lacks {}, which `{}` needs", tool.program, self.things[thing].name);
+                    let text = format!("{}, which `{}` needs, is missing on this machine", tool.program, self.things[thing].name);
                     found.push((thing, node.instance, format!("tool.{}", tool.program), text, vec![tool.program.to_owned()]));
                 }
             }
@@ -393,7 +393,7 @@ impl<'a> Deriver<'a> {
             let subject =
                 Subject { thing, name: name.clone(), file: diagnostic.span.file, span: diagnostic.span, info: &info, share: 1.0 };
             let mut fact = Draft::new(diagnostic.message.clone(), 0.4, Claim::Meaning(diagnostic.message.clone()));
-            fact.question = format!("What does `seed check` warn of at `{name}`?");
+            fact.question = format!("What does `seed check` warn about at `{name}`?");
             self.push(&subject, Kind::Risk, diagnostic.code.name(), fact);
         }
     }

@@ -59,12 +59,12 @@ impl Deriver<'_> {
                 let text = match reason {
                     Reason::RestsOn => format!("`{name}` is made on `{below_name}`, so `{below_name}` comes first"),
                     Reason::Refers => format!("`{name}` uses `{below_name}`, so `{below_name}` comes first"),
-                    Reason::Inside => format!("`{name}` lies in the folder of `{below_name}`, so `{below_name}` comes first"),
+                    Reason::Inside => format!("`{name}` is in the folder of `{below_name}`, so `{below_name}` comes first"),
                     Reason::Needs => format!("`{name}` waits for `{below_name}`: the spec says that it needs it"),
                 };
                 let mut fact = Draft::new(text, 0.7, Claim::Needs(below));
                 fact.span = Some(span);
-                fact.question = format!("What has to be there before `{name}` can be made, and why?");
+                fact.question = format!("What must exist before `{name}` can be created, and why?");
                 self.push(&subject, Kind::Depends, &below_name, fact);
             }
         }

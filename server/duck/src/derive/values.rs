@@ -378,7 +378,7 @@ fn said(who: &str, words: Option<&ParamWords>, path: &str, shown: &str) -> Strin
 fn asked(who: &str, words: Option<&ParamWords>, path: &str) -> String {
     match words {
         Some(words) => words.asks.replace("{}", who),
-        None => format!("What does {who} say of its {}?", path.rsplit('.').next().unwrap_or(path).replace('_', " ")),
+        None => format!("What does {who} say about its {}?", path.rsplit('.').next().unwrap_or(path).replace('_', " ")),
     }
 }
 

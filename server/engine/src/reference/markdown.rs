@@ -12,8 +12,8 @@ use serde_json::Value as Json;
 pub fn markdown() -> String {
     let mut out = String::from(
         "# Reference\n\n<!-- Written by `seed types --markdown` from the role types themselves; do not edit it. -->\n\n\
-         What a spec can say. For how it is used, see the [guide](guide.md); for what a mistake means, see the\n\
-         [diagnostics](diagnostics.md).\n\n",
+         The keys of a spec, and all role types. The [how-to guides](index.md) show them in use. [Diagnostics](diagnostics.md) explains\n\
+         mistakes.\n\n",
     );
     contents(&mut out);
     out.push_str("## Keys of a spec\n\n");

@@ -230,10 +230,10 @@ fn case_18_a_copy_is_an_error_that_a_new_instance_mends() {
     let states: Vec<_> = items.iter().map(|item| (item.file.to_str().unwrap(), item.state)).collect();
     assert_eq!(states, [("copy", State::Error), ("file", State::Error)]);
     assert!(
-        items[0].message.contains("a copy of `f#1` in file:2") && items[0].actions.contains(&Action::NewInstance),
+        items[0].message.contains("`f#1` is copied in file:2") && items[0].actions.contains(&Action::NewInstance),
         "{items:?}"
     );
-    assert!(items[1].message.contains("there is a copy of `f#1` in copy:1"), "{items:?}");
+    assert!(items[1].message.contains("`f#1` also occurs in copy:1"), "{items:?}");
     // The copy alone tells the same.
     let alone = world.project().status(&[world.at("copy")]).unwrap().items;
     assert_eq!(alone, items[..1]);
@@ -261,7 +261,7 @@ fn is_refused(text: &str, line: usize, words: &str) {
 
 #[test]
 fn case_19_a_missing_end_is_an_error_at_the_begin() {
-    is_refused(&format!("before\n{BEGIN}a\nafter\n"), 2, "begins here and never ends");
+    is_refused(&format!("before\n{BEGIN}a\nafter\n"), 2, "begins here but does not end");
 }
 
 #[test]
@@ -293,7 +293,7 @@ fn is_refused_with_other(text: &str) {
     assert_eq!((world.read("file"), report.written.len()), (text.to_string(), 0));
     let errors: Vec<_> = report.items.iter().filter(|item| item.state == State::Error).collect();
     assert_eq!(errors.len(), 1, "{errors:?}");
-    assert!(errors[0].message.contains("ends here, inside of `f#2`"), "{errors:?}");
+    assert!(errors[0].message.contains("ends here, inside `f#2`"), "{errors:?}");
 }
 
 #[test]
@@ -360,7 +360,7 @@ fn case_25_edits_for_a_text_that_has_changed_since_are_refused() {
     let edits = Edits::of(&world.project(), Path::new("file"), &text, 7, Wishes::default());
     assert_eq!(edits.apply(&text, 7).unwrap(), block("a\nB\n"));
     let error = edits.apply(&text, 8).unwrap_err().to_string();
-    assert!(error.contains("is at version 8, and the edits are for 7"), "{error}");
+    assert!(error.contains("has version 8, but the edits are for version 7"), "{error}");
 }
 
 #[test]

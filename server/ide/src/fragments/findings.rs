@@ -8,7 +8,7 @@ use seed_spec::Severity;
 
 use super::{Open, has_markers, range_of_line};
 
-/// The kind of a finding. Each has a section in `doc/diagnostics.md`.
+/// The kind of a finding. Each has a section in `doc/book/src/diagnostics.md`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Code {
     /// An update would change the block.

@@ -50,7 +50,7 @@ fn every_kind_of_finding_has_its_code_and_a_section() {
     ] {
         assert_eq!(codes(&world, text), expected, "{text}");
     }
-    let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../doc/diagnostics.md")).unwrap();
+    let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../doc/book/src/diagnostics.md")).unwrap();
     for code in Code::ALL {
         assert!(text.contains(&format!("\n### `{}`\n", code.name())), "{} has no section", code.name());
     }

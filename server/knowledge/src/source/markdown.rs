@@ -121,7 +121,7 @@ fn section(kind: Kind, title: String, names: Vec<String>, line: u32, text: Strin
     Section { line, kind, title, names, links: Vec::new(), needs: Vec::new(), text }
 }
 
-/// The name that a link leads to; none where it leads out of the project.
+/// The name that a link leads to; none where it leads outside the project.
 pub fn name_behind(file: &str, link: &Link) -> Option<String> {
     if link.is_wiki {
         let words = link.target.split('|').next().unwrap_or_default();

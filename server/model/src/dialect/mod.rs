@@ -134,7 +134,8 @@ impl Dialect {
     pub(crate) fn headers(self, key: Option<&Key>) -> Result<HeaderMap, String> {
         let mut headers = HeaderMap::new();
         let secret = |text: String| {
-            let mut value = HeaderValue::try_from(text).map_err(|_| "the key has characters that no header can hold")?;
+            let mut value =
+                HeaderValue::try_from(text).map_err(|_| "the key contains characters that a header cannot contain")?;
             value.set_sensitive(true);
             Ok::<_, String>(value)
         };
@@ -183,7 +184,7 @@ fn failure(name: Option<&str>, json: &Json) -> Option<Signal> {
     if error.is_none() && name != Some("error") && json["type"] != "error" {
         return None;
     }
-    let message = error_words(json).unwrap_or_else(|| "the provider tells of an error, and not of which".into());
+    let message = error_words(json).unwrap_or_else(|| "the provider reports an error without details".into());
     let error = error.unwrap_or(json);
     let number = error["code"].as_u64().or_else(|| error["code"].as_str()?.parse().ok()).or_else(|| json["code"].as_u64());
     let status = number.and_then(|number| u16::try_from(number).ok()).or(match error["type"].as_str() {

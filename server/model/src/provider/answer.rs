@@ -244,7 +244,7 @@ impl State {
         }
         if !self.begun && self.finish.is_none() {
             return Step::Fail(Trouble::new(self.provider.attempt(), "the answer is empty").hint(
-                "does the endpoint speak what `provider` says, is the model loaded, and does it hold so long a question?",
+                "does the endpoint have the interface that `provider` names, is the model loaded, and does the question fit into its context?",
             ));
         }
         self.queue.push_back(Ok(Event::Done(self.finish.take().unwrap_or(Finish::Unsaid))));
@@ -256,7 +256,7 @@ impl State {
         let message = shortened(message);
         let trouble = Trouble::new(self.provider.attempt(), format!("an error in the stream: {message}"));
         match status.filter(|status| retry::may_mend(*status)) {
-            Some(_) => Step::Again { why: message, after: None, trouble: trouble.hint("it may pass: ask again later") },
+            Some(_) => Step::Again { why: message, after: None, trouble: trouble.hint("it may be temporary: ask again later") },
             None => Step::Fail(trouble),
         }
     }
@@ -298,21 +298,21 @@ impl State {
         Some(match status {
             300..=399 => match location {
                 Some(location) => {
-                    format!("it points to {location}, and nothing is sent where {file} does not say: change `endpoint`")
+                    format!("it redirects to {location}, but Seed sends only to the endpoint in {file}: change `endpoint`")
                 }
-                None => format!("it points elsewhere, and nothing is sent where {file} does not say: change `endpoint`"),
+                None => format!("it redirects elsewhere, but Seed sends only to the endpoint in {file}: change `endpoint`"),
             },
             401 | 403 => match &self.provider.key {
                 Some(source) => format!("the key came from {}", source.words()),
-                None => format!("it wants a key: write `key: {{env: NAME}}` in {file}"),
+                None => format!("it needs a key: write `key: {{env: NAME}}` in {file}"),
             },
             404 => format!(
-                "is `model: {}` one that it has, and does `endpoint` end as its documentation says (often /v1)?",
+                "does it have the model `{}`, and does `endpoint` end as its documentation says (often /v1)?",
                 self.provider.model
             ),
             413 => "the question is too long for it: give less context".into(),
             408 | 429 => "ask again later".into(),
-            500.. => "the fault is the provider's: ask again later".into(),
+            500.. => "this is an error of the provider: ask again later".into(),
             _ => return None,
         })
     }
@@ -325,7 +325,7 @@ impl State {
                 Trouble { came_back: format!("no connection within {time} s"), ..trouble }.kind(Kind::TimedOut)
             }
             (_, true, true) => trouble.hint("is the model's server running?"),
-            (_, true, false) => trouble.hint("is the network there? `proxy` and `ca` in model.yaml may be needed"),
+            (_, true, false) => trouble.hint("is the network available? You may need `proxy` or `ca` in model.yaml"),
             _ => trouble,
         }
     }
@@ -339,7 +339,7 @@ impl State {
     }
 
     fn stalled(&self, limit: Duration) -> Trouble {
-        let came_back = format!("nothing came for {} s in the middle of the answer", limit.as_secs_f64());
+        let came_back = format!("no data for {} s in the middle of the answer", limit.as_secs_f64());
         Trouble::new(self.provider.attempt(), came_back)
             .kind(Kind::TimedOut)
             .hint("`timeouts: {idle: …}` in model.yaml waits longer")

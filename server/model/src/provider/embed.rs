@@ -23,7 +23,9 @@ impl Provider {
         let path = match self.dialect {
             Dialect::OpenAi => "embeddings",
             Dialect::Ollama => "api/embed",
-            Dialect::Anthropic => return Err(fail("its interface has none".into()).hint("`embeddings:` names another model")),
+            Dialect::Anthropic => {
+                return Err(fail("its interface has no embeddings".into()).hint("`embeddings:` names another model"));
+            }
         };
         let key = match &self.key {
             Some(source) => Some(source.get().await?),
@@ -47,7 +49,7 @@ impl Provider {
             let answer: Json = serde_json::from_slice(&bytes).unwrap_or_default();
             match status.is_success() {
                 true => vectors(&answer, texts.len()),
-                false => Err(error_words(&answer).unwrap_or_else(|| format!("it answers with {status}"))),
+                false => Err(error_words(&answer).unwrap_or_else(|| format!("it answers {status}"))),
             }
         };
         match tokio::time::timeout(self.timeouts.first, asked).await {
@@ -59,7 +61,7 @@ impl Provider {
 
 /// The vectors in an answer of either interface.
 fn vectors(answer: &Json, count: usize) -> Result<Vec<Vec<f32>>, String> {
-    let strange = || "its answer holds no embeddings".to_owned();
+    let strange = || "its answer contains no embeddings".to_owned();
     let found: Vec<&Json> = match (&answer["embeddings"], &answer["data"]) {
         (Json::Array(all), _) => all.iter().collect(),
         (_, Json::Array(all)) => {
@@ -74,7 +76,7 @@ fn vectors(answer: &Json, count: usize) -> Result<Vec<Vec<f32>>, String> {
     let mut vectors = found.into_iter().map(vector).collect::<Option<Vec<_>>>().ok_or_else(strange)?;
     let width = vectors.first().map_or(0, Vec::len);
     if vectors.len() != count || vectors.iter().any(|vector| vector.len() != width || vector.is_empty()) {
-        return Err("its answer holds another number of embeddings than was asked for".into());
+        return Err("its answer contains the wrong number of embeddings".into());
     }
     for vector in &mut vectors {
         let length = vector.iter().map(|number| number * number).sum::<f32>().sqrt();

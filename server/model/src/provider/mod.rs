@@ -83,8 +83,8 @@ impl Provider {
             None => Endpoint::parse(entry.provider.endpoint()).map_err(refuse)?,
         };
         if entry.key.is_some() && endpoint.is_readable_by_others() && !entry.plain_http {
-            return Err(refuse(format!("its key would go to {endpoint} readable for anyone on the way"))
-                .hint("use https://, or write `plain_http: true` if the network between is yours"));
+            return Err(refuse(format!("its key would be sent to {endpoint} unencrypted"))
+                .hint("use https://, or write `plain_http: true` if you trust the network"));
         }
         Ok(Provider {
             name: name.into(),
@@ -241,7 +241,7 @@ fn client(endpoint: &Endpoint, timeouts: &Timeouts, ca: Option<&Path>, proxy: Op
         // A proxy would take it away from this machine.
         builder = builder.no_proxy();
     } else if let Some(proxy) = proxy {
-        let proxy = reqwest::Proxy::all(proxy).map_err(|error| refuse(format!("`proxy` is no proxy: {}", plain(&error))))?;
+        let proxy = reqwest::Proxy::all(proxy).map_err(|error| refuse(format!("`proxy` is not valid: {}", plain(&error))))?;
         builder = builder.proxy(proxy.no_proxy(reqwest::NoProxy::from_env()));
     }
     if let Some(socket) = endpoint.socket() {
@@ -251,7 +251,7 @@ fn client(endpoint: &Endpoint, timeouts: &Timeouts, ca: Option<&Path>, proxy: Op
         let read = || -> Result<Vec<reqwest::Certificate>, String> {
             let bytes = folder::read(ca, LONGEST_CA).map_err(|trouble| trouble.came_back)?.ok_or("there is no such file")?;
             let found = reqwest::Certificate::from_pem_bundle(&bytes).map_err(|error| plain(&error))?;
-            if found.is_empty() { Err("it holds no certificate".into()) } else { Ok(found) }
+            if found.is_empty() { Err("it contains no certificate".into()) } else { Ok(found) }
         };
         let certificates = read().map_err(|said| refuse(format!("`ca` cannot be read from {}: {said}", ca.display())))?;
         builder = builder.tls_certs_merge(certificates);

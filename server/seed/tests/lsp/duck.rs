@@ -42,7 +42,7 @@ fn one_role_can_be_explained_and_pasting_is_seen() {
     let answer = duck(&mut client, json!({"uri": uri, "explanation": SPEC, "role": "loop"})).unwrap();
     assert!(answer["facts"].as_array().unwrap().iter().all(|fact| fact["role"] == "loop"));
     assert_eq!((&answer["score"], &answer["gamed"]), (&json!(0.0), &json!("pasted")));
-    assert!(answer["note"].as_str().unwrap().contains("words of your own"));
+    assert!(answer["note"].as_str().unwrap().contains("your own words"));
 }
 
 #[test]

@@ -205,7 +205,7 @@ fn a_stale_version_is_refused_in_words() {
         ("resolve", json!({"uri": uri, "block": "plain#1"}), "take must be mine"),
         ("detach", json!({"uri": uri, "lines": [0, 0]}), "no fragment is embedded at line 1"),
         ("add", json!({"uri": uri}), "give either fragment or new"),
-        ("add", json!({"uri": uri, "fragment": "gone"}), "there is none of that name"),
+        ("add", json!({"uri": uri, "fragment": "gone"}), "there is no fragment of that name"),
         ("add", json!({"uri": uri, "fragment": "plain", "parameters": [["a", "b"]]}), "has no parameter `a`"),
         ("add", json!({"uri": uri, "fragment": "plain", "comment": "x"}), "has no %s"),
         ("status", json!({"uri": uri, "what": 1}), "unknown field"),
@@ -396,7 +396,7 @@ fn a_fragment_that_embeds_itself_is_an_error_before_it_is_rendered() {
     let uri = open(&mut client, "a.conf", "conf", "# seed:begin t#9\n# seed:end t#9\n");
     let found = client.diagnostics(&uri, 1);
     assert_eq!(codes(&found), [(0, "fragment-broken")], "{found:?}");
-    assert!(found[0]["message"].as_str().unwrap().contains("is embedded in itself"), "{found:?}");
+    assert!(found[0]["message"].as_str().unwrap().contains("embeds itself"), "{found:?}");
 }
 
 #[test]
@@ -413,7 +413,7 @@ fn a_mistyped_block_is_refused_and_a_copy_is_all_that_was_wrong() {
         let mut argument = argument;
         argument["uri"] = json!(uri);
         let refused = execute(&mut client, command, argument).unwrap_err().to_string();
-        assert!(refused.contains("there is no block `pain#1` in the text; perhaps `plain#1` is meant"), "{command}: {refused}");
+        assert!(refused.contains("there is no block `pain#1` in the text; did you mean `plain#1`?"), "{command}: {refused}");
     }
     let answer =
         execute(&mut client, "resolve", json!({"uri": uri, "lines": [5, 5], "take": "newInstance", "apply": false})).unwrap();

@@ -75,12 +75,12 @@ pub fn run(bench: &Bench) -> Result<Vec<Row>> {
     Ok(vec![
         row("create a Btrfs volume with 10 subvolumes and 10 snapshots", by_hand.create, by_seed.create, Budget::Floors(1.5)),
         row(
-            "apply it again, nothing to do",
+            "apply it again, no changes",
             by_hand.unchanged,
             by_seed.unchanged,
             Budget::At(Amount::Time(Duration::from_millis(10))),
         ),
-        row("take it back", by_hand.absent, by_seed.absent, Budget::Floors(2.0)),
+        row("remove it", by_hand.absent, by_seed.absent, Budget::Floors(2.0)),
     ])
 }
 

@@ -31,7 +31,7 @@ pub fn run(bench: &Bench) -> Result<Vec<Row>> {
     let answer = client.request("workspace/executeCommand", ask.clone())?;
     let covered = answer["covered"].as_array().map_or(0, Vec::len);
     if covered < ROLES {
-        return Err(format!("only {covered} facts were found told").into());
+        return Err(format!("only {covered} facts were found covered").into());
     }
     let mut times = Vec::new();
     for _ in 0..TIMES {

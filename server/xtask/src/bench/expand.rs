@@ -25,6 +25,6 @@ pub fn run(_: &Bench) -> Result<Vec<Row>> {
     };
     Ok(vec![
         row("expand 10,000 uses of a role of ten parts", whole - empty, Budget::At(Amount::Time(Duration::from_millis(300)))),
-        row("the same, with reading the spec of 30,000 lines", whole, Budget::Open),
+        row("the same, including reading the spec of 30,000 lines", whole, Budget::Open),
     ])
 }

@@ -27,7 +27,7 @@ pub fn unchanged(bench: &Bench) -> Result<Vec<Row>> {
         by_seed.push(time(&mut apply(), &[0])?);
     }
     Ok(vec![Row {
-        work: "apply 1,000 folders and 1,000 files, nothing to do".into(),
+        work: "apply 1,000 folders and 1,000 files, no changes".into(),
         floor: Some(Amount::Time(median(by_hand))),
         seed: Amount::Time(median(by_seed)),
         budget: Budget::Floors(4.0),

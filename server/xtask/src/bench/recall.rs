@@ -65,7 +65,7 @@ fn speed() -> Result<Vec<Row>> {
             let budget = Budget::At(Amount::Time(Duration::from_millis(30)));
             row("find among 100,000 sections, p99", time(number(&found, "p99")?), budget);
             let memory = Amount::Bytes(number(&found, "memory")? as u64);
-            row("the same: most memory, with reading them", memory, Budget::At(Amount::Bytes(300_000_000)));
+            row("the same: peak memory, including reading them", memory, Budget::At(Amount::Bytes(300_000_000)));
         }
     }
     Ok(rows)
@@ -120,8 +120,8 @@ fn quality() -> Result<Vec<Row>> {
         Ok(Row { work: work.into(), floor: Some(share("words")?), seed: share("all")?, budget: Budget::Open })
     };
     Ok(vec![
-        row("60 questions in other words, page found first (floor: BM25 alone)", 1)?,
-        row("60 questions in other words, among the first five (floor: BM25 alone)", 5)?,
+        row("60 rephrased questions, answer found first (floor: BM25 alone)", 1)?,
+        row("60 rephrased questions, answer in the first five (floor: BM25 alone)", 5)?,
     ])
 }
 

@@ -5,7 +5,6 @@ mod leaks;
 mod llm;
 mod stages;
 mod tally;
-mod terminal;
 mod trials;
 mod try_out;
 
@@ -40,9 +39,12 @@ const STAGES: &[Stage] = &[
     ("tests", stages::tests),
     ("doctests", stages::doctests),
     ("generated", stages::generated),
+    ("book", stages::book),
+    ("prose", stages::prose),
     ("lua-format", stages::lua_format),
     ("neovim", stages::neovim),
     ("try", try_out::run),
+    ("demo", stages::demo),
     ("leaks", stages::leaks),
 ];
 

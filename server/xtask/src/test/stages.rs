@@ -95,6 +95,22 @@ pub fn generated(_: &Context) -> Result<Tally> {
     Ok(Tally::passed())
 }
 
+/// The book builds, and the links of all documents lead somewhere.
+pub fn book(context: &Context) -> Result<Tally> {
+    crate::documents::book::check()?;
+    match crate::documents::book::build() {
+        Err(error) if !context.strict => Ok(Tally::skipped(error.to_string())),
+        built => built.map(|()| Tally::passed()),
+    }
+}
+
+/// Everything that a user reads is in plain English.
+pub fn prose(_: &Context) -> Result<Tally> {
+    let long = crate::documents::prose::check()?;
+    long.iter().for_each(|sentence| println!("{sentence}"));
+    Ok(Tally::passed())
+}
+
 /// stylua.
 pub fn lua_format(context: &Context) -> Result<Tally> {
     let stylua = match tools::stylua() {
@@ -117,6 +133,17 @@ pub fn neovim(context: &Context) -> Result<Tally> {
     let seed = build_seed(Profile::Debug)?;
     let mut tests = command(nvim, &["-l", NEOVIM_TESTS]);
     counted(tests.env("SEED", seed).env("TMPDIR", context.scratch.path()))
+}
+
+/// The recording in the README shows what Seed does now.
+pub fn demo(context: &Context) -> Result<Tally> {
+    match tools::need(tools::FOR_TERMINALS) {
+        Ok(()) => {}
+        Err(error) if context.strict => return Err(error),
+        Err(error) => return Ok(Tally::skipped(error.to_string())),
+    }
+    crate::demo::check()?;
+    Ok(Tally::passed())
 }
 
 /// Nothing is left of the tests before.
@@ -145,7 +172,7 @@ pub(super) fn counted(command: &mut Command) -> Result<Tally> {
         (true, 0) if tally.passed + tally.skipped == 0 && !text.contains("test result:") => {
             return Err(format!("{} counted nothing", shown(command)).into());
         }
-        (true, failed) if failed > 0 => return Err(format!("{} ended well with {failed} failures", shown(command)).into()),
+        (true, failed) if failed > 0 => return Err(format!("{} succeeded with {failed} failures", shown(command)).into()),
         _ => {}
     }
     Ok(tally)

@@ -9,9 +9,9 @@ use nix::sys::signal::Signal;
 
 use super::Context;
 use super::tally::Tally;
-use super::terminal::Terminal;
 use crate::layout::Profile;
 use crate::process::build_seed;
+use crate::terminal::Terminal;
 use crate::{Result, tools};
 
 /// How long the program may take to open and to end. It is built before.

@@ -9,8 +9,8 @@ use seed_spec::value::Secret;
 
 use super::before::{Before, NewFile};
 use super::{
-    Access, BtrfsFileSystem, Command, Host, LoopConfig, LoopDevice, Metadata, Mount, MountRequest, Outcome, Owner, Seal, Subvolume,
-    Whole,
+    Access, BtrfsFileSystem, Command, Host, LoopConfig, LoopDevice, Metadata, Mount, MountRequest, Outcome, Owner, Seal,
+    Subvolume, Whole,
 };
 use crate::host::refusal::Told;
 use crate::trouble::Result;

@@ -13,8 +13,8 @@ use super::attributes::Attributes;
 use super::before::{Before, NewFile};
 use super::refusal::Told;
 use super::{
-    Access, BtrfsFileSystem, Command, FileKind, Host, LoopConfig, LoopDevice, Metadata, Mount, MountRequest, Outcome, Owner, Seal, Subvolume,
-    Whole, temporary_of,
+    Access, BtrfsFileSystem, Command, FileKind, Host, LoopConfig, LoopDevice, Metadata, Mount, MountRequest, Outcome, Owner,
+    Seal, Subvolume, Whole, temporary_of,
 };
 use crate::trouble::{Kind, Result, Trouble};
 

@@ -11,7 +11,7 @@ use std::time::Duration;
 use crate::Result;
 use crate::layout;
 use crate::process::{command, output, run};
-use crate::test::terminal::Terminal;
+use crate::terminal::Terminal;
 use crate::tools;
 
 /// The oldest Debian on which Seed is built: what is built there runs on newer ones.

@@ -1,4 +1,4 @@
-//! A terminal in which a test types as a person does, and reads what a person sees: tmux, without a window of its own.
+//! A terminal without a window (tmux), in which a task types keys and reads the screen.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -30,9 +30,19 @@ impl Terminal {
     ///
     /// When tmux is missing or does not start.
     pub fn start(scratch: &Path, program: &Command) -> Result<Terminal> {
+        Terminal::sized(scratch, program, 100, 30)
+    }
+
+    /// Starts a program in a terminal of another size.
+    ///
+    /// # Errors
+    ///
+    /// When tmux is missing or does not start.
+    pub fn sized(scratch: &Path, program: &Command, columns: usize, rows: usize) -> Result<Terminal> {
         let tmux = find("tmux").ok_or("tmux is not installed")?;
         let terminal = Terminal { tmux, socket: scratch.join("terminal"), keystrokes: 0 };
-        let mut start = terminal.tmux(&["-f", "/dev/null", "new-session", "-d", "-x", "100", "-y", "30"]);
+        let mut start = terminal.tmux(&["-f", "/dev/null", "new-session", "-d"]);
+        start.args(["-x", &columns.to_string(), "-y", &rows.to_string()]);
         if let Some(folder) = program.get_current_dir() {
             start.arg("-c").arg(folder);
         }
@@ -58,6 +68,18 @@ impl Terminal {
     /// When the program has ended.
     pub fn screen(&self) -> Result<String> {
         output(&mut self.tmux(&["capture-pane", "-p"]))
+    }
+
+    /// The screen with its escape sequences for colours, and the column and row of the cursor.
+    ///
+    /// # Errors
+    ///
+    /// When the program has ended.
+    pub fn styled_screen(&self) -> Result<(String, (usize, usize))> {
+        let screen = output(&mut self.tmux(&["capture-pane", "-p", "-e", "-N"]))?;
+        let cursor = output(&mut self.tmux(&["display-message", "-p", "#{cursor_x} #{cursor_y}"]))?;
+        let (column, row) = cursor.trim().split_once(' ').ok_or("tmux does not say where the cursor is")?;
+        Ok((screen, (column.parse()?, row.parse()?)))
     }
 
     /// Types a text, key by key.
