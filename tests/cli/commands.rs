@@ -385,18 +385,6 @@ fn laws_hold_for_these_roles_and_touch_nothing() {
 }
 
 #[test]
-fn doctor_says_what_this_host_can_do() {
-    let sandbox = Sandbox::new();
-    let findings = sandbox.seed(&["doctor", "--json"]).exits(0).json();
-    for finding in list(&findings, "findings") {
-        has_keys(finding, &[("what", is_text), ("ok", is_flag), ("message", is_text)]);
-    }
-    if crate::sandbox::is_root() {
-        sandbox.seed_without("mkfs.btrfs", &["doctor"]).exits(0).says("✗ mkfs.btrfs").says("btrfs-progs");
-    }
-}
-
-#[test]
 fn trust_is_given_listed_and_taken_back() {
     let sandbox = Sandbox::new();
     fs::create_dir(sandbox.at("specs")).unwrap();

@@ -87,7 +87,7 @@ fn with_backup() -> Sandbox {
     sandbox
 }
 
-const KEPT: &str = ".box.seed-kept-2/letter";
+const KEPT: &str = ".box.seed-backup-2/box/letter";
 const APPLY: &[&str] = &["apply", "--yes", SPEC];
 
 #[test]
@@ -121,10 +121,10 @@ fn a_backup_that_cannot_be_removed_is_told_of_and_stops_nothing() {
     }
     let sandbox = with_backup();
     seed_at(&sandbox, 8 * DAY, APPLY).exits(0);
-    let kept = sandbox.at(".box.seed-kept-2");
+    let kept = sandbox.at(".box.seed-backup-2/box");
     nix::mount::mount(Some("tmpfs"), &kept, Some("tmpfs"), nix::mount::MsFlags::empty(), None::<&str>).unwrap();
     fs::remove_dir(sandbox.at("box")).unwrap();
-    seed_at(&sandbox, 8 * DAY + 3700, APPLY).exits(0).says("backup").says("seed-kept-2");
+    seed_at(&sandbox, 8 * DAY + 3700, APPLY).exits(0).says("backup").says("seed-backup-2");
     assert!(sandbox.at("box").is_dir());
     nix::mount::umount(&kept).unwrap();
     seed_at(&sandbox, 8 * DAY + 3800, APPLY).exits(0);

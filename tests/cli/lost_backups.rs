@@ -65,7 +65,7 @@ fn a_backup_that_somebody_removed_is_told_before_anything_is_done() {
     sandbox.seed(&["apply", "--yes", spec]).exits(0);
     sandbox.write("tree/letter", "dear\n");
     sandbox.seed(&["apply", "--yes", "--destroy-data", "--state", "absent", spec]).exits(0);
-    fs::remove_dir_all(sandbox.at(".tree.seed-kept-2")).unwrap();
+    fs::remove_dir_all(sandbox.at(".tree.seed-backup-2/tree")).unwrap();
     sandbox.seed(&["undo", "--yes", spec]).exits(1).says("the backup").says("is gone");
     assert!(!sandbox.at("tree").exists());
 }

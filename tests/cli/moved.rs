@@ -194,7 +194,7 @@ fn an_orphan_can_be_forgotten_and_its_backup_stays_until_it_expires() {
     sandbox.write_spec("note:\n  is: file.text\n  path: ./note\n  content: x\n");
     sandbox.seed(&["forget", "--yes", spec, "box"]).exits(0).says("backup");
     assert!(sandbox.at("box").is_dir());
-    assert_eq!(sandbox.read(".box.seed-kept-2/letter"), "precious");
+    assert_eq!(sandbox.read(".box.seed-backup-2/box/letter"), "precious");
     let list = sandbox.seed(&["list", "--json"]).exits(0).json();
-    assert!(list["specs"][0]["backups"][0]["path"].as_str().unwrap().ends_with(".box.seed-kept-2"), "{list}");
+    assert!(list["specs"][0]["backups"][0]["path"].as_str().unwrap().ends_with(".box.seed-backup-2/box"), "{list}");
 }

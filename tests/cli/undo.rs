@@ -59,7 +59,7 @@ fn a_volume_that_was_replaced_comes_back_with_its_data() {
     sandbox.write_spec(&volume("300 MiB", "ext4"));
     sandbox.seed(&["plan", SPEC]).exits(0);
     // What the undo took away is beside it for a while, too.
-    std::fs::remove_file(sandbox.at(".volume.img.seed-kept-3")).unwrap();
+    std::fs::remove_dir_all(sandbox.at(".volume.img.seed-backup-3")).unwrap();
     assert_eq!(sandbox.tree(), before);
 }
 

@@ -1,6 +1,6 @@
 //! A spec read from the disk, with all that planning needs.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -12,6 +12,7 @@ use seed_role::trouble::{Kind, Result};
 use seed_role::{Role, Trouble};
 use seed_spec::analysis::{Analysis, FoundCollection, Loader, MissingCollection, ROLE_FILE, Request, State};
 use seed_spec::{Catalog, Code, SPEC_ENDINGS};
+use serde_json::Value as Json;
 
 use crate::apply::expire;
 use crate::check::{analyse_with_graph, runs_commands};
@@ -23,6 +24,9 @@ use crate::stored::{self, Stored};
 
 /// Files longer than this, in bytes, are not read as specs.
 pub const LONGEST: u64 = 64 << 20;
+
+/// The parameter that [`seed_role::Role::left_over`] gives a value, and the attribute that tells which of these parts are there.
+pub(crate) const LEFT_OVER: &str = "left_over";
 
 /// Reads included files from the disk.
 #[derive(Debug, Default)]
@@ -187,6 +191,8 @@ pub struct Project {
     state_folder: PathBuf,
     /// What is asked for, which decides what composite roles come to that write it for a state.
     pub asked: State,
+    /// Whether what is no longer in the spec is removed.
+    prune: bool,
     /// Roles that are left out of the graph.
     pub(crate) left_out: BTreeSet<Arc<str>>,
 }
@@ -212,6 +218,7 @@ impl Project {
             continues: None,
             state_folder: state_folder.to_path_buf(),
             asked: State::Present,
+            prune: false,
             left_out: BTreeSet::new(),
         })
     }
@@ -291,6 +298,12 @@ impl Project {
         self
     }
 
+    /// The same where parts of roles that are no longer in the spec are removed, or not. Comes before
+    /// [`with_orphans`](Self::with_orphans).
+    pub fn pruning(self, prune: bool) -> Project {
+        Project { prune, ..self }
+    }
+
     /// The same without roles that run programs which this host, a simulated one, does not have; and without those that come after them.
     pub(crate) fn without_commands(mut self, host: &dyn Host) -> Project {
         let dependents = self.graph.dependents();
@@ -315,7 +328,8 @@ impl Project {
     }
 
     /// Adds to the graph what only the ledger knows: roles that are no longer in the spec, and things that a role of the
-    /// spec made under other parameters than it has now, such as a file at another path.
+    /// spec made under other parameters than it has now, such as a file at another path. Roles get the parts that Seed made and that they
+    /// no longer name.
     pub fn with_orphans(mut self, ledger: &Ledger, host: &dyn Host) -> Project {
         let mut orphans: Vec<Draft> = ledger
             .names()
@@ -335,9 +349,16 @@ impl Project {
                 self.graph.moved.push((node.name.to_string(), name));
             }
         }
-        if !orphans.is_empty() {
+        let left_over: BTreeMap<Arc<str>, Json> =
+            self.graph.nodes.iter().filter_map(|node| Some((node.name.clone(), left_over(node, ledger, self.prune)?))).collect();
+        if !orphans.is_empty() || !left_over.is_empty() {
             let moved = std::mem::take(&mut self.graph.moved);
             let mut drafts = self.drafts(self.asked, host);
+            for draft in &mut drafts {
+                if let Some(left_over) = left_over.get(&draft.name) {
+                    draft.params.json[LEFT_OVER] = left_over.clone();
+                }
+            }
             drafts.extend(orphans);
             let wholes = std::mem::take(&mut self.graph.wholes);
             self.graph = Graph { wholes, ..Graph::new(drafts) };
@@ -355,13 +376,26 @@ impl Project {
         let world = World { host, ledger, folder: &self.folder };
         let plan = plan::plan(&self.graph, &world, &self.path.display().to_string(), options)?;
         let kept_by_root = journal::is_kept_by_root(&self.path);
-        Ok(Plan { kept_by_root, continues: self.continues.clone(), damage: ledger.damage.clone(), ..plan })
+        Ok(Plan {
+            keep: self.analysis.keep,
+            kept_by_root,
+            continues: self.continues.clone(),
+            damage: ledger.damage.clone(),
+            ..plan
+        })
     }
 }
 
 /// The user who has a journal of a spec of which root, who asks, has none.
 fn user_who_keeps(spec: &Path, located: &Located) -> Option<String> {
     if located.is_begun() { None } else { journal::user_who_keeps(spec) }
+}
+
+/// The parts that Seed made for a role and that its parameters no longer name, as a parameter.
+fn left_over(node: &Node, ledger: &Ledger, prune: bool) -> Option<Json> {
+    let role = node.role.as_ref().filter(|role| role.has_parts())?;
+    let owned = ledger.get(&node.name).filter(|owned| owned.is == node.role_type.name && !owned.parts.is_empty())?;
+    role.left_over(&owned.parts, prune)
 }
 
 /// Whether a role now stands for another thing than the one it made: it is of another type, or claims no path or device

@@ -98,6 +98,9 @@ macro_rules! role_of_contents {
             fn may_overwrite(&self) -> bool {
                 true
             }
+            fn backup(&self, seen: &seed_role::attrs::Attrs, name: &str, _as_a_whole: bool) -> Option<std::path::PathBuf> {
+                contents::backup(self, seen, name)
+            }
             fn keeps_all(&self) -> bool {
                 // A copy of a secret that the spec gave would outlive it.
                 !contents::Contents::is_secret(self)
@@ -207,6 +210,11 @@ fn is_recorded(seen: &Attrs) -> bool {
         Some(content) => *content != SOMETHING_ELSE && !bytes::is_huge(content),
         None => true,
     }
+}
+
+/// What the attributes tell is in the journal; only the rest is moved to a backup.
+pub(super) fn backup(file: &dyn Contents, seen: &Attrs, name: &str) -> Option<std::path::PathBuf> {
+    (!is_recorded(seen)).then(|| seed_role::backup::place(file.path(), name))
 }
 
 pub(super) fn loses(file: &dyn Contents, seen: &Attrs, ours: Option<&Attrs>) -> Option<String> {

@@ -66,6 +66,10 @@ impl Role for Directory {
         (!holds_nothing).then(|| format!("the folder {} and all in it", self.path.display()))
     }
 
+    fn backup(&self, _seen: &Attrs, name: &str, _as_a_whole: bool) -> Option<std::path::PathBuf> {
+        Some(seed_role::backup::place(&self.path, name))
+    }
+
     fn keeps_all(&self) -> bool {
         // Something may have been put aside in it.
         true

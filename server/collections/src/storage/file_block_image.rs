@@ -320,6 +320,10 @@ impl Role for FileBlockImage {
         }
     }
 
+    fn backup(&self, _seen: &Attrs, name: &str, _as_a_whole: bool) -> Option<PathBuf> {
+        Some(seed_role::backup::place(&self.path.0, name))
+    }
+
     fn steps(&self, _: &dyn Host, transition: &Transition<'_>) -> Result<Vec<Step>> {
         let kept = transition.kept.and_then(|kept| kept.path.as_deref());
         match (transition.from, transition.to) {

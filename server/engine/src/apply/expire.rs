@@ -4,9 +4,9 @@
 //! at least an hour later removes it. When the clock turns out to be behind what was recorded, nothing counts as found any more.
 
 use std::collections::BTreeSet;
-use std::path::Path;
 
-use seed_role::host::{FileKind, Host};
+use seed_role::backup;
+use seed_role::host::Host;
 use seed_role::trouble::{Result, Trouble};
 
 use crate::journal::ledger::PutAside;
@@ -32,9 +32,9 @@ pub fn expire(host: &dyn Host, journal: &Journal, keep: u64) -> Vec<Trouble> {
     // One change may have put several things aside.
     let changes: BTreeSet<(&str, u64)> = over.iter().map(|aside| (aside.role.as_str(), aside.run)).collect();
     for (role, run) in changes {
-        let of_this: Vec<&&PutAside> = over.iter().filter(|aside| aside.role == role && aside.run == run).collect();
+        let of_this: Vec<&PutAside> = over.iter().copied().filter(|aside| aside.role == role && aside.run == run).collect();
         let was_found =
-            |aside: &&&PutAside| aside.expired.is_some_and(|found| time.saturating_sub(found) >= LATER && is_over(aside, found));
+            |aside: &&PutAside| aside.expired.is_some_and(|found| time.saturating_sub(found) >= LATER && is_over(aside, found));
         let done = if of_this.iter().all(was_found) {
             remove_all(host, &of_this).and_then(|()| journal.write(&[Record::Forgotten { role: role.into(), run }], false))
         } else if of_this.iter().any(|aside| aside.expired.is_none_or(|found| !is_over(aside, found))) {
@@ -47,23 +47,22 @@ pub fn expire(host: &dyn Host, journal: &Journal, keep: u64) -> Vec<Trouble> {
     troubles
 }
 
-fn remove_all(host: &dyn Host, backups: &[&&PutAside]) -> Result<()> {
-    for path in backups.iter().filter_map(|aside| aside.kept.path.as_deref()) {
-        remove(host, path).map_err(|trouble| Trouble {
-            attempted: format!("remove the backup {}, whose time is over", path.display()),
-            ..trouble
-        })?;
-    }
-    Ok(())
+/// Removes all backups now. What could not be removed is given back.
+pub fn purge(host: &dyn Host, journal: &Journal) -> Vec<Trouble> {
+    let backups: Vec<PutAside> = journal.with_ledger(|ledger| ledger.backups().cloned().collect());
+    let changes: BTreeSet<(&str, u64)> = backups.iter().map(|aside| (aside.role.as_str(), aside.run)).collect();
+    let remove = |(role, run): (&str, u64)| {
+        let of_this: Vec<&PutAside> = backups.iter().filter(|aside| aside.role == role && aside.run == run).collect();
+        remove_all(host, &of_this)?;
+        journal.write(&[Record::Forgotten { role: role.into(), run }], false)
+    };
+    changes.into_iter().filter_map(|change| remove(change).err()).collect()
 }
 
-fn remove(host: &dyn Host, path: &Path) -> Result<()> {
-    /// The inode number of a subvolume's top folder (btrfs(5)).
-    const SUBVOLUME_INODE: u64 = 256;
-    match host.metadata(path)? {
-        Some(metadata) if metadata.kind == FileKind::Directory && metadata.inode == SUBVOLUME_INODE => host.btrfs_delete(path),
-        Some(metadata) if metadata.kind == FileKind::Directory => host.remove_tree(path),
-        Some(_) => host.remove_file(path),
-        None => Ok(()),
+fn remove_all(host: &dyn Host, backups: &[&PutAside]) -> Result<()> {
+    for path in backups.iter().filter_map(|aside| aside.kept.path.as_deref()) {
+        backup::remove(host, path)
+            .map_err(|trouble| Trouble { attempted: format!("remove the backup {}", path.display()), ..trouble })?;
     }
+    Ok(())
 }

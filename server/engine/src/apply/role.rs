@@ -5,10 +5,11 @@ use std::sync::atomic::Ordering;
 
 use seed_role::Role;
 use seed_role::attrs::{Attrs, Observation};
+use seed_role::backup;
 use seed_role::claim::Claim;
 use seed_role::host::{FileKind, Host};
 use seed_role::param::Outputs;
-use seed_role::step::{Goal, KEPT, Step, Transition};
+use seed_role::step::{Goal, Kept, Step, Transition};
 use seed_role::trouble::{Kind, Result, Trouble};
 
 use super::tasks::Half;
@@ -80,7 +81,7 @@ impl End {
     pub fn fail(&mut self, trouble: &Trouble) {
         if self.failure.is_none() {
             self.failure = Some(trouble.to_string());
-            self.records = vec![Record::End { role: self.role.clone(), outcome: Outcome::Failed(trouble.to_string()) }];
+            self.records = vec![failed(&self.role, trouble)];
         }
     }
 }
@@ -130,7 +131,7 @@ impl Apply<'_> {
             return Err(Trouble::new(attempt(), reason));
         }
         let from_nothing = seen == Observation::Absent;
-        let keep_name = format!("{KEPT}{}", self.journal.run);
+        let keep_name = backup::name_of(self.journal.run);
         let may_keep = !planned.disposable && (planned.loses.is_some() || role.keeps_all());
         let keep = may_keep.then_some(keep_name.as_str());
         let (goal_attrs, kept) = match &planned.wish {
@@ -162,6 +163,7 @@ impl Apply<'_> {
             loses: planned.loses.clone(),
             after: node.after.iter().map(|before| self.graph.nodes[*before].name.to_string()).collect(),
             action: planned.action.word().to_string(),
+            parts: seen.attrs().map(|attrs| role.parts(attrs)).unwrap_or_default(),
         });
         let goes_for_good = matches!(goal, Goal::Absent)
             && matches!(planned.wish, Wish::Back { .. })
@@ -282,12 +284,15 @@ impl Apply<'_> {
         let name = planned.role.to_string();
         let changed = !steps.is_empty();
         let in_reach = || self.require_in_reach(planned, &*role, around);
-        let outcome =
-            self.run_steps(planned, &*role, steps, made, durable, &in_reach).and_then(|()| self.verify(planned, half, &*role));
+        let outcome = self
+            .run_steps(planned, &*role, steps, made, durable, &in_reach)
+            .and_then(|()| self.clear_restored(planned, half))
+            .and_then(|()| self.verify(planned, half, &*role));
         match outcome {
             Ok((outputs, outcome)) => {
+                let parts = if let Some(Outcome::Present(attrs)) = &outcome { role.parts(attrs) } else { Vec::new() };
                 let mut records: Vec<Record> =
-                    outcome.map(|outcome| Record::End { role: name.clone(), outcome }).into_iter().collect();
+                    outcome.map(|outcome| Record::End { role: name.clone(), outcome, parts }).into_iter().collect();
                 if let Wish::Back { kept: Some(_), from_run, .. } = &planned.wish
                     && !makes_room(planned, half)
                 {
@@ -297,7 +302,7 @@ impl Apply<'_> {
                 End { failure: None, outputs, changed, records, role: name }
             }
             Err(trouble) => {
-                let failed = changed.then(|| Record::End { role: name.clone(), outcome: Outcome::Failed(trouble.to_string()) });
+                let failed = changed.then(|| failed(&name, &trouble));
                 End {
                     failure: Some(trouble.to_string()),
                     outputs: None,
@@ -306,6 +311,16 @@ impl Apply<'_> {
                     role: name,
                 }
             }
+        }
+    }
+
+    /// Removes what an interruption may have left of a backup that was restored.
+    fn clear_restored(&self, planned: &PlannedRole, half: Half) -> Result<()> {
+        match &planned.wish {
+            Wish::Back { kept: Some(Kept { path: Some(place), .. }), .. } if !makes_room(planned, half) => {
+                backup::clear(self.host, place)
+            }
+            _ => Ok(()),
         }
     }
 
@@ -450,6 +465,11 @@ impl Apply<'_> {
         }
         Ok(missing)
     }
+}
+
+/// That the change of a role has failed.
+fn failed(role: &str, trouble: &Trouble) -> Record {
+    Record::End { role: role.to_string(), outcome: Outcome::Failed(trouble.to_string()), parts: Vec::new() }
 }
 
 /// Whether nothing is to be there once this half has ended.

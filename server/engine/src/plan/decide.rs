@@ -66,7 +66,12 @@ impl Known<'_> {
         match seen {
             Observation::Unknown(reason) => Verdict::because(Action::Unknown, reason),
             Observation::Absent => Verdict { changes: Attrs::new().changes(&wanted), ..Verdict::plain(Action::Create) },
-            Observation::Present(attrs) => self.mend(role, attrs, attrs.changes(&wanted)),
+            Observation::Present(attrs) => {
+                let verdict = self.mend(role, attrs, attrs.changes(&wanted));
+                let reason =
+                    [verdict.reason, role.remark(attrs)].into_iter().flatten().reduce(|one, other| format!("{one}; {other}"));
+                Verdict { reason, ..verdict }
+            }
         }
     }
 
@@ -88,7 +93,11 @@ impl Known<'_> {
         }
         let caution = cautions(role, seen, &changes);
         let Some(field) = replace else {
-            return Verdict { changes, reason: caution, ..Verdict::plain(Action::Change) };
+            let loses = changes
+                .iter()
+                .filter_map(|change| role.destroys(self.host, change))
+                .reduce(|one, other| format!("{one} and {other}"));
+            return Verdict { changes, loses, reason: caution, ..Verdict::plain(Action::Change) };
         };
         if self.owned.get().is_none() && !role.may_overwrite() {
             let reason = format!(
@@ -438,6 +447,8 @@ impl Planner<'_> {
             wish,
             seen,
             disposable: node.disposable || (node.instance.is_none() && owned.get().is_some_and(|owned| owned.disposable)),
+            needs_root: false,
+            backup: None,
             commands: Vec::new(),
             filled: None,
         }

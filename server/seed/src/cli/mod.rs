@@ -11,6 +11,7 @@ mod output;
 mod report;
 mod spec_file;
 mod style;
+mod sudo;
 mod terminal;
 
 use clap::{CommandFactory, Parser, Subcommand};
@@ -42,6 +43,7 @@ enum Command {
     Undo(command::undo::Args),
     Graph(command::graph::Args),
     Log(command::log::Args),
+    Backups(command::backups::Args),
     List(command::list::Args),
     Forget(command::forget::Args),
     Laws(command::laws::Args),
@@ -106,6 +108,7 @@ pub fn main() -> std::process::ExitCode {
         Command::Undo(args) => command::undo::run(&args, global),
         Command::Graph(args) => command::graph::run(&args, global),
         Command::Log(args) => command::log::run(&args, global),
+        Command::Backups(args) => command::backups::run(&args, global),
         Command::List(args) => command::list::run(&args, global),
         Command::Forget(args) => command::forget::run(&args, global),
         Command::Laws(args) => command::laws::run(&args, global),

@@ -1,6 +1,6 @@
 //! `storage.btrfs`: a Btrfs file system on one device or many.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 
 use schemars::JsonSchema;
@@ -13,7 +13,7 @@ use seed_role::tool::Tool;
 use seed_role::{Contents, Declared, Finding, Mend, Result, Role, Watch};
 use seed_spec::Code;
 use seed_spec::shape::{OutputInfo, RefKind};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json, json};
 
 use super::device::{foreseen, resolved};
@@ -34,8 +34,8 @@ const LEAST: u64 = 109 << 20;
 /// A Btrfs file system on one device or many, with its subvolumes, snapshots and quotas, mounted or not.
 ///
 /// It is made on blank devices. A device that grows, a label, profiles, mount point and options, subvolumes, snapshots, quotas,
-/// and devices that are added, dropped or broken are mended in place. Subvolumes and snapshots that the spec does not name are
-/// left alone.
+/// and devices that are added, dropped or broken are repaired in place. A subvolume or snapshot that Seed made and that is no longer in the
+/// spec stays until `--prune` removes it. Those that Seed did not make are left alone.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Btrfs {
@@ -61,6 +61,19 @@ pub(super) struct Btrfs {
     /// Snapshots by name.
     #[serde(default)]
     snapshots: Named<Snapshot>,
+    /// The subvolumes and snapshots that Seed made and that are not among the others any more. Set by the engine.
+    #[serde(default)]
+    #[schemars(skip)]
+    left_over: LeftOver,
+}
+
+/// Subvolumes and snapshots that Seed made and that the spec does not name any more.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+struct LeftOver {
+    /// Their names.
+    names: BTreeSet<String>,
+    /// Whether they are removed.
+    prune: bool,
 }
 
 /// A subvolume.
@@ -334,7 +347,8 @@ impl Role for Btrfs {
             .with_some("mount", self.mount.as_ref().map(|at| at.display().to_string()))
             .with_some("options", self.options.clone())
             .with_some("subvolumes", (!subvolumes.is_empty()).then_some(subvolumes))
-            .with_some("snapshots", (!snapshots.is_empty()).then_some(snapshots)))
+            .with_some("snapshots", (!snapshots.is_empty()).then_some(snapshots))
+            .with_some(look::LEFT_OVER, self.left_over.prune.then(Map::new)))
     }
 
     fn mend(&self, change: &Change, seen: &Attrs) -> Mend {
@@ -357,6 +371,14 @@ impl Role for Btrfs {
     }
 
     fn fit_past(&self, past: &mut Attrs, seen: &Observation) -> Option<String> {
+        let is_in_past = |name: &String| {
+            let in_field = |field: &str| past.get(field).is_some_and(|entries| entries.get(name).is_some());
+            in_field("subvolumes") || in_field("snapshots")
+        };
+        let names = &self.left_over.names;
+        if !names.is_empty() && past.get(look::LEFT_OVER).is_none() && !names.iter().any(is_in_past) {
+            past.set(look::LEFT_OVER, Map::new());
+        }
         super::stays_grown(past, seen, &["type", "uuid", "devices"])
     }
 
@@ -367,6 +389,55 @@ impl Role for Btrfs {
 
     fn loses(&self, host: &dyn Host, _: &Attrs, _: Option<&Attrs>) -> Option<String> {
         look::holdings(self, host)
+    }
+
+    fn keeps_data(&self, change: &Change) -> bool {
+        let names = |value: &Json| -> BTreeSet<String> { value.as_object().into_iter().flat_map(Map::keys).cloned().collect() };
+        match change.field.as_str() {
+            "subvolumes" | "snapshots" | look::LEFT_OVER => names(&change.from).is_subset(&names(&change.to)),
+            field => matches!(field, "label" | "mount" | "options" | "size"),
+        }
+    }
+
+    fn destroys(&self, host: &dyn Host, change: &Change) -> Option<String> {
+        let names = change.from.as_object().filter(|_| change.field == look::LEFT_OVER)?;
+        let is_empty = |name: &str| {
+            let path = self.mount.as_ref().map(|at| at.join(name));
+            path.is_some_and(|path| matches!(host.list(&path), Ok(entries) if entries.is_empty()))
+        };
+        let lost: Vec<String> = names.keys().filter(|name| !is_empty(name)).map(|name| format!("`{name}`")).collect();
+        match lost.as_slice() {
+            [] => None,
+            [name] => Some(format!("the subvolume {name} and all in it")),
+            names => Some(format!("the subvolumes {} and all in them", names.join(", "))),
+        }
+    }
+
+    fn remark(&self, seen: &Attrs) -> Option<String> {
+        let there = seen.get(look::LEFT_OVER)?.as_object().filter(|there| !there.is_empty() && !self.left_over.prune)?;
+        let names: Vec<String> = there.keys().map(|name| format!("`{name}`")).collect();
+        let verb = if names.len() == 1 { "is" } else { "are" };
+        Some(format!("{} {verb} no longer in the spec; --prune removes what Seed made", names.join(", ")))
+    }
+
+    fn backup(&self, seen: &Attrs, name: &str, as_a_whole: bool) -> Option<PathBuf> {
+        let top = seen.text("mount").filter(|_| !as_a_whole)?;
+        Some(Path::new(top).join(name))
+    }
+
+    fn has_parts(&self) -> bool {
+        true
+    }
+
+    fn parts(&self, seen: &Attrs) -> Vec<String> {
+        let fields = ["subvolumes", "snapshots", look::LEFT_OVER].into_iter().filter_map(|field| seen.get(field)?.as_object());
+        fields.flat_map(|entries| entries.keys().cloned()).collect()
+    }
+
+    fn left_over(&self, made: &BTreeSet<String>, prune: bool) -> Option<Json> {
+        let is_named = |name: &str| self.subvolumes.get(name).is_some() || self.snapshots.get(name).is_some();
+        let names: BTreeSet<String> = made.iter().filter(|name| !is_named(name)).cloned().collect();
+        if names.is_empty() { None } else { serde_json::to_value(LeftOver { names, prune }).ok() }
     }
 
     fn steps(&self, host: &dyn Host, transition: &Transition<'_>) -> Result<Vec<Step>> {

@@ -16,7 +16,7 @@ use crate::cli::confirm;
 use crate::cli::exit::{Error, Exit, Result};
 use crate::cli::interrupt;
 use crate::cli::options::{ApplyArgs, Global, PlanArgs, SpecArg};
-use crate::cli::{output, report, spec_file};
+use crate::cli::{output, report, spec_file, sudo};
 
 /// Make the machine as the spec says, or with --state absent as it was before.
 ///
@@ -42,7 +42,7 @@ pub fn run(args: &Args, global: &Global) -> Result {
     let journal = spec_file::open_journal(&mut project, &host)?;
     let ledger = journal.ledger();
     let options = args.plan.options();
-    let mut project = project.asked_for(options.state, &host).with_orphans(&ledger, &host);
+    let mut project = project.asked_for(options.state, &host).pruning(options.prune).with_orphans(&ledger, &host);
     let trust = Trust::new(&journal::state_folder());
     let held = hold_back(&mut project, &trust);
     let plan = project.plan(&host, &ledger, &options)?;
@@ -105,7 +105,7 @@ impl Doing<'_> {
     pub fn end_idle(&self, global: &Global) -> Result {
         if global.json {
             let summary = Summary { unchanged: self.plan.roles.len(), ..Summary::default() };
-            report::apply::Progress::new(global, 0).finish(&summary)?;
+            report::apply::Progress::new(global, None).finish(&summary)?;
         }
         // What was done before is known to have been told by now.
         self.journal.settle()?;
@@ -114,7 +114,7 @@ impl Doing<'_> {
 
     /// Does it, and tells how it goes.
     pub fn carry_out(&self, args: &ApplyArgs, global: &Global) -> Result {
-        let progress = report::apply::Progress::new(global, self.plan.roles.len() - self.plan.count(seed_engine::Action::None));
+        let progress = report::apply::Progress::new(global, Some(self.plan));
         interrupt::listen();
         let report = |event: &seed_engine::apply::Event| progress.tell(event);
         let apply = Apply {
@@ -127,7 +127,10 @@ impl Doing<'_> {
             stop: &interrupt::STOP,
             report: &report,
         };
-        let summary = interrupt::while_telling(|| progress.ending(interrupt::was_ctrl_c()), || apply.run())?;
+        let summary = interrupt::while_telling(|| progress.ending(interrupt::was_ctrl_c()), || apply.run());
+        // The journal may have failed on the way.
+        progress.flush();
+        let summary = summary?;
         progress.finish(&summary)?;
         Ok(match (summary.interrupted, summary.failed) {
             (true, _) => Exit::Interrupted,
@@ -139,6 +142,12 @@ impl Doing<'_> {
     /// Refuses what must not be done, and asks about the rest.
     pub fn require_consent(&self, args: &ApplyArgs, question: &str) -> Result<()> {
         let attempt = format!("{} {}", self.command, self.plan.spec);
+        let needs_root: Vec<&str> = self.plan.needs_root().map(|planned| &*planned.role).collect();
+        if !needs_root.is_empty() {
+            let hint = self.journal.with_ledger(|ledger| report::plan::root_hint(ledger, sudo::this_command));
+            let came_back = report::plan::root_words(&needs_root);
+            return Err(Error::Refused(Trouble::new(attempt, came_back).hint(hint)));
+        }
         if let Some(digest) = args.plan_digest.as_ref().filter(|digest| **digest != self.plan.digest) {
             let came_back =
                 format!("the plan is {} now, and {digest} was confirmed: the machine or the spec has changed", self.plan.digest);

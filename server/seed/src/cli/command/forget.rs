@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use seed_engine::journal::ledger::PutAside;
-use seed_engine::journal::{self, Journal, Ledger, Note, Record};
+use seed_engine::journal::{Journal, Ledger, Note, Record};
 use seed_engine::plan::belongs_to;
 use seed_role::Trouble;
 use seed_role::host::real::RealHost;
@@ -13,8 +13,9 @@ use seed_spec::analysis::DEFAULT_KEEP;
 use serde_json::json;
 
 use crate::cli::exit::{Exit, Result};
-use crate::cli::options::{Global, SpecArg};
+use crate::cli::options::Global;
 use crate::cli::report::journal::{backup_json, backup_words};
+use crate::cli::spec_file::Named;
 use crate::cli::{confirm, output, report, spec_file, style};
 
 /// Let go of roles: drop what the journal knows of them.
@@ -67,25 +68,21 @@ pub fn run(args: &Args, global: &Global) -> Result {
 }
 
 /// Opens the journal that is meant: by its folder, or of a spec.
-fn open(spec: &Path) -> Result<Journal> {
-    let state = journal::state_folder();
-    let path = spec_file::absolute(spec);
-    let by_path = journal::folder_of(&state, &path);
-    let folder = if journal::spec::folders(&state).contains(&path) {
-        path
-    } else if !path.exists() && by_path.exists() {
-        by_path
-    } else {
-        let text = spec_file::read(&SpecArg { spec: spec.to_path_buf(), path: None })?;
-        let (located, note) = spec_file::locate_journal(&text)?;
-        let opened = Journal::open_located(&located, &note, &RealHost::new())?;
-        let journal = opened.ok_or_else(|| Trouble::new("open the journal", "another run has moved it meanwhile"))?;
-        journal.with_ledger(|ledger| report::journal::tell(located.continues.as_deref(), ledger, journal.folder()))?;
-        return Ok(journal);
-    };
-    let journal = Journal::open(&folder)?;
-    journal.with_ledger(|ledger| report::journal::tell(None, ledger, &folder))?;
-    Ok(journal)
+pub(super) fn open(spec: &Path) -> Result<Journal> {
+    match spec_file::named(spec)? {
+        Named::Journal(folder) => {
+            let journal = Journal::open(&folder)?;
+            journal.with_ledger(|ledger| report::journal::tell(None, ledger, &folder))?;
+            Ok(journal)
+        }
+        Named::Spec(text) => {
+            let (located, note) = spec_file::locate_journal(&text)?;
+            let opened = Journal::open_located(&located, &note, &RealHost::new())?;
+            let journal = opened.ok_or_else(|| Trouble::new("open the journal", "another run has moved it meanwhile"))?;
+            journal.with_ledger(|ledger| report::journal::tell(located.continues.as_deref(), ledger, journal.folder()))?;
+            Ok(journal)
+        }
+    }
 }
 
 /// The roles to forget, sorted. Names that are not known are no error where others are: a run that was interrupted may have forgotten

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::cli::exit::{Exit, Result};
 use crate::cli::options::{Global, SpecArg};
-use crate::cli::report::journal::local_time;
+use crate::cli::report::journal::{local_time, place};
 use crate::cli::{output, report, spec_file, style};
 
 /// Show what was done for a spec, and when.
@@ -23,11 +23,12 @@ pub struct Args {
 /// Runs it.
 pub fn run(args: &Args, global: &Global) -> Result {
     let spec = spec_file::read(&args.spec)?;
-    let (located, _) = spec_file::locate_journal(&spec)?;
+    let (located, note) = spec_file::locate_journal(&spec)?;
     report::journal::tell(located.continues.as_deref(), &journal::read(&located.folder)?, &located.folder)?;
     let mut runs = undo::runs(&journal::history(&located.folder)?.records);
     let earlier = if args.last == 0 { 0 } else { runs.len().saturating_sub(args.last) };
     runs.drain(..earlier);
+    let keep = note.keep;
     let mut out = output::stdout();
     if global.json {
         writeln!(out, "{}", json!({ "runs": runs }))?;
@@ -54,6 +55,14 @@ pub fn run(args: &Args, global: &Global) -> Result {
                 Some(message) => writeln!(out, "  {}{message}{:#}", style::BAD, style::BAD)?,
                 None if role.status == "done" => writeln!(out)?,
                 None => writeln!(out, "  {}{}{:#}", style::WARN, role.status, style::WARN)?,
+            }
+            for backup in &role.backups {
+                let place = place(backup.path.as_deref());
+                let state = match backup.status {
+                    "kept" => format!("until {}", local_time(backup.time.saturating_add(keep / 1000))),
+                    status => status.to_string(),
+                };
+                writeln!(out, "        {}backup of {}: {place}, {state}{:#}", style::DIM, backup.what, style::DIM)?;
             }
         }
     }

@@ -10,7 +10,7 @@ use serde_json::json;
 
 use crate::cli::exit::{Exit, Result};
 use crate::cli::options::{Global, PlanArgs, SpecArg};
-use crate::cli::{output, report, spec_file};
+use crate::cli::{output, report, spec_file, style, sudo};
 
 /// Show what apply would change.
 ///
@@ -35,9 +35,15 @@ pub fn plan(spec: &SpecArg, args: &PlanArgs, global: &Global) -> Result {
     let mut project = spec_file::open_to_look(spec, global, &host)?;
     let ledger = spec_file::read_journal(&mut project, &host)?;
     let options = args.options();
-    let mut project = project.asked_for(options.state, &host).with_orphans(&ledger, &host);
+    let mut project = project.asked_for(options.state, &host).pruning(options.prune).with_orphans(&ledger, &host);
     hold_back(&mut project, &Trust::new(&journal::state_folder()));
-    show(&project.plan(&host, &ledger, &options)?, global)
+    let plan = project.plan(&host, &ledger, &options)?;
+    let exit = show(&plan, global)?;
+    if !global.json && plan.needs_root().next().is_some() {
+        let (good, hint) = (style::GOOD, report::plan::root_hint(&ledger, || sudo::apply_command(spec, args)));
+        writeln!(output::stdout(), "  {good}help{good:#}: {hint}")?;
+    }
+    Ok(exit)
 }
 
 /// Shows a plan that is not going to be applied.

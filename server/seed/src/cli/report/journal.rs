@@ -8,6 +8,7 @@ use seed_engine::journal::{Damage, Ledger};
 use seed_role::Trouble;
 use serde_json::{Value as Json, json};
 
+use super::diagnostics::shown_path;
 use crate::cli::exit::Result;
 use crate::cli::{output, style};
 
@@ -63,17 +64,17 @@ pub fn warn(troubles: &[Trouble]) -> Result<()> {
 
 /// A backup and how long it is kept, as a person reads it.
 pub fn backup_words(aside: &PutAside, keep: u64) -> String {
-    let at = aside.kept.path.as_ref().map_or_else(|| "in the journal".into(), |path| path.display().to_string());
-    format!("{}: {}, {at}, until {}", aside.role, aside.kept.what, local_time(until(aside, keep)))
+    format!("{}: {}, {}, until {}", aside.role, aside.kept.what, place(aside.kept.path.as_deref()), local_time(aside.until(keep)))
 }
 
 /// The same for programs.
 pub fn backup_json(aside: &PutAside, keep: u64) -> Json {
-    json!({"role": aside.role, "what": aside.kept.what, "path": aside.kept.path, "time": aside.time, "until": until(aside, keep)})
+    json!({"role": aside.role, "what": aside.kept.what, "path": aside.kept.path, "time": aside.time, "until": aside.until(keep)})
 }
 
-fn until(aside: &PutAside, keep: u64) -> u64 {
-    aside.time.saturating_add(keep / 1000)
+/// Where a backup is, in words.
+pub fn place(path: Option<&Path>) -> String {
+    path.map_or_else(|| "in the journal".into(), shown_path)
 }
 
 /// A time, given in seconds since 1970, as people here write it.

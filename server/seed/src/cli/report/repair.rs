@@ -23,7 +23,7 @@ pub fn tell(event: &Event, global: &Global) {
             let repairs = if summary.changed == 1 { "repair" } else { "repairs" };
             format!("{} {repairs}, {} failed.", summary.changed, summary.failed)
         }
-        Event::Apply(event) => return Progress::new(global, 0).tell(event),
+        Event::Apply(event) => return Progress::new(global, None).tell(event),
     };
     let line = terminal::entry(&line, "          ");
     // When standard error is gone, the watch goes on all the same.
