@@ -92,5 +92,5 @@ fn purge_asks_and_removes_the_backups() {
     assert!(!sandbox.at(".box.seed-backup-2").exists());
     sandbox.seed(&["backups"]).exits(0).says("There are no backups.");
     sandbox.seed(&["log", SPEC]).exits(0).says("removed");
-    sandbox.seed(&["undo", "--dry-run", SPEC]).exits(2).says("which was not kept");
+    sandbox.seed(&["undo", "--dry-run", SPEC]).exits(2).says("which has no backup");
 }

@@ -8,7 +8,7 @@ use crate::sandbox::{Ran, Sandbox};
 #[test]
 fn without_a_terminal_and_without_yes_nothing_is_done() {
     let (sandbox, spec) = Sandbox::with_spec(FILES);
-    sandbox.seed(&["apply", spec]).exits(3).says("no terminal").says("--yes");
+    sandbox.seed(&["apply", spec]).exits(3).says("not a terminal").says("--yes");
     assert!(!sandbox.at("tree").exists());
     sandbox.seed(&["apply", "--yes", spec]).exits(0);
     sandbox.seed(&["apply", "--state", "absent", spec]).exits(3);

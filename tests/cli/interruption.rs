@@ -312,7 +312,7 @@ fn a_second_ctrl_c_ends_at_once_and_the_next_run_goes_on() {
     send(&child, Signal::SIGINT);
     let ran = Ran::ended("apply", child.wait_with_output().unwrap());
     assert_eq!(ran.code(), None, "{}", ran.told());
-    assert!(ran.stderr().contains("ending after step0; Ctrl-C again ends at once"), "{}", ran.told());
+    assert!(ran.stderr().contains("stopping after step0; press Ctrl-C again to stop at once"), "{}", ran.told());
     sandbox.write("go", "");
     sandbox.seed(&["apply", "--yes", spec]).exits(0);
     sandbox.seed(&["info", spec]).exits(0);

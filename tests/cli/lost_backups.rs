@@ -37,7 +37,7 @@ fn a_blob_that_is_lost_or_damaged_takes_no_file_away() {
         for args in
             [&["apply", "--yes", "--destroy-data", "--state", "absent", SPEC][..], &["undo", "--yes", "--destroy-data", SPEC]]
         {
-            sandbox.seed(args).exits(1).says("what was there before cannot be read");
+            sandbox.seed(args).exits(1).says("the previous state cannot be read");
             assert_eq!(sandbox.read("note"), "what the spec says");
         }
         let plan = sandbox.seed(&["plan", "--json", "--state", "absent", SPEC]).exits(1).json();

@@ -164,7 +164,7 @@ fn list_shows_what_was_applied_and_what_is_gone() {
     fs::remove_file(sandbox.at("lab/name.seed.yaml")).unwrap();
     sandbox.seed(&["list"]).exits(0).says("gone");
     let (empty, _) = Sandbox::with_spec("");
-    empty.seed(&["list"]).exits(0).says("No spec was applied");
+    empty.seed(&["list"]).exits(0).says("You have not applied");
 }
 
 #[test]

@@ -72,7 +72,7 @@ fn a_file_system_that_was_made_anew_in_its_place_is_told_to_come_back_empty() {
     sandbox.write_spec(&volume("300 MiB", "xfs"));
     sandbox.seed(&["apply", "--yes", "--destroy-data", SPEC]).exits(0);
     let plan =
-        sandbox.seed(UNDO).exits(0).says("comes back without an ext4 file system `undo` and all in it, which was not kept");
+        sandbox.seed(UNDO).exits(0).says("comes back without an ext4 file system `undo` and all in it, which has no backup");
     assert!(plan.stdout().contains("xfs → ext4"), "{}", plan.stdout());
     assert!(!sandbox.at("volume/data").exists());
     sandbox.write_spec(&volume("300 MiB", "ext4"));

@@ -522,7 +522,7 @@ impl Planner<'_> {
         }
         let orphan = node.instance.is_none();
         if orphan && self.renamed.iter().any(|(from, _)| *from == *node.name) {
-            return Wish::Look(Some("has another name in the spec now".into()));
+            return Wish::Look(Some("has a new name in the spec".into()));
         }
         let all_absent = self.options.state == State::Absent;
         // A composite role writes what is done then.

@@ -19,13 +19,13 @@ use super::{beside, bytes, check_path, folder_of, metadata_of};
 
 /// A symbolic link.
 ///
-/// A link that points elsewhere is pointed anew, and `absent` points it back. A file or folder in its place is left alone.
+/// A link with another target is changed, and `absent` restores its target. A file or folder in its place is left alone.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Link {
-    /// Where the link is. Folders on the way that are missing are made, and removed with it when they are empty.
+    /// Where the link is. Missing parent folders are created, and removed with it if they are empty.
     path: AbsPath,
-    /// What it points to, exactly as it is written into the link: a relative path starts at the folder that the link is in. It need not be there.
+    /// The target, written to the link as it is: a relative path starts at the folder of the link. It need not exist.
     to: String,
 }
 
@@ -54,7 +54,7 @@ impl Role for Link {
         let target = if self.to.is_empty() {
             Some(finding("a link must point somewhere", "write a path"))
         } else if self.to.contains('\0') {
-            Some(finding("a path cannot hold a NUL character", "write a path"))
+            Some(finding("a path cannot contain a NUL character", "write a path"))
         } else if self.to.starts_with("~/") {
             Some(finding("a link knows no home directory: it would point to a folder called `~`", "write the path from `/`"))
         } else {

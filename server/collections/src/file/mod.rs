@@ -59,7 +59,7 @@ fn check_path(path: &Path) -> Option<Finding> {
     let message = if path.file_name().is_none() {
         format!("`{}` is not a place where something can be made", path.display())
     } else if path.as_os_str().as_encoded_bytes().contains(&0) {
-        "a path cannot hold a NUL character".to_string()
+        "a path cannot contain a NUL character".to_string()
     } else {
         return None;
     };

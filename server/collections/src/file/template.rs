@@ -22,23 +22,23 @@ use super::{bytes, folder_of};
 
 /// A file rendered from a Jinja template.
 ///
-/// The template sees the values of `with` and nothing else; a variable that is not there is an error that names
-/// the template, the line and the variable. Lines that hold nothing but a `{% … %}` leave no line behind. `{% include %}`
-/// and `{% import %}` find other templates in the template's own folder. A truth value is written as Jinja writes it: `True`,
-/// or with `| lower` as `true`.
+/// The template sees only the values of `with`; an undefined variable is an error that names the template, the line and the variable. A
+/// line with nothing but `{% … %}` is removed. `{% include %}` and `{% import %}` find other templates in the folder of the template.
+/// Booleans are written as `True`, or with `| lower` as `true`.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Template {
-    /// Where the file is. Folders on the way that are missing are made, and removed with it when they are empty.
+    /// Where the file is. Missing parent folders are created, and removed with it if they are empty.
     path: AbsPath,
     /// The template, a file in the syntax of Jinja (minijinja).
     from: AbsPath,
-    /// The values that the template sees, by name. With a `!secret` among them the whole file is taken as secret: neither shown nor recorded.
+    /// The values for the template, by name. With a `!secret` among them the whole file is secret: it is neither shown nor recorded.
     #[serde(default)]
     with: BTreeMap<String, Anything>,
-    /// Permission bits, such as `"0640"`. Left out, a new file gets `"0644"` (with a secret in it `"0600"`), and one that is there keeps its own.
+    /// Permission bits, such as `"0640"`. Default: `"0644"` for a new file, or `"0600"` if it contains a secret; an existing one keeps
+    /// its own.
     mode: Option<Mode>,
-    /// Who owns it: `user`, `user:group` or numbers. Left out, it is not compared.
+    /// Its owner: `user`, `user:group` or numbers. Default: the owner is not managed.
     owner: Option<String>,
 }
 

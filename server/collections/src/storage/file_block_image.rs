@@ -24,29 +24,29 @@ const QEMU_IMG: Tool = Tool { program: "qemu-img", debian: "qemu-utils", arch: "
 /// Only root and the owner see into a disk, unless the spec says otherwise.
 const DEFAULT_MODE: u32 = 0o600;
 
-/// A file that serves as a disk: raw, or in QEMU's qcow2 format.
+/// A disk image file, raw or in QEMU's qcow2 format.
 ///
-/// A larger `size` lets it grow in place. A smaller one, or another `format`, makes it anew, and what it holds is lost.
-/// An image that Seed did not make is never made anew.
+/// A larger `size` grows it in place. A smaller `size` or another `format` replaces it and destroys its data. An image that Seed did
+/// not make is never replaced.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct FileBlockImage {
-    /// Where the file is. Folders on the way that are missing are made, and removed with it when they are empty.
+    /// Where the file is. Missing parent folders are created, and removed with it if they are empty.
     path: AbsPath,
     /// The size of the disk, such as `4 GiB`.
     size: Size,
     /// How the disk is stored in the file.
     #[serde(default)]
     format: Format,
-    /// How much room a raw image takes from the start.
+    /// How much space a raw image allocates.
     #[serde(default)]
     allocate: Allocate,
-    /// The image that this one lies over: it is read where nothing was written here, and never changed. For qcow2
-    /// only; the `size` must be at least as large.
+    /// The backing image of a qcow2 image: it is read where nothing has been written, and never changed. The `size` must be at least as
+    /// large.
     over: Option<BackingRef>,
-    /// Permission bits of the file, such as `"0640"`. Left out, a new file gets `"0600"`, and one that is there keeps its own.
+    /// Permission bits of the file, such as `"0640"`. Default: `"0600"` for a new file; an existing one keeps its own.
     mode: Option<Mode>,
-    /// Who owns the file: `user`, `user:group` or numbers. Left out, it is not compared.
+    /// The owner of the file: `user`, `user:group` or numbers. Default: the owner is not managed.
     owner: Option<String>,
 }
 
@@ -54,10 +54,10 @@ pub(super) struct FileBlockImage {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, serde::Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 enum Format {
-    /// Byte for byte: what a loop device needs, and what every program reads.
+    /// Byte for byte. Loop devices need it, and every program reads it.
     #[default]
     Raw,
-    /// QEMU's own format: grows as it is written to, and can lie over another image.
+    /// QEMU's format. It grows as it is written to, and can have a backing image.
     Qcow2,
 }
 
@@ -70,15 +70,15 @@ impl Format {
     }
 }
 
-/// How much room a raw image takes from the start.
+/// How much space a raw image allocates.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, serde::Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 enum Allocate {
-    /// None: blocks are taken as they are written.
+    /// None in advance: blocks are allocated when they are written.
     #[default]
     Sparse,
-    /// All of it, when it is made and when it grows, so that the disk it lies on cannot fill up beneath it. What a file
-    /// system in the image gives back later (discard) is not taken again.
+    /// All of it when it is created and when it grows, so that it never fails for lack of disk space. Blocks that a file system in the
+    /// image discards later are not allocated again.
     Full,
 }
 

@@ -21,24 +21,23 @@ use super::{finding, not_in_place, qcow2};
 /// The kernel counts the size of a loop device in sectors of 512 bytes.
 const SECTOR: u64 = 512;
 
-/// A block device that shows the bytes of a file, so that it can be partitioned, hold a file system, and be mounted.
+/// A block device backed by a file, so that it can be partitioned, formatted and mounted.
 ///
-/// The kernel chooses which of `/dev/loop0`, `/dev/loop1`, … it is; refer to it by the name of the role. When the file grows,
-/// so does the device.
+/// The kernel chooses `/dev/loop0`, `/dev/loop1` and so on; refer to it by the name of the role. The device grows with the file.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct LoopbackDevice {
-    /// The file that it shows: an image role, or a path.
+    /// The backing file: an image role or a path.
     backing: BackingRef,
-    /// Whether writing to it is refused.
+    /// Whether it is read-only.
     #[serde(default)]
     read_only: bool,
-    /// Whether the kernel looks for partitions on it. Needed for a `storage.partition_table` on it.
+    /// Whether the kernel scans it for partitions. Required for a `storage.partition_table` on it.
     #[serde(default)]
     partscan: bool,
-    /// Where in the file it begins, a multiple of 512 bytes. Left out, at the start.
+    /// Where it begins in the file, a multiple of 512 bytes. Default: at the start.
     offset: Option<Size>,
-    /// The size of its sectors in bytes: 512, 1024, 2048 or 4096. Left out, the kernel chooses, mostly 512.
+    /// The size of its sectors in bytes: 512, 1024, 2048 or 4096. Default: chosen by the kernel, usually 512.
     sector_size: Option<u32>,
 }
 

@@ -12,23 +12,23 @@ use seed_spec::Code;
 use seed_spec::shape::{OutputInfo, RefKind};
 use serde::Deserialize;
 
-/// Three commands of your own, one for each state: the way out for what has no role type yet.
+/// Three commands of your own, one for each state, for what has no role type yet.
 ///
-/// Each is a list: the program and its arguments, which reach it as they are; no shell reads them. `info` is run to see what is there, so it
-/// must change nothing. As Seed cannot know what the commands do, the folder of the spec must be trusted first: `seed trust`.
+/// Each command is a list of the program and its arguments. No shell is involved. `info` observes and must change nothing. Seed cannot
+/// know what the commands do, so the folder of the spec must be trusted first: `seed trust`.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Command {
-    /// Makes it. Run when `info` says that it is not there; running it again after it was interrupted must do no harm.
+    /// Creates it. Runs if `info` says that it does not exist. Running it again after an interruption must be safe.
     present: Vec<String>,
-    /// Takes it back. Run when `info` says that it is there.
+    /// Removes it. Runs if `info` says that it exists.
     absent: Vec<String>,
-    /// Looks whether it is there, and changes nothing: exit status 0 says it is, 1 that it is not, anything else is an error.
-    /// What it prints is offered as the output `info`, and is recorded: let it print no secrets.
+    /// Checks whether it exists, and changes nothing. Exit status 0 means that it exists, 1 that it does not, and any other is an
+    /// error. Its output is offered as `info` and recorded, so it must not print secrets.
     info: Vec<String>,
-    /// The folder that they run in; the root folder if left out. While it is not there, what they make is taken as not there either.
+    /// The working directory. Default: the root folder. While it does not exist, what the commands make is assumed not to exist either.
     folder: Option<AbsPath>,
-    /// After how long a command is stopped, as an error.
+    /// The time limit of a command. Exceeding it is an error.
     #[serde(default = "ten_minutes")]
     #[schemars(extend("default" = "10 min"))]
     limit: Duration,
@@ -197,7 +197,7 @@ impl Declared for Command {
     const OUTPUTS: &'static [OutputInfo] = &[OutputInfo {
         name: INFO,
         kind: RefKind::Text,
-        doc: "What the command `info` printed, without blanks around it; at most 4 KiB.",
+        doc: "The output of the command `info` without surrounding whitespace, at most 4 KiB.",
     }];
     const EXAMPLE: &'static str = r#"fifo:
   is: task.command

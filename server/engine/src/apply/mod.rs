@@ -247,8 +247,8 @@ impl Apply<'_> {
             // What cannot be removed (its device is gone, say) does no harm: its name is used again.
             let Ok(Some(spare)) = self.host.settle(&path) else { continue };
             let message = format!(
-                "it was changed while an earlier run was interrupted, and once more since: the version in between is {}; choose one of \
-                 them, remove the other and apply again",
+                "it was edited while an earlier run was interrupted, and again since then. The version in between is {}: keep one of the two, \
+                 remove the other, and apply again",
                 spare.display()
             );
             let mut shared = lock(shared);
@@ -280,7 +280,7 @@ impl Apply<'_> {
         });
         shared.failed.insert(planned.node, message.to_string());
         for skipped in shared.tasks.fail_node(planned.node) {
-            self.skip(shared, skipped.node, &format!("needs {}, which failed", planned.role));
+            self.skip(shared, skipped.node, &format!("depends on {}, which failed", planned.role));
         }
         Ok(())
     }
@@ -402,9 +402,9 @@ impl Apply<'_> {
             && let Some(then) = &planned.filled
             && !stored::is_as_planned(then, &self.graph.filled(&self.graph.nodes[task.node].params.json, outputs))
         {
-            let came_back = "what it uses of other roles is not what the plan said";
+            let came_back = "an output that it uses is not what the plan said";
             return Err(Trouble::new(format!("{} {}", planned.action.word(), planned.role), came_back)
-                .hint("look at the new plan and apply again"));
+                .hint("review the new plan and apply again"));
         }
         self.graph.build(task.node, outputs)
     }
@@ -424,7 +424,7 @@ impl Apply<'_> {
             (self.report)(&Event::Failed { role: role.clone(), action: planned.action, message: message.clone(), seconds });
             shared.failed.insert(task.node, message);
             for skipped in shared.tasks.end(id, Status::Failed) {
-                self.skip(shared, skipped.node, &format!("needs {role}, which failed"));
+                self.skip(shared, skipped.node, &format!("depends on {role}, which failed"));
             }
             return;
         }

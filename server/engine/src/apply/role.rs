@@ -140,7 +140,7 @@ impl Apply<'_> {
             Wish::Back { to: Observation::Present(before), kept, .. } => (Some(before.clone()), kept.as_ref()),
             Wish::Back { to: Observation::Absent, .. } => (None, None),
             Wish::Present => (Some(role.wanted(self.host)?), None),
-            Wish::Look(_) => return Err(Trouble::new(attempt(), "it is only looked at")),
+            Wish::Look(_) => return Err(Trouble::new(attempt(), "`state: info` changes nothing")),
         };
         if self.same(&planned.wish, half, &seen, goal_attrs.as_ref()) {
             let ahead = !records.is_empty();
@@ -212,7 +212,7 @@ impl Apply<'_> {
                 return match loses {
                     Some(loses) => {
                         Err(Trouble::new(format!("replace {}", planned.role), format!("it would now destroy {loses}"))
-                            .hint("look at the new plan and apply again"))
+                            .hint("review the new plan and apply again"))
                     }
                     None => Ok(()),
                 };
@@ -228,7 +228,7 @@ impl Apply<'_> {
             && !role.is_as_confirmed(confirmed, seen)
         {
             return Err(Trouble::new(attempt(), "it changed since the plan was made")
-                .hint("it was left as it is; look at the new plan and apply again"));
+                .hint("it was left unchanged; review the new plan and apply again"));
         }
         let harmless = verdict.loses.is_none() || planned.loses.is_some() || planned.disposable;
         let expected = match planned.action {
@@ -241,8 +241,8 @@ impl Apply<'_> {
             return Ok(());
         }
         let came_back =
-            format!("it would now have to {} it: the machine has changed since the plan was made", verdict.action.word());
-        Err(Trouble::new(attempt(), came_back).hint("look at the new plan and apply again"))
+            format!("the machine has changed since the plan was made: it would now have to {} it", verdict.action.word());
+        Err(Trouble::new(attempt(), came_back).hint("review the new plan and apply again"))
     }
 
     /// That what is about to be done takes no backup away that was not spoken of.
@@ -255,7 +255,7 @@ impl Apply<'_> {
         let lost = self.journal.with_ledger(|ledger| effect.loses(ledger, &claims, &planned.role, &planned.wish));
         lost.map_or(Ok(()), |lost| {
             let attempt = format!("{} {}", planned.action.word(), planned.role);
-            Err(Trouble::new(attempt, format!("it would now destroy {lost}")).hint("look at the new plan and apply again"))
+            Err(Trouble::new(attempt, format!("it would now destroy {lost}")).hint("review the new plan and apply again"))
         })
     }
 
@@ -387,18 +387,18 @@ impl Apply<'_> {
         match (&planned.wish, half) {
             (Wish::Present | Wish::Back { .. }, Half::Down) if makes_room(planned, half) => match seen {
                 Observation::Absent => Ok((Some(role.outputs(None)), None)),
-                _ => Err(Trouble::new(attempt(), "it is still there after it was removed")),
+                _ => Err(Trouble::new(attempt(), "it still exists after it was removed")),
             },
             (Wish::Back { to, returned, .. }, _) => {
                 let differs = match (&seen, to) {
                     (Observation::Unknown(reason), _) | (_, Observation::Unknown(reason)) => Some(reason.clone()),
-                    (Observation::Present(_), Observation::Absent) => Some("it is still there".to_string()),
-                    (Observation::Absent, Observation::Present(_)) if half == Half::Up => Some("it is not there".to_string()),
+                    (Observation::Present(_), Observation::Absent) => Some("it still exists".to_string()),
+                    (Observation::Absent, Observation::Present(_)) if half == Half::Up => Some("it does not exist".to_string()),
                     (Observation::Present(seen), Observation::Present(before)) => fields(&seen.changes(before)),
                     _ => None,
                 };
                 if let Some(fields) = differs {
-                    return Err(Trouble::new(attempt(), format!("it is not as it was before: {fields}")));
+                    return Err(Trouble::new(attempt(), format!("it differs from its previous state: {fields}")));
                 }
                 if *returned || *to == Observation::Absent {
                     self.remove_made_folders(name)?;
@@ -412,7 +412,7 @@ impl Apply<'_> {
             }
             _ => {
                 let Observation::Present(attrs) = &seen else {
-                    let reason = if let Observation::Unknown(reason) = &seen { reason } else { "it is not there afterwards" };
+                    let reason = if let Observation::Unknown(reason) = &seen { reason } else { "it does not exist afterwards" };
                     return Err(Trouble::new(attempt(), reason));
                 };
                 if let Some(fields) = fields(&attrs.changes(&role.wanted(self.host)?)) {

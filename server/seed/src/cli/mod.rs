@@ -16,14 +16,14 @@ mod terminal;
 
 use clap::{CommandFactory, Parser, Subcommand};
 
-/// Checks, plans, applies, inspects, repairs and takes back what a readable YAML spec says of this machine.
+/// Turn a YAML spec of a machine into that machine, and restore what was there before.
 ///
-/// A spec names roles (an image, a loop device, a file system, a file …). `seed plan` shows how the machine differs
-/// from it, `seed apply` makes it so, `seed apply --state absent` takes it back to where it was.
+/// A spec lists roles: an image, a loop device, a file system, a file and so on. `seed plan` shows how the machine differs
+/// from the spec, `seed apply` changes the machine, and `seed apply --state absent` restores what was there before.
 #[derive(Debug, Parser)]
 #[command(name = "seed", version, about, long_about, arg_required_else_help = true, max_term_width = 110)]
 #[command(
-    after_help = "First steps:\n  seed new spec lab          write an example\n  seed check lab.seed.yaml   find mistakes\n  seed plan lab.seed.yaml    see what would be done\n  seed apply lab.seed.yaml   do it\n\nExit statuses: 0 done, 1 error (mistakes in arguments, too), 2 changes to make, 3 refused by what would do something, 130 interrupted."
+    after_help = "First steps:\n  seed new spec lab          write an example\n  seed check lab.seed.yaml   find mistakes\n  seed plan lab.seed.yaml    show what would change\n  seed apply lab.seed.yaml   apply it\n\nExit statuses: 0 done, 1 error (also in the arguments), 2 changes to make, 3 refused, 130 interrupted."
 )]
 struct Cli {
     #[command(flatten)]
@@ -32,7 +32,7 @@ struct Cli {
     command: Command,
 }
 
-/// What each does is said where its arguments are: in one place, and in full.
+/// Each is documented where its arguments are.
 #[derive(Debug, Subcommand)]
 enum Command {
     Check(command::check::Args),

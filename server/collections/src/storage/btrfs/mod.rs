@@ -33,29 +33,28 @@ const LEAST: u64 = 109 << 20;
 
 /// A Btrfs file system on one device or many, with its subvolumes, snapshots and quotas, mounted or not.
 ///
-/// It is made on blank devices. A device that grows, a label, profiles, mount point and options, subvolumes, snapshots, quotas,
-/// and devices that are added, dropped or broken are repaired in place. A subvolume or snapshot that Seed made and that is no longer in the
-/// spec stays until `--prune` removes it. Those that Seed did not make are left alone.
+/// It is created on blank devices. Label, profiles, mount point, options, subvolumes, snapshots, quotas, and added, removed, broken or
+/// grown devices are changed in place. A subvolume or snapshot that Seed made and that is no longer in the spec stays until `--prune`
+/// removes it. Those that Seed did not make are left alone.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Btrfs {
-    /// The devices that it is on. One that is blank takes the place of one that is missing.
+    /// Its devices. A blank device replaces a missing one.
     devices: Vec<BlockRef>,
-    /// Its label, at most 255 bytes. Left out, a new one has none, and one that is there keeps its own.
+    /// Its label, at most 255 bytes. Default: none for a new file system; an existing one keeps its own.
     label: Option<String>,
-    /// Its UUID. Left out, it is drawn by chance. Another one makes the file system anew, and what it holds is lost.
+    /// Its UUID. Default: a random one. A change replaces the file system and destroys its data.
     uuid: Option<Uuid>,
-    /// How data is spread over the devices. Left out, a new one has `single`, and one that is there keeps its own.
+    /// The profile of data. Default: `single` for a new file system; an existing one keeps its own.
     data: Option<Profile>,
-    /// How metadata is spread over the devices. Left out, a new one has `dup` on one device and `raid1` on more, and one that is
-    /// there keeps its own.
+    /// The profile of metadata. Default: `dup` on one device and `raid1` on several for a new file system; an existing one keeps its
+    /// own.
     metadata: Option<Profile>,
-    /// Where its top is mounted; the folder is made if it is missing. Left out, it is not mounted.
+    /// Where its top level is mounted. A missing folder is created. Default: not mounted.
     mount: Option<AbsPath>,
-    /// Options of the mount, as mount(8) has them, such as `[noatime, compress=zstd]`. Left out, a new mount has none,
-    /// and one that is there keeps its own.
+    /// Mount options of mount(8), such as `[noatime, compress=zstd]`. Default: none for a new mount; an existing one keeps its own.
     options: Option<Vec<String>>,
-    /// Subvolumes by name. A name with `/` lies in another subvolume, which is to stand before it.
+    /// Subvolumes by name. A name with `/` is inside another subvolume, which must be listed before it.
     #[serde(default)]
     subvolumes: Named<Subvolume>,
     /// Snapshots by name.
@@ -80,9 +79,9 @@ struct LeftOver {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Subvolume {
-    /// The most that it may refer to, such as `1 GiB`. Left out, there is no limit.
+    /// Its quota, such as `1 GiB`. Default: no limit.
     quota: Option<Size>,
-    /// Whether nothing in it can be changed.
+    /// Whether it is read-only.
     #[serde(default)]
     read_only: bool,
 }
@@ -91,9 +90,9 @@ struct Subvolume {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Snapshot {
-    /// The subvolume that it is taken of, when it is made.
+    /// The subvolume to take it from, when it is created.
     of: String,
-    /// Whether nothing in it can be changed.
+    /// Whether it is read-only.
     #[serde(default)]
     read_only: bool,
 }
@@ -102,23 +101,23 @@ struct Snapshot {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 enum Profile {
-    /// Once, on one device.
+    /// One copy.
     Single,
-    /// Twice, on the same device.
+    /// Two copies on the same device.
     Dup,
-    /// Striped over all devices, without a second copy.
+    /// Striped over all devices, without redundancy.
     Raid0,
-    /// Twice, on two devices.
+    /// Two copies on two devices.
     Raid1,
-    /// Three times, on three devices.
+    /// Three copies on three devices.
     Raid1c3,
-    /// Four times, on four devices.
+    /// Four copies on four devices.
     Raid1c4,
-    /// Striped over all devices, and each stripe twice; on four devices or more.
+    /// Striped, with two copies of each stripe; at least four devices.
     Raid10,
-    /// Striped with one parity. The kernel does not keep it safe from power loss.
+    /// Striped with one parity. Not safe against power loss.
     Raid5,
-    /// Striped with two parities. The kernel does not keep it safe from power loss.
+    /// Striped with two parities. Not safe against power loss.
     Raid6,
 }
 

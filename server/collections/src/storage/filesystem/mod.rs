@@ -22,27 +22,27 @@ use super::{finding, holdings, mounts};
 mod change;
 mod tools;
 
-/// A file system on one device, mounted or not; or swap space.
+/// A file system on one device, mounted or not, or swap space.
 ///
-/// It is made on a blank device. A device that grows (not with vfat), a label, mount point and options are mended in place.
-/// Another `type` or `uuid` makes it anew, and what it holds is lost. For Btrfs there is `storage.btrfs`.
+/// It is created on a blank device. Label, mount point, options and, except for vfat, a grown device are changed in place. Another
+/// `type` or `uuid` replaces it and destroys its data. For Btrfs use `storage.btrfs`.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Filesystem {
-    /// The device that it is on.
+    /// Its device.
     device: BlockRef,
     /// What it is.
     #[serde(rename = "type")]
     fs_type: FsType,
-    /// Its label: at most 16 bytes for ext4 and swap, 12 for xfs, 11 in upper case for vfat. Left out, a new one has none, and
-    /// one that is there keeps its own.
+    /// Its label: at most 16 bytes for ext4 and swap, 12 for xfs, 11 in upper case for vfat. Default: none for a new file system; an
+    /// existing one keeps its own.
     label: Option<String>,
-    /// Its UUID; for vfat a short one, such as `1A2B-3C4D`. Left out, it is drawn by chance. Another one makes the file system anew, and what it holds is lost.
+    /// Its UUID; for vfat a short one, such as `1A2B-3C4D`. Default: a random one. A change replaces the file system and destroys its
+    /// data.
     uuid: Option<Uuid>,
-    /// Where it is mounted; the folder is made if it is missing. Left out, it is not mounted.
+    /// Where it is mounted. A missing folder is created. Default: not mounted.
     mount: Option<AbsPath>,
-    /// Options of the mount, as mount(8) has them, such as `[noatime, nosuid]`. Left out, a new mount has none, and one that is
-    /// there keeps its own.
+    /// Mount options of mount(8), such as `[noatime, nosuid]`. Default: none for a new mount; an existing one keeps its own.
     options: Option<Vec<String>>,
 }
 
@@ -50,13 +50,13 @@ pub(super) struct Filesystem {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 enum FsType {
-    /// The usual one of Linux.
+    /// The usual file system of Linux.
     Ext4,
-    /// For large files and many at once; at least 300 MiB, and it never shrinks.
+    /// For large files and parallel access. At least 300 MiB; it cannot shrink.
     Xfs,
-    /// FAT, which every system and firmware reads.
+    /// FAT. Every system and firmware reads it.
     Vfat,
-    /// Swap space: where the kernel puts memory that is not in use. It is not switched on.
+    /// Swap space. It is not activated.
     Swap,
 }
 

@@ -25,24 +25,23 @@ mod unit;
 #[cfg(test)]
 mod odd_names;
 
-/// A file system that is there already, mounted at a place; also at every start of the machine, if asked.
+/// A mount of an existing file system, optionally also at boot.
 ///
-/// A file system that Seed makes can be mounted by its own `mount`; this is for others, for a second place, and for a
-/// subvolume of Btrfs, by the option `subvol=`.
+/// A file system that Seed makes is mounted by its own `mount`. Use this for other file systems, for a second mount point, and for a
+/// Btrfs subvolume with the option `subvol=`.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Mount {
-    /// What is mounted: a device, or a role that offers one.
+    /// The device: a role or a path.
     device: BlockRef,
-    /// Where; the folder is made if it is missing.
+    /// Where it is mounted. A missing folder is created.
     at: AbsPath,
-    /// The type of the file system, such as `ext4`. Left out, it is read off the device.
+    /// The type of the file system, such as `ext4`. Default: detected.
     #[serde(rename = "type")]
     fs_type: Option<String>,
-    /// Options of the mount, as mount(8) has them, such as `[ro, noatime]`. Left out, a new mount has none, and one that is there
-    /// keeps its own.
+    /// Mount options of mount(8), such as `[ro, noatime]`. Default: none for a new mount; an existing one keeps its own.
     options: Option<Vec<String>>,
-    /// Whether it is mounted again when the machine starts, and by what.
+    /// Whether and how it is mounted at boot.
     #[serde(default)]
     persist: Persist,
 }
@@ -51,12 +50,12 @@ pub(super) struct Mount {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, serde::Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 enum Persist {
-    /// Nothing does.
+    /// Not mounted at boot.
     #[default]
     None,
-    /// An entry in /etc/fstab.
+    /// By an entry in /etc/fstab.
     Fstab,
-    /// A mount unit of systemd.
+    /// By a systemd mount unit.
     Unit,
 }
 

@@ -18,9 +18,12 @@ use crate::cli::interrupt;
 use crate::cli::options::{ApplyArgs, Global, PlanArgs, SpecArg};
 use crate::cli::{output, report, spec_file, sudo};
 
-/// Make the machine as the spec says, or with --state absent as it was before.
+/// Change the machine to match the spec, or restore what was there before.
 ///
-/// Shows the plan and asks. Exits with 0 when done, 1 when something failed, 3 when it was refused, 130 when interrupted.
+/// Shows the plan and asks. Where a role needs root and you are not root, nothing is begun. Before data is destroyed, Seed makes a backup;
+/// `seed backups` lists them.
+///
+/// Exits with 0 when done, 1 if a role failed, 3 if refused, 130 if interrupted.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]
@@ -149,9 +152,11 @@ impl Doing<'_> {
             return Err(Error::Refused(Trouble::new(attempt, came_back).hint(hint)));
         }
         if let Some(digest) = args.plan_digest.as_ref().filter(|digest| **digest != self.plan.digest) {
-            let came_back =
-                format!("the plan is {} now, and {digest} was confirmed: the machine or the spec has changed", self.plan.digest);
-            return Err(Error::Refused(Trouble::new(attempt, came_back).hint("look at the new plan")));
+            let came_back = format!(
+                "the machine or the spec has changed: plan {digest} was confirmed, and the plan is now {}",
+                self.plan.digest
+            );
+            return Err(Error::Refused(Trouble::new(attempt, came_back).hint("review the new plan")));
         }
         let destroyed: Vec<String> = self
             .plan
@@ -160,7 +165,8 @@ impl Doing<'_> {
             .collect();
         if !destroyed.is_empty() && !args.destroy_data {
             let came_back = format!("it would destroy data: {}", destroyed.join(", "));
-            let hint = "add --destroy-data, or `disposable: true` to the role in the spec";
+            let hint =
+                "add --destroy-data; or, if nobody needs the data, `disposable: true` to the role, which then has no backup";
             return Err(Error::Refused(Trouble::new(attempt, came_back).hint(hint)));
         }
         if !args.yes && args.plan_digest.is_none() {

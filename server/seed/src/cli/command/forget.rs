@@ -18,14 +18,14 @@ use crate::cli::report::journal::{backup_json, backup_words};
 use crate::cli::spec_file::Named;
 use crate::cli::{confirm, output, report, spec_file, style};
 
-/// Let go of roles: drop what the journal knows of them.
+/// Forget roles: drop their entries from the journal.
 ///
-/// What they made stays as it is, and from then on it is not Seed's: `absent` and `undo` leave it alone. Backups of them stay where
-/// they are until their time is over, and nothing brings them back. The role of a loop or a composite role stands for all its
-/// instances or parts. Shows what would be forgotten and asks.
+/// What was made for these roles stays, but no longer belongs to Seed: `absent` and `undo` leave it alone. Their backups stay until they
+/// expire, and are not restored. The name of a loop or composite role stands for all its instances or parts. Shows what would be forgotten
+/// and asks.
 ///
-/// Where the journal is damaged, this is how to go on: once nothing is left that the damage concerns, the journal is written anew,
-/// and the damaged file stays beside it as `journal.damaged-TIME`.
+/// This is also how to continue after damage to the journal: once no damage concerns any role, the journal is rewritten. The damaged file is
+/// kept beside it as `journal.damaged-TIME`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The spec or, if it is gone, its journal as `seed list` shows it
@@ -34,7 +34,7 @@ pub struct Args {
     /// The roles
     #[arg(value_name = "ROLE", required_unless_present = "damage")]
     roles: Vec<String>,
-    /// Accept that the journal is damaged: forget all roles that it concerns
+    /// Accept damage to the journal: forget all roles that it concerns
     #[arg(long)]
     damage: bool,
     /// Do not ask
@@ -113,17 +113,17 @@ fn show(ledger: &Ledger, roles: &BTreeSet<String>, backups: &[&PutAside], keep: 
     let (gone, dim, good) = (style::GONE, style::DIM, style::GOOD);
     let mut out = output::stdout();
     for role in roles {
-        let is = ledger.get(role).map_or_else(|| "what the damaged part told of it".into(), |owned| owned.is);
+        let is = ledger.get(role).map_or_else(|| "type lost with the damaged part".into(), |owned| owned.is);
         writeln!(
             out,
-            "  {gone}-{gone:#} {role}  {dim}{is}{dim:#}  forget; what was made for it stays, and is not Seed's any more"
+            "  {gone}-{gone:#} {role}  {dim}{is}{dim:#}  forget; what was made for it stays, and no longer belongs to Seed"
         )?;
     }
     for aside in backups {
-        writeln!(out, "    the backup stays and is not brought back: {}", backup_words(aside, keep))?;
+        writeln!(out, "    its backup stays and is not restored: {}", backup_words(aside, keep))?;
     }
     if accepts {
-        writeln!(out, "  The damage of the journal is accepted: what was lost is not known any more.")?;
+        writeln!(out, "  The damage to the journal is accepted. What was lost cannot be recovered.")?;
     } else if roles.is_empty() {
         writeln!(out, "{good}Nothing to forget{good:#}: the journal is not damaged.")?;
     }

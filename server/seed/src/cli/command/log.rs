@@ -10,12 +10,12 @@ use crate::cli::options::{Global, SpecArg};
 use crate::cli::report::journal::{local_time, place};
 use crate::cli::{output, report, spec_file, style};
 
-/// Show what was done for a spec, and when.
+/// Show the runs of a spec: what was done, when, and which backups were made.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]
     spec: SpecArg,
-    /// Show so many of the last runs; 0 shows all
+    /// How many of the last runs to show; 0 shows all
     #[arg(long, short = 'n', value_name = "N", default_value_t = 20)]
     last: usize,
 }
@@ -35,7 +35,7 @@ pub fn run(args: &Args, global: &Global) -> Result {
         return Ok(Exit::Ok);
     }
     if runs.is_empty() {
-        writeln!(out, "Nothing was done for this spec yet.")?;
+        writeln!(out, "This spec has not been applied yet.")?;
     }
     for run in runs.iter().rev() {
         let color = if run.status == "done" { style::GOOD } else { style::BAD };
@@ -67,7 +67,7 @@ pub fn run(args: &Args, global: &Global) -> Result {
         }
     }
     if earlier > 0 {
-        writeln!(out, "{}and {earlier} earlier: --last 0 shows all{:#}", style::DIM, style::DIM)?;
+        writeln!(out, "{}and {earlier} earlier; --last 0 shows all{:#}", style::DIM, style::DIM)?;
     }
     Ok(Exit::Ok)
 }

@@ -14,8 +14,10 @@ use crate::cli::{output, report, spec_file, style, sudo};
 
 /// Show what apply would change.
 ///
-/// Changes nothing. Exits with 0 if there is nothing to do, 2 if there is, 1 on an error, also where a role runs a command that is not
-/// trusted; the other roles are shown all the same.
+/// Changes nothing. Names the roles that need root, the data that would be destroyed, and where its backup would be.
+///
+/// Exits with 0 if there is nothing to do, 2 if there are changes, and 1 on an error. A role with an untrusted command is an error, too; the
+/// other roles are still shown.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]

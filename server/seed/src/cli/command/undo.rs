@@ -8,9 +8,10 @@ use crate::cli::exit::Result;
 use crate::cli::options::{ApplyArgs, Global, SpecArg};
 use crate::cli::spec_file;
 
-/// Take the last apply of a spec back.
+/// Undo the last apply of a spec.
 ///
-/// Puts back what the journal says was there, as far as it was kept; the plan says what was not. Exits as apply does.
+/// Restores what the journal says was there before, from backups where data was destroyed. The plan says what has no backup. Exits like
+/// apply.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]

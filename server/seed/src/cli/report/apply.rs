@@ -93,8 +93,8 @@ impl Progress {
         }
         let roles: Vec<String> = self.at_work().iter().cloned().collect();
         let after = if roles.is_empty() { String::new() } else { format!(" after {}", roles.join(", ")) };
-        let again = if by_ctrl_c { "; Ctrl-C again ends at once" } else { "" };
-        self.line(&format!("{}ending{after}{again}{:#}", style::WARN, style::WARN));
+        let again = if by_ctrl_c { "; press Ctrl-C again to stop at once" } else { "" };
+        self.line(&format!("{}stopping{after}{again}{:#}", style::WARN, style::WARN));
     }
 
     fn groups(&self) -> std::sync::MutexGuard<'_, Groups> {

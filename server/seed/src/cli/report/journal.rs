@@ -21,13 +21,13 @@ pub fn tell(continues: Option<&Path>, ledger: &Ledger, folder: &Path) -> Result<
     let (dim, good) = (style::DIM, style::GOOD);
     let mut stderr = output::stderr();
     if let Some(elsewhere) = &ledger.elsewhere {
-        writeln!(stderr, "{dim}{elsewhere}: what was made for it is not known here{dim:#}")?;
+        writeln!(stderr, "{dim}{elsewhere}. What was made for it is not known here.{dim:#}")?;
     }
     write_state(&mut stderr, continues, &ledger.damage)?;
     if !ledger.damage.is_empty() {
         writeln!(stderr, "  in {}", folder.join("journal").display())?;
-        let help = "roles that it does not concern can be applied; seed forget SPEC ROLE… lets go of the others, and seed forget \
-                    --damage SPEC of all that it concerns; the damaged file is kept beside the journal then";
+        let help = "other roles can still be applied; `seed forget SPEC ROLE…` forgets roles that the damage concerns, and `seed forget --damage SPEC` \
+                    all of them; the damaged file is kept beside the journal";
         writeln!(stderr, "  {good}help{good:#}: {help}")?;
     }
     Ok(())
@@ -41,7 +41,7 @@ pub fn tell(continues: Option<&Path>, ledger: &Ledger, folder: &Path) -> Result<
 pub fn write_state(out: &mut impl Write, continues: Option<&Path>, damage: &[Damage]) -> std::io::Result<()> {
     let (dim, bad) = (style::DIM, style::BAD);
     if let Some(path) = continues {
-        writeln!(out, "{dim}continues the journal of {}, where this spec was before{dim:#}", path.display())?;
+        writeln!(out, "{dim}continues the journal of {}, the previous path of this spec{dim:#}", path.display())?;
     }
     for one in damage {
         writeln!(out, "{bad}the journal is damaged{bad:#}: {} {} (concerns: {})", one.place(), one.what, one.concern())?;

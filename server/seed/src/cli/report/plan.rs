@@ -193,7 +193,7 @@ fn write_counts(out: &mut impl Canvas, plan: &Plan) -> std::io::Result<()> {
         .map(|(count, color, words)| format!("{color}{count} {words}{color:#}"))
         .collect();
     if plan.roles.is_empty() {
-        return writeln!(out, "{}Nothing to do{:#}: there are no roles.", style::GOOD, style::GOOD);
+        return writeln!(out, "{}Nothing to do{:#}: the spec has no roles.", style::GOOD, style::GOOD);
     }
     if plan.is_empty() {
         return writeln!(out, "{}Nothing to do{:#}: {}.", style::GOOD, style::GOOD, parts.join(", "));

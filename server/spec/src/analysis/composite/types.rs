@@ -84,7 +84,7 @@ impl Reading<'_> {
                 }
             },
             _ => {
-                let message = format!("a type is wanted here, and this is {}", words(self.tree, node));
+                let message = format!("expected a type, found {}", words(self.tree, node));
                 self.tell(Diagnostic::error(Code::WrongType, span, message));
                 None
             }
