@@ -262,7 +262,7 @@ fn an_undo_that_was_killed_takes_one_run_back_and_no_more() {
         // Now it is over, and another one is another one.
         sandbox.seed(UNDO).exits(0);
         assert!(!sandbox.at("a").exists() && !sandbox.at("b").exists(), "killed behind record {record}");
-        sandbox.seed(UNDO).exits(1).says("the journal of this spec tells of none");
+        sandbox.seed(UNDO).exits(1).says("the journal of this spec has no apply to undo");
     }
     assert!(kills >= 10, "{kills}");
     tell("two runs, undo", kills);

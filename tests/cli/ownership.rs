@@ -278,7 +278,7 @@ fn a_secret_that_was_changed_leaves_no_copy() {
     sandbox.write("key", "two");
     sandbox.seed(&["apply", "--yes", spec]).exits(0);
     assert_eq!(std::fs::read_dir(sandbox.at("o")).unwrap().count(), 1);
-    sandbox.seed(&["undo", "--yes", spec]).exits(1).says("what it held then was secret, and was not kept");
+    sandbox.seed(&["undo", "--yes", spec]).exits(1).says("its previous content was secret and has no backup");
     assert_eq!(sandbox.read("o/s"), "two");
     absent(&sandbox).exits(0);
     assert!(!sandbox.at("o").exists());

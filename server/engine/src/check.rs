@@ -177,7 +177,7 @@ impl<'a> Checker<'a> {
             let Some(instance) = self.instance(node) else { continue };
             let absent = node.rests_on.iter().map(|index| &self.graph.nodes[*index]).find(|below| below.state == State::Absent);
             if let Some(below) = absent {
-                let message = format!("`{}` is to be present and rests on `{}`, which is to be absent", node.name, below.name);
+                let message = format!("`{}` is present, but depends on `{}`, which is absent", node.name, below.name);
                 let help = format!("make `{}` absent too, or `{}` present", node.name, below.name);
                 findings.push(Diagnostic::error(Code::Conflict, instance.name_span, message).help(help));
             }
@@ -227,7 +227,7 @@ impl Tools<'_> {
         for tool in role.tools() {
             let host = self.host;
             if !*self.known.entry(tool.program).or_insert_with(|| host.find_program(tool.program).is_some()) {
-                let message = format!("`{}` needs the program {}, which this host does not have", instance.name, tool.program);
+                let message = format!("`{}` needs the program {}, which is not installed", instance.name, tool.program);
                 findings.push(Diagnostic::warning(Code::MissingTool, instance.name_span, message).help(tool.hint()));
             }
         }

@@ -151,7 +151,7 @@ pub fn open_spec(path: &Path) -> Result<File> {
     let file = folder::open_file(path)?.ok_or_else(|| Trouble::from_errno(attempt(), nix::errno::Errno::ENOENT))?;
     let metadata = file.metadata().map_err(|error| Trouble::from_io(attempt(), &error))?;
     if metadata.len() > LONGEST {
-        return Err(Trouble::new(attempt(), "it is longer than 64 MiB, which no spec is"));
+        return Err(Trouble::new(attempt(), "it is larger than 64 MiB"));
     }
     if nix::unistd::geteuid().is_root() {
         refuse_others_files(path, &metadata)?;
@@ -251,8 +251,8 @@ impl Project {
         for _ in 0..ATTEMPTS {
             let (located, note) = self.locate()?;
             if let Some(user) = user_who_keeps(&self.path, &located) {
-                let words = format!("{user} applied this spec, and only the journal of {user} tells what was made for it");
-                return Err(Trouble::new(format!("go on with {} as root", self.path.display()), words)
+                let words = format!("{user} has applied this spec, and only the journal of {user} says what was made for it");
+                return Err(Trouble::new(format!("continue {} as root", self.path.display()), words)
                     .kind(Kind::Unsafe)
                     .hint(format!("run it as {user}: seed … {}", self.path.display())));
             }
@@ -263,9 +263,9 @@ impl Project {
                 return Ok((journal, troubles));
             }
         }
-        Err(Trouble::new(format!("open the journal of {}", self.path.display()), "other runs move it again and again")
+        Err(Trouble::new(format!("open the journal of {}", self.path.display()), "other runs keep moving it")
             .kind(Kind::Busy)
-            .hint("wait until they have ended"))
+            .hint("wait until they are done"))
     }
 
     fn locate(&self) -> Result<(Located, Note)> {
@@ -278,13 +278,13 @@ impl Project {
     /// Where else it may be known what was made for a spec that has no journal here, in words.
     fn elsewhere(&self, located: &Located) -> Option<String> {
         if let Some(user) = user_who_keeps(&self.path, located) {
-            return Some(format!("{user} applied this spec; run it as {user}"));
+            return Some(format!("{user} has applied this spec; run it as {user}"));
         }
         if journal::is_kept_by_root(&self.path) {
             return Some("root has applied this spec; run it as root".into());
         }
         let unreadable = located.unreadable.first()?;
-        Some(format!("{} is damaged, and may be of this spec", unreadable.display()))
+        Some(format!("{} is damaged and may belong to this spec", unreadable.display()))
     }
 
     /// The same where a state is asked for: `present`, `absent`, or `info` to look. Comes before

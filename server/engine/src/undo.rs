@@ -192,17 +192,13 @@ pub fn plan_undo(project: &Project, host: &dyn Host, ledger: &Ledger) -> Result<
         None => last_run(&runs),
     };
     let Some(run) = run else {
-        return Err(
-            Trouble::new("undo the last apply", "the journal of this spec tells of none").hint("seed log shows what was done")
-        );
+        return Err(Trouble::new("undo the last apply", "the journal of this spec has no apply to undo")
+            .hint("`seed log` shows the runs"));
     };
     let start = records.iter().position(|record| matches!(record, Record::Run { id, .. } if *id == run.id));
     if history.is_broken_behind(start.unwrap_or_default()) {
-        return Err(Trouble::new(
-            "undo the last apply",
-            "the journal is damaged, and what the last run did is not known in full",
-        )
-        .hint("seed forget --damage SPEC accepts that, and no run from before is known then"));
+        return Err(Trouble::new("undo the last apply", "the journal is damaged, and what the last run did is not fully known")
+            .hint("seed forget --damage SPEC accepts that, and no run from before is known then"));
     }
     let (begun, before) = begun_by(records, run.id);
     let wholes = crate::node::wholes(&project.analysis);

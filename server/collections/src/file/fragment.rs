@@ -157,30 +157,30 @@ impl Role for Fragment {
         let mut findings: Vec<Finding> = check_path(&self.path).into_iter().collect();
         let name = self.name();
         if !marker::is_name(&name) {
-            let message = format!("`{name}` cannot be the name of a fragment");
-            findings.push(finding("fragment", Code::BadName, message, "use letters, digits, `_` and `-`, up to the first `.`"));
+            let message = format!("`{name}` is not a valid name for a fragment");
+            findings.push(finding("fragment", Code::BadName, message, "use letters, digits, `_` and `-` before the first `.`"));
         }
         if !marker::is_name(&self.instance) {
-            let message = format!("`{}` cannot be the name of an instance", self.instance);
+            let message = format!("`{}` is not a valid name for an instance", self.instance);
             findings.push(finding("instance", Code::BadName, message, "use letters, digits, `.`, `_` and `-`"));
         }
         for (name, value) in &self.with {
             if value.get("$secret").is_some() {
-                let message = "a parameter of a fragment stands in the file for all to see".to_string();
+                let message = "a parameter of a fragment is visible in the file".to_string();
                 findings.push(finding(
                     &format!("with.{name}"),
                     Code::Secret,
                     message,
-                    "use file.template for files with secrets",
+                    "use `file.template` for files with secrets",
                 ));
             } else if text_of(value).is_none() {
-                let message = "a parameter of a fragment is text, a number, `true` or `false`".to_string();
-                findings.push(finding(&format!("with.{name}"), Code::WrongType, message, "it is written on the begin line"));
+                let message = "a parameter of a fragment must be text, a number, `true` or `false`".to_string();
+                findings.push(finding(&format!("with.{name}"), Code::WrongType, message, "it is written to the begin marker"));
             }
         }
         if self.after.is_some() && self.before.is_some() {
-            let message = "`after` and `before` are two places".to_string();
-            findings.push(finding("before", Code::WrongValue, message, "leave one of them out"));
+            let message = "`after` and `before` exclude each other".to_string();
+            findings.push(finding("before", Code::WrongValue, message, "remove one of them"));
         }
         for (param, words) in [("after", &self.after), ("before", &self.before)] {
             if words.as_ref().is_some_and(|words| words.is_empty() || words.contains('\n')) {
@@ -188,7 +188,7 @@ impl Role for Fragment {
                     param,
                     Code::WrongValue,
                     "every line, or none, holds this".into(),
-                    "write a piece of one line",
+                    "write text that is part of one line",
                 ));
             }
         }

@@ -52,11 +52,11 @@ impl Role for Link {
             help: Some(help.into()),
         };
         let target = if self.to.is_empty() {
-            Some(finding("a link must point somewhere", "write a path"))
+            Some(finding("a link needs a target", "write a path"))
         } else if self.to.contains('\0') {
             Some(finding("a path cannot contain a NUL character", "write a path"))
         } else if self.to.starts_with("~/") {
-            Some(finding("a link knows no home directory: it would point to a folder called `~`", "write the path from `/`"))
+            Some(finding("`~` is not expanded in links: the link would point to a folder named `~`", "write an absolute path"))
         } else {
             None
         };
@@ -100,8 +100,8 @@ impl Role for Link {
             return Ok(Vec::new());
         }
         let target = goal.get(TO).and_then(bytes::decode);
-        let attempted = || format!("point the link {} anew", path.display());
-        let target = target.ok_or_else(|| Trouble::new(attempted(), "nothing tells where to"))?;
+        let attempted = || format!("change the target of the link {}", path.display());
+        let target = target.ok_or_else(|| Trouble::new(attempted(), "its target is unknown"))?;
         let target = PathBuf::from(std::ffi::OsStr::from_bytes(&target));
         let owner = goal.text(OWNER).or(seen.and_then(|seen| seen.text(OWNER))).map(String::from);
         let run = move |host: &dyn Host| {

@@ -91,8 +91,8 @@ impl Contents for Template {
             .map(|name| Finding {
                 param: format!("with.{name}"),
                 code: Code::BadName,
-                message: format!("a template cannot speak of a variable `{name}`"),
-                help: Some("use letters, digits and `_`, and no digit first".into()),
+                message: format!("a template cannot use a variable named `{name}`"),
+                help: Some("use letters, digits and `_`, beginning with a letter or `_`".into()),
             })
             .collect()
     }
@@ -133,13 +133,13 @@ impl Template {
         };
         let trouble = Trouble::new(format!("render the template {}", self.place(error)), said);
         match error.kind() {
-            minijinja::ErrorKind::UndefinedError if self.with.is_empty() => trouble.hint("give it a value under `with:`"),
+            minijinja::ErrorKind::UndefinedError if self.with.is_empty() => trouble.hint("add it under `with:`"),
             minijinja::ErrorKind::UndefinedError => {
                 let names: Vec<&str> = self.with.keys().map(String::as_str).collect();
                 trouble.hint(format!("`with:` gives {}", names.join(", ")))
             }
             minijinja::ErrorKind::TemplateNotFound => {
-                trouble.hint(format!("templates are looked for in {}", folder_of(&self.from).display()))
+                trouble.hint(format!("templates are searched in {}", folder_of(&self.from).display()))
             }
             _ => trouble,
         }
@@ -192,7 +192,7 @@ fn read_template(host: &dyn Host, path: &Path) -> Result<String> {
     }
     String::from_utf8(text).map_err(|error| {
         let at = error.utf8_error().valid_up_to();
-        Trouble::new(attempted(), format!("it is not UTF-8 text: byte {at} cannot be read"))
+        Trouble::new(attempted(), format!("it is not UTF-8 text: byte {at} is invalid"))
     })
 }
 

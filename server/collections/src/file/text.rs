@@ -54,8 +54,8 @@ impl Contents for Text {
             Content::Plain(text) if text.contains('\0') => vec![Finding {
                 param: "content".into(),
                 code: Code::WrongValue,
-                message: "the text holds a NUL character".into(),
-                help: Some("a file that is not text is made by a `task.command` role".into()),
+                message: "the text contains a NUL character".into(),
+                help: Some("use a `task.command` role for binary files".into()),
             }],
             _ => Vec::new(),
         }

@@ -119,7 +119,7 @@ impl FileBlockImage {
     fn change(&self, from: &Attrs, goal: &Attrs) -> Result<Vec<Step>> {
         let mut steps = Vec::new();
         let cannot = |field: &str| {
-            Err(Trouble::new(format!("change the {field} of {}", self.path.display()), "that cannot be done in place"))
+            Err(Trouble::new(format!("change the {field} of {}", self.path.display()), "it cannot be changed in place"))
         };
         for change in from.changes(goal) {
             match change.field.as_str() {
@@ -222,18 +222,13 @@ impl Role for FileBlockImage {
     fn check(&self) -> Vec<Finding> {
         let mut findings = Vec::new();
         if self.size.0 == 0 {
-            findings.push(finding(
-                "size",
-                Code::WrongValue,
-                "a disk of no size holds nothing",
-                "say how large it is, such as `4 GiB`",
-            ));
+            findings.push(finding("size", Code::WrongValue, "the size of a disk cannot be 0", "write a size such as `4 GiB`"));
         } else if !self.size.0.is_multiple_of(512) {
-            let help = format!("{} is the next larger one", Size(self.size.0.next_multiple_of(512)));
-            findings.push(finding("size", Code::WrongValue, "a disk is a whole number of sectors of 512 bytes", &help));
+            let help = format!("the next larger size is {}", Size(self.size.0.next_multiple_of(512)));
+            findings.push(finding("size", Code::WrongValue, "the size of a disk must be a multiple of 512 bytes", &help));
         }
         if self.path.file_name().is_none() {
-            let message = format!("`{}` is not a place where a file can be made", self.path.display());
+            let message = format!("`{}` is not a path where a file can be created", self.path.display());
             findings.push(finding("path", Code::WrongValue, &message, "name a file, such as `./lab.img`"));
         }
         if self.format == Format::Raw && self.over.is_some() {

@@ -93,7 +93,7 @@ impl LoopbackDevice {
 
     fn device(&self, seen: &Attrs) -> Result<PathBuf> {
         let device = seen.text("device").map(PathBuf::from);
-        device.ok_or_else(|| Trouble::new("use the loop device", "it is not there any more").kind(Kind::Gone))
+        device.ok_or_else(|| Trouble::new("use the loop device", "it no longer exists").kind(Kind::Gone))
     }
 }
 
@@ -112,16 +112,16 @@ impl Role for LoopbackDevice {
     fn check(&self) -> Vec<Finding> {
         let mut findings = Vec::new();
         if !self.offset().is_multiple_of(SECTOR) {
-            let help = format!("{} is the next one", Size(self.offset().next_multiple_of(SECTOR)));
+            let help = format!("the next multiple is {}", Size(self.offset().next_multiple_of(SECTOR)));
             findings.push(finding("offset", Code::WrongValue, "it is not a multiple of 512 bytes", &help));
         }
         if self.sector_size.is_some_and(|size| !size.is_power_of_two() || !(512..=4096).contains(&size)) {
             let message = "a loop device has sectors of 512, 1024, 2048 or 4096 bytes";
-            findings.push(finding("sector_size", Code::WrongValue, message, "leave it out, and the kernel chooses"));
+            findings.push(finding("sector_size", Code::WrongValue, message, "remove it to let the kernel choose"));
         }
         if let Some(len) = foreseen(&self.backing).filter(|len| *len <= self.offset()) {
-            let message = format!("nothing is left of the {} behind it", Size(len));
-            findings.push(finding("offset", Code::TooSmall, &message, "begin earlier, or make the image larger"));
+            let message = format!("the file has only {}, so nothing is left after the offset", Size(len));
+            findings.push(finding("offset", Code::TooSmall, &message, "use a smaller offset or a larger image"));
         }
         findings
     }

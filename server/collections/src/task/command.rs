@@ -63,8 +63,8 @@ impl Role for Command {
         if self.limit.0 == 0 {
             findings.push(finding(
                 "limit",
-                "a command that is stopped at once does nothing",
-                "leave it out, or write a time such as 10 min",
+                "a limit of 0 stops the command at once",
+                "remove it, or write a time such as `10 min`",
             ));
         }
         findings
@@ -80,8 +80,8 @@ impl Role for Command {
         match outcome.status {
             0 => Ok(Observation::Present(attrs().with(INFO, start_of(outcome.stdout.trim())))),
             1 => Ok(Observation::Absent),
-            _ => Err(failed("see whether it is there", &self.info, &outcome)
-                .hint("`info` ends with 0 if it is there and with 1 if it is not")),
+            _ => Err(failed("check whether it exists", &self.info, &outcome)
+                .hint("`info` must exit with 0 if it exists and with 1 if it does not")),
         }
     }
 
@@ -139,7 +139,7 @@ impl Command {
 /// Runs a command; where it took too long, says what decides how long that is.
 fn execute(host: &dyn Host, command: &host::Command) -> Result<Outcome> {
     host.execute(command).map_err(|trouble| match trouble.kind {
-        Kind::TimedOut => trouble.hint("that is the role's `limit`: write a longer one if the command needs it"),
+        Kind::TimedOut => trouble.hint("increase the `limit` of the role if the command needs more time"),
         _ => trouble,
     })
 }
@@ -157,21 +157,21 @@ fn check_command(param: &str, args: &[String]) -> Option<Finding> {
         return Some(finding(
             param,
             "the list is empty",
-            "write the program first, then its arguments: [/usr/bin/install, -d, /srv/x]",
+            "write the program and its arguments, such as `[/usr/bin/install, -d, /srv/x]`",
         ));
     };
     if program.is_empty() {
         return Some(finding(param, "the program has no name", "write the program first, then its arguments"));
     }
     if args.iter().any(|arg| arg.contains('\0')) {
-        return Some(finding(param, "an argument cannot hold a NUL character", "pass it in a file"));
+        return Some(finding(param, "an argument cannot contain a NUL character", "pass it in a file"));
     }
     let looks_like_a_line = args.len() == 1 && program.contains(char::is_whitespace);
     looks_like_a_line.then(|| {
         let words: Vec<&str> = program.split_whitespace().collect();
         finding(
             param,
-            &format!("`{program}` is one word here, and no program is called that"),
+            &format!("`{program}` is a single word, and no program has that name"),
             &format!("write [{}]", words.join(", ")),
         )
     })
@@ -182,7 +182,7 @@ fn failed(attempted: &str, args: &[String], outcome: &Outcome) -> Trouble {
     let lines: Vec<&str> = said.trim().lines().collect();
     let last = lines[lines.len().saturating_sub(LAST_LINES)..].join("\n");
     let program = args.first().map(String::as_str).unwrap_or_default();
-    let said = if last.is_empty() { "and said nothing".to_string() } else { format!("and said: {last}") };
+    let said = if last.is_empty() { "without output".to_string() } else { format!("with the output: {last}") };
     Trouble::new(attempted, format!("{program} ended with status {} {said}", outcome.status))
 }
 

@@ -92,7 +92,7 @@ pub fn steps(role: &Btrfs, host: &dyn Host, transition: &Transition<'_>) -> Resu
 fn make(role: &Btrfs, host: &dyn Host, goal: &Attrs, kept: Option<&Kept>) -> Result<Step> {
     let devices = role.paths(host)?;
     if let Some(data) = kept.and_then(|kept| kept.data.clone()) {
-        return Ok(Step::new("put the file system back", move |host| restore(host, &devices, &data)).undo_when_interrupted());
+        return Ok(Step::new("restore the file system", move |host| restore(host, &devices, &data)).undo_when_interrupted());
     }
     let mut args: Vec<String> = vec!["-q".into(), "-f".into()];
     for (flag, field) in [("-L", "label"), ("-U", "uuid"), ("-d", "data"), ("-m", "metadata")] {
@@ -147,7 +147,7 @@ fn remove(role: &Btrfs, host: &dyn Host, from: &Attrs, keep: Option<&str>) -> Re
         let keys: Vec<String> = devices.iter().map(BlockRef::key).collect();
         let what = format!("the file system on {}", keys.join(", "));
         let save = move |host: &dyn Host| Ok(Some(Kept { what, path: None, data: Some(save(host, &devices)?) }));
-        steps.push(Step::keeping("keep its signatures", save));
+        steps.push(Step::keeping("back up its signatures", save));
     }
     let role = role.clone();
     let wipe = move |host: &dyn Host| {
@@ -169,12 +169,12 @@ fn save(host: &dyn Host, devices: &[BlockRef]) -> Result<String> {
     for device in devices {
         pieces.push(window(host, device)?.map(|window| wipe::save(host, &window)).transpose()?.unwrap_or_default());
     }
-    serde_json::to_string(&pieces).map_err(|error| Trouble::new("put the file system aside", error.to_string()))
+    serde_json::to_string(&pieces).map_err(|error| Trouble::new("back up the file system", error.to_string()))
 }
 
 fn restore(host: &dyn Host, devices: &[PathBuf], data: &str) -> Result<()> {
     let pieces: Vec<Vec<wipe::Piece>> =
-        serde_json::from_str(data).map_err(|error| Trouble::new("put the file system back", error.to_string()))?;
+        serde_json::from_str(data).map_err(|error| Trouble::new("restore the file system", error.to_string()))?;
     for (device, pieces) in devices.iter().zip(&pieces) {
         wipe::restore(host, &whole(host, device)?, pieces)?;
     }

@@ -184,7 +184,12 @@ impl Btrfs {
     fn check_devices(&self) -> Vec<Finding> {
         let mut findings = Vec::new();
         if self.devices.is_empty() {
-            findings.push(finding("devices", Code::WrongValue, "there is no device", "name at least one, such as `[loop]`"));
+            findings.push(finding(
+                "devices",
+                Code::WrongValue,
+                "the list of devices is empty",
+                "add at least one, such as `[loop]`",
+            ));
         }
         let mut known = HashSet::new();
         for device in &self.devices {
@@ -199,12 +204,7 @@ impl Btrfs {
                 ));
             }
             if !known.insert(key.clone()) {
-                findings.push(finding(
-                    "devices",
-                    Code::WrongValue,
-                    &format!("{key} stands there twice"),
-                    "name each device once",
-                ));
+                findings.push(finding("devices", Code::WrongValue, &format!("{key} is listed twice"), "list each device once"));
             }
         }
         for (param, profile) in [("data", self.data), ("metadata", self.metadata)] {
@@ -224,23 +224,34 @@ impl Btrfs {
         if let Some(label) = &self.label
             && (label.len() > 255 || label.contains(['\n', '/', '\0']))
         {
-            let message = format!("a label has at most 255 bytes, and neither `/` nor a line end; this has {}", label.len());
-            findings.push(finding("label", Code::WrongValue, &message, "choose a shorter one"));
+            let message =
+                format!("a label can have at most 255 bytes, and no `/` or line break; this one has {} bytes", label.len());
+            findings.push(finding("label", Code::WrongValue, &message, "choose a shorter label"));
         }
         let chosen = |option: &&String| option.starts_with("subvol=") || option.starts_with("subvolid=");
         if let Some(option) = self.options.iter().flatten().find(chosen) {
-            let help = "mount a subvolume by a `storage.mount` role with that option";
-            findings.push(finding("options", Code::WrongValue, &format!("`{option}`: the top is what is mounted here"), help));
+            let help = "to mount a subvolume, use a `storage.mount` role with this option";
+            findings.push(finding(
+                "options",
+                Code::WrongValue,
+                &format!("`{option}`: `mount` always mounts the top level"),
+                help,
+            ));
         }
         if self.mount.is_none() {
-            let help = "say where it is mounted: `mount: /srv/…`";
+            let help = "add a mount point, such as `mount: /srv/lab`";
             for (param, asked) in [("subvolumes", !self.subvolumes.is_empty()), ("snapshots", !self.snapshots.is_empty())] {
                 if asked {
-                    findings.push(finding(param, Code::MissingKey, "these are made in the mounted file system", help));
+                    findings.push(finding(
+                        param,
+                        Code::MissingKey,
+                        "`mount` is missing: these are created in the mounted file system",
+                        help,
+                    ));
                 }
             }
             if self.options.is_some() {
-                findings.push(finding("options", Code::MissingKey, "these are options of a mount", help));
+                findings.push(finding("options", Code::MissingKey, "`mount` is missing: these are mount options", help));
             }
         }
         findings
@@ -260,14 +271,14 @@ impl Btrfs {
                 findings.push(finding(
                     &param,
                     Code::UnknownReference,
-                    &format!("there is no subvolume `{parent}` before it"),
+                    &format!("no subvolume `{parent}` is listed before it"),
                     &help,
                 ));
             }
             if let (Some(quota), Some(room)) = (subvolume.quota, room)
                 && quota.0 > room
             {
-                let message = format!("a quota of {quota} can never be reached: the devices have {}", Size(room));
+                let message = format!("the quota of {quota} is larger than the devices, which have {}", Size(room));
                 findings.push(finding(
                     &format!("{param}.quota"),
                     Code::TooSmall,
@@ -281,12 +292,12 @@ impl Btrfs {
             let param = format!("snapshots.{name}");
             findings.extend(check_name(&param, name));
             if !known.contains(snapshot.of.as_str()) {
-                let message = format!("there is no subvolume `{}` to take it of", snapshot.of);
+                let message = format!("there is no subvolume `{}` to take a snapshot of", snapshot.of);
                 let help = format!("add it: `subvolumes: {{{}: {{}}}}`", snapshot.of);
                 findings.push(finding(&format!("{param}.of"), Code::UnknownReference, &message, &help));
             }
             if !known.insert(name) {
-                let message = format!("`{name}` is a subvolume already");
+                let message = format!("there is already a subvolume `{name}`");
                 findings.push(finding(&param, Code::Conflict, &message, "choose another name"));
             }
         }
@@ -296,10 +307,10 @@ impl Btrfs {
 
 fn check_name(param: &str, name: &str) -> Option<Finding> {
     let is_bad = |part: &str| part.is_empty() || part == "." || part == ".." || part.len() > 255 || part.contains('\0');
-    let message = format!("`{name}` cannot be the name of a subvolume");
+    let message = format!("`{name}` is not a valid name for a subvolume");
     name.split('/')
         .any(is_bad)
-        .then(|| finding(param, Code::BadName, &message, "names are parts of a path, such as `home` or `home/ada`"))
+        .then(|| finding(param, Code::BadName, &message, "use a relative path, such as `home` or `home/ada`"))
 }
 
 impl Role for Btrfs {
@@ -359,7 +370,7 @@ impl Role for Btrfs {
             }
             "devices" => match seen.get(look::FOREIGN).and_then(Json::as_object).and_then(|foreign| foreign.iter().next()) {
                 Some((device, what)) => Mend::Never(format!(
-                    "{device} holds {}, which adding it to the file system would destroy: wipe it first (wipefs -a), or name another device",
+                    "{device} contains {}, which would be destroyed: wipe it first with `wipefs -a`, or use another device",
                     what.as_str().unwrap_or("data")
                 )),
                 None => Mend::InPlace,

@@ -101,7 +101,7 @@ impl Filesystem {
         let (longest, word) = (self.fs_type.longest_label(), self.fs_type.word());
         if label.len() > longest {
             let message = format!("a label of {word} has at most {longest} bytes, and this has {}", label.len());
-            return Some(finding("label", Code::WrongValue, &message, "choose a shorter one"));
+            return Some(finding("label", Code::WrongValue, &message, "choose a shorter label"));
         }
         if label.contains(['\n', '\0', '/']) {
             return Some(finding("label", Code::WrongValue, "a label has neither `/` nor a line end", "choose another one"));
@@ -180,8 +180,8 @@ impl Role for Filesystem {
             findings.push(finding("mount", Code::WrongValue, "swap space is not mounted", "leave `mount` out"));
         }
         if self.mount.is_none() && self.options.is_some() {
-            let help = "say where it is mounted: `mount: /srv/…`";
-            findings.push(finding("options", Code::MissingKey, "these are options of a mount", help));
+            let help = "add a mount point, such as `mount: /srv/lab`";
+            findings.push(finding("options", Code::MissingKey, "`mount` is missing: these are mount options", help));
         }
         findings
     }

@@ -114,12 +114,13 @@ impl Mount {
 
     fn type_on_device(&self, host: &dyn Host) -> Result<String> {
         let trouble = |came_back: String| Trouble::new(format!("mount {}", self.device.key()), came_back);
-        let found = self.signature(host)?.ok_or_else(|| trouble("it is blank".into()).hint("make a file system on it first"))?;
+        let found =
+            self.signature(host)?.ok_or_else(|| trouble("it is blank".into()).hint("create a file system on it first"))?;
         match found.kind {
             Kind::Luks => Err(trouble(format!("it holds {}", found.words())).hint("open it first")),
             Kind::Swap | Kind::Gpt | Kind::Mbr | Kind::Lvm | Kind::Raid | Kind::Qcow2 | Kind::Unrecognised => {
                 Err(trouble(format!("it holds {}", found.words()))
-                    .hint("name a device with a file system; if it has one, say its `type`"))
+                    .hint("use a device with a file system; if it has one, add its `type`"))
             }
             kind => Ok(kind.word().to_string()),
         }
@@ -180,11 +181,16 @@ impl Role for Mount {
     fn check(&self) -> Vec<Finding> {
         let mut findings = Vec::new();
         if let Some((param, why)) = persist::unfit(self) {
-            findings.push(finding(param, Code::WrongValue, why, "give it another name, or leave `persist` out"));
+            findings.push(finding(param, Code::WrongValue, why, "use another path, or remove `persist`"));
         }
         let is_of_a_type = |one: char| one.is_ascii_alphanumeric() || matches!(one, '.' | '_' | '-');
         if self.fs_type.as_ref().is_some_and(|fs_type| fs_type.is_empty() || !fs_type.chars().all(is_of_a_type)) {
-            findings.push(finding("type", Code::WrongValue, "a type is one word", "write it as mount(8) has it, such as `ext4`"));
+            findings.push(finding(
+                "type",
+                Code::WrongValue,
+                "a type is a single word",
+                "write it as in mount(8), such as `ext4`",
+            ));
         }
         if self
             .options
@@ -193,7 +199,7 @@ impl Role for Mount {
             .any(|option| option.is_empty() || option.contains(|one: char| one == ',' || one.is_whitespace() || one.is_control()))
         {
             let help = "write each option as its own item: `[ro, noatime]`";
-            findings.push(finding("options", Code::WrongValue, "an option has neither commas nor blanks", help));
+            findings.push(finding("options", Code::WrongValue, "an option cannot contain commas or spaces", help));
         }
         findings
     }

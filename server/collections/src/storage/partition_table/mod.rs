@@ -203,7 +203,7 @@ impl Role for PartitionTable {
             let whole = format!("partitions.{name}");
             match (partition.size, partition.rest) {
                 (Some(_), true) => {
-                    findings.push(finding(&whole, Code::WrongValue, "it has both a size and the rest", "leave one of them out"));
+                    findings.push(finding(&whole, Code::WrongValue, "it has both `size` and `rest`", "remove one of them"));
                 }
                 (None, false) => {
                     findings.push(finding(
@@ -214,26 +214,31 @@ impl Role for PartitionTable {
                     ));
                 }
                 (Some(size), false) if size.0 == 0 || !size.0.is_multiple_of(512) => {
-                    let help = format!("{} is the next one", Size((size.0 + 1).next_multiple_of(512)));
-                    let message = "a partition is a whole number of sectors of 512 bytes, and at least one";
+                    let help = format!("the next multiple is {}", Size((size.0 + 1).next_multiple_of(512)));
+                    let message = "the size of a partition must be a positive multiple of 512 bytes";
                     findings.push(finding(&param("size"), Code::WrongValue, message, &help));
                 }
                 (Some(size), false) => sum = sum.saturating_add(size.0).next_multiple_of(ALIGNMENT),
                 (None, true) if number as usize != count => {
-                    findings.push(finding(&param("rest"), Code::WrongValue, "only the last can take the rest", "write it last"));
+                    findings.push(finding(
+                        &param("rest"),
+                        Code::WrongValue,
+                        "only the last partition can have `rest`",
+                        "move it to the end",
+                    ));
                 }
                 (None, true) => sum += ALIGNMENT,
             }
             if kinds::uuid_of(partition.kind()).is_none() {
-                let message = format!("`{}` is not a type of partition", partition.kind());
+                let message = format!("`{}` is not a partition type", partition.kind());
                 findings.push(finding(&param("type"), Code::WrongValue, &message, &format!("use one of {}", kinds::words())));
             }
             if partition.label.as_deref().unwrap_or(name).encode_utf16().count() > 36 {
                 findings.push(finding(
                     &param("label"),
                     Code::WrongValue,
-                    "a label has at most 36 characters",
-                    "choose a shorter one",
+                    "a label can have at most 36 characters",
+                    "choose a shorter label",
                 ));
             }
         }
@@ -241,7 +246,7 @@ impl Role for PartitionTable {
             && sum > end_of_room(len, 512)
         {
             let message = format!(
-                "the partitions need {}, and {} has room for {}",
+                "the partitions need {}, but {} has room for {}",
                 Size(sum),
                 self.device.key(),
                 Size(end_of_room(len, 512))

@@ -78,7 +78,7 @@ impl Reading<'_> {
             NodeKind::Map(_) => match self.tree.pairs(node)[..] {
                 [(key, value)] => self.holding(key, value, depth),
                 _ => {
-                    let message = "a type is one word, or one of them with what it holds";
+                    let message = "a type is a single word, or one of them with what it holds";
                     self.tell(Diagnostic::error(Code::WrongType, span, message).help("such as `{choice: [ext4, xfs]}`"));
                     None
                 }
