@@ -128,7 +128,7 @@ fn words_fit_what_they_are_about() {
 
     let listed = sandbox.seed(&["types", "file"]).exits(0).says("file.text").says("file.link").never_says("storage.btrfs");
     assert_eq!(listed.stdout().lines().count(), 5, "{}", listed.told());
-    sandbox.seed(&["types", "nothing"]).exits(1).says("no collection of that name");
+    sandbox.seed(&["types", "nothing"]).exits(1).says("no role type or collection has that name");
 
     sandbox.write_spec(
         "note: {is: file.text, path: ./n, content: x}\nimage: {is: storage.file_block_image, path: ./i, size: 1 MiB}\n\

@@ -53,6 +53,63 @@ fn a_secret_reaches_the_file_and_nothing_else() {
     assert_unrecorded(&sandbox, "correct-horse");
 }
 
+/// A secret is still one when the spec no longer says so: after a role became a plain one, has another name, or is of another type.
+#[test]
+fn a_secret_that_becomes_plain_is_not_shown() {
+    const SECRET: &str = "hunter2-of-before";
+    const PLAIN: &[&str] = &[
+        "key: {is: file.text, path: ./key, content: plain}\n",
+        "other: {is: file.text, path: ./key, content: plain}\n",
+        "key: {is: file.template, path: ./key, from: ./plain.j2}\n",
+        "other: {is: file.template, path: ./key, from: ./plain.j2}\n",
+    ];
+    for plain in PLAIN {
+        let (sandbox, spec) = Sandbox::with_spec("key: {is: file.text, path: ./key, content: !secret {file: ./secret}}\n");
+        sandbox.write("secret", SECRET);
+        sandbox.write("plain.j2", "plain");
+        fs::set_permissions(sandbox.at("secret"), fs::Permissions::from_mode(0o600)).unwrap();
+        sandbox.seed(&["apply", "--yes", spec]).exits(0);
+        sandbox.write_spec(plain);
+        for args in [&["plan", "-v", spec][..], &["plan", "--json", spec], &["info", "-v", spec], &["repair", "--dry-run", spec]]
+        {
+            sandbox.seed(args).never_says(SECRET);
+        }
+        sandbox.seed(&["apply", "--yes", "--prune", "--destroy-data", spec]).exits(0).never_says(SECRET);
+        assert_eq!(sandbox.read("key"), "plain", "{plain}");
+        sandbox.seed(&["plan", "-v", spec]).exits(0).never_says(SECRET);
+        sandbox.seed(&["undo", "--yes", spec]).never_says(SECRET);
+        assert_unrecorded(&sandbox, SECRET);
+        if plain.contains("file.template") {
+            // A role of another type replaces what it did not write: after consent, and with a backup.
+            assert_eq!(sandbox.read("key"), SECRET, "{plain}");
+            continue;
+        }
+        assert_eq!(sandbox.read("key"), "plain", "nothing of the secret was kept, and so nothing can be restored");
+        // It is Seed's own text, and nobody is asked about it.
+        sandbox.seed(&["apply", "--yes", "--state", "absent", spec]).exits(0);
+        assert!(!sandbox.at("key").exists(), "{plain}");
+    }
+}
+
+#[test]
+fn the_removal_of_a_file_with_a_secret_is_undone() {
+    let (sandbox, spec) = Sandbox::with_spec("key: {is: file.text, path: ./key, content: !secret {file: ./secret}}\n");
+    sandbox.write("secret", "hunter2-again");
+    fs::set_permissions(sandbox.at("secret"), fs::Permissions::from_mode(0o600)).unwrap();
+    sandbox.seed(&["apply", "--yes", spec]).exits(0);
+    sandbox.seed(&["apply", "--yes", "--state", "absent", spec]).exits(0);
+    sandbox.seed(&["undo", "--yes", spec]).exits(0);
+    assert_eq!(sandbox.read("key"), "hunter2-again");
+    sandbox.seed(&["plan", spec]).exits(0);
+}
+
+#[test]
+fn a_template_that_never_ends_is_refused() {
+    let (sandbox, spec) = Sandbox::with_spec("conf: {is: file.template, path: ./conf, from: ./endless.j2}\n");
+    sandbox.write("endless.j2", "{% for i in range(100000) %}{% for j in range(100000) %}{% endfor %}{% endfor %}");
+    sandbox.seed(&["plan", spec]).says("endless.j2").says("it takes more than 10000000 instructions");
+}
+
 #[test]
 fn a_template_with_a_secret_in_it_is_secret_as_a_whole() {
     const SECRET: &str = "hunter2-in-a-template";

@@ -48,6 +48,8 @@ pub struct Node {
     pub aside: bool,
     /// Whether its own state holds even where all roles are asked to be absent.
     pub literal: bool,
+    /// Whether what is there may hold a secret that other parameters wrote: see [`Role::conceal`].
+    pub conceals: bool,
 }
 
 /// A use of a composite role, whose parts are nodes or other composite roles.
@@ -321,6 +323,7 @@ impl Graph {
                 part_of: draft.part_of,
                 aside: draft.aside,
                 literal: draft.literal,
+                conceals: false,
             });
         }
     }
@@ -359,10 +362,21 @@ impl Graph {
     /// When they do not fit the role type.
     pub fn build(&self, index: usize, outputs: &dyn Fn(usize) -> Option<Arc<Outputs>>) -> Result<Box<dyn Role>, Trouble> {
         let node = &self.nodes[index];
-        if !node.params.dynamic {
-            return node.role_type.build(&node.params.json);
+        if node.params.dynamic {
+            return self.build_of(index, &node.params.json, outputs);
         }
-        self.build_of(index, &node.params.json, outputs)
+        let mut role = node.role_type.build(&node.params.json)?;
+        role.conceal(node.conceals);
+        Ok(role)
+    }
+
+    /// Marks a node as one that conceals what is there.
+    pub(crate) fn conceal(&mut self, index: usize) {
+        let node = &mut self.nodes[index];
+        node.conceals = true;
+        if let Some(role) = &mut node.role {
+            role.conceal(true);
+        }
     }
 
     /// The same with other parameters: those of an earlier run.
@@ -376,7 +390,10 @@ impl Graph {
         params: &serde_json::Value,
         outputs: &dyn Fn(usize) -> Option<Arc<Outputs>>,
     ) -> Result<Box<dyn Role>, Trouble> {
-        self.nodes[index].role_type.build(&self.filled(params, outputs))
+        let node = &self.nodes[index];
+        let mut role = node.role_type.build(&self.filled(params, outputs))?;
+        role.conceal(node.conceals);
+        Ok(role)
     }
 
     /// Parameters with outputs filled in.

@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use seed_role::attrs::{Attrs, Change, HIDDEN, Observation};
 use seed_role::host::Host;
-use seed_role::param::Outputs;
+use seed_role::param::{Outputs, SECRET_MARK};
 use seed_role::step::Kept;
 use seed_role::trouble::Result;
 use seed_role::{Contents, Role, backup};
@@ -93,6 +93,14 @@ pub enum Backup {
     At(PathBuf),
     /// In the journal: the content of a small file, or the signatures of a file system.
     InJournal,
+}
+
+impl Wish {
+    /// Whether it leads back to a secret, which is compared with what is there without being shown.
+    pub(crate) fn leads_to_secret(&self) -> bool {
+        let Wish::Back { to: Observation::Present(past), .. } = self else { return false };
+        past.0.values().any(|value| value.as_str().is_some_and(|text| text.starts_with(SECRET_MARK)))
+    }
 }
 
 /// What the plan says of one role.
@@ -486,12 +494,18 @@ impl Planner<'_> {
     /// What is found where it is led as a wish says.
     fn led(&self, index: usize, owned: &Ownership<'_>, wish: Wish, found: &[Option<Found>]) -> Found {
         let node = &self.graph.nodes[index];
-        if let Some(role) = node.role.as_ref().filter(|_| !node.params.dynamic) {
+        let conceals = wish.leads_to_secret();
+        if let Some(role) = node.role.as_ref().filter(|_| !node.params.dynamic && !conceals) {
             return self.judge(index, owned, wish, Ok(&**role), Ok(&**role), found);
         }
         let now = |before: usize| found[before].as_ref()?.now.clone();
         let then = |before: usize| found[before].as_ref()?.then.clone();
-        let now_role = self.graph.build(index, &now);
+        let build = |outputs: &dyn Fn(usize) -> Option<Arc<Outputs>>| {
+            let mut role = self.graph.build(index, outputs)?;
+            role.conceal(conceals || node.conceals);
+            Ok(role)
+        };
+        let now_role: Result<Box<dyn Role>> = build(&now);
         let unchanged = node.after.iter().all(|before| match (now(*before), then(*before)) {
             (Some(now), Some(then)) => Arc::ptr_eq(&now, &then),
             (None, None) => true,
@@ -501,7 +515,7 @@ impl Planner<'_> {
             let role = now_role.as_deref();
             return self.judge(index, owned, wish, role, role, found);
         }
-        let then_role = self.graph.build(index, &then);
+        let then_role = build(&then);
         self.judge(index, owned, wish, now_role.as_deref(), then_role.as_deref(), found)
     }
 

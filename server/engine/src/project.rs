@@ -364,7 +364,27 @@ impl Project {
             self.graph = Graph { wholes, ..Graph::new(drafts) };
             self.graph.moved = moved;
         }
+        self.conceal_secrets_of_before(ledger);
         self
+    }
+
+    /// A secret stays one when the spec no longer says so: where other parameters, or a role that is no longer in the spec, wrote it, the
+    /// role that writes there now does not show it.
+    fn conceal_secrets_of_before(&mut self, ledger: &Ledger) {
+        let graph = &self.graph;
+        let is_orphan = |node: &Node| node.instance.is_none();
+        let orphans = (0..graph.nodes.len()).filter(|index| is_orphan(&graph.nodes[*index]));
+        let secret = orphans.filter(|index| stored::holds_secret(&graph.nodes[*index].params.json));
+        let secret: Vec<Claim> = secret.flat_map(|index| graph.claims(index)).collect();
+        let conceals = |index: &usize| {
+            let node = &graph.nodes[*index];
+            let wrote_secret = || ledger.get(&node.name).is_some_and(|owned| stored::holds_secret(&owned.params));
+            !is_orphan(node)
+                && (!secret.is_empty() && graph.claims(*index).iter().any(|claim| secret.contains(claim))
+                    || ledger.differs(&node.name, node.role_type.name, &node.params.json) && wrote_secret())
+        };
+        let found: Vec<usize> = (0..graph.nodes.len()).filter(conceals).collect();
+        found.into_iter().for_each(|index| self.graph.conceal(index));
     }
 
     /// Plans.

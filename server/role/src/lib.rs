@@ -228,6 +228,12 @@ pub trait Role: Send + Sync {
         None
     }
 
+    /// Says whether what is there now holds a secret that a role with other parameters wrote. If so, it is neither shown nor recorded, as
+    /// if these parameters held a secret as well.
+    fn conceal(&mut self, holds_secret: bool) {
+        let _ = holds_secret;
+    }
+
     /// The steps that lead from what was seen to the goal. Each step must be safe to run again from wherever
     /// an interruption left it, observed anew. May look at the host; must not change it.
     ///

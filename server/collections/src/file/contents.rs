@@ -36,7 +36,7 @@ pub(super) const OUTPUTS: &[OutputInfo] = &[OutputInfo { name: "path", kind: Ref
 pub(super) trait Contents: Send + Sync {
     fn path(&self) -> &Path;
     fn access(&self) -> Access<'_>;
-    /// Whether a secret is part of the content. Then nothing of it is shown or recorded.
+    /// Whether a secret is part of the content, or of what it replaces. Then nothing of it is shown or recorded.
     fn is_secret(&self) -> bool;
     /// The content.
     fn render(&self, host: &dyn Host) -> Result<Vec<u8>>;
@@ -100,6 +100,9 @@ macro_rules! role_of_contents {
             }
             fn backup(&self, seen: &seed_role::attrs::Attrs, name: &str, _as_a_whole: bool) -> Option<std::path::PathBuf> {
                 contents::backup(self, seen, name)
+            }
+            fn conceal(&mut self, holds_secret: bool) {
+                self.replaces_secret = holds_secret;
             }
             fn keeps_all(&self) -> bool {
                 // A copy of a secret that the spec gave would outlive it.
@@ -198,6 +201,10 @@ pub(super) fn caution(change: &Change, seen: &Attrs) -> Option<String> {
 
 pub(super) fn fit_past(past: &mut Attrs) -> Option<String> {
     past.0.remove(LINKS);
+    // A file that is written again is another inode.
+    if past.get(CONTENT).is_some_and(|content| content == AS_IN_SPEC) {
+        past.0.remove(WRITTEN);
+    }
     None
 }
 

@@ -20,6 +20,9 @@ use super::access::Access;
 use super::contents::{self, Contents, role_of_contents};
 use super::{bytes, folder_of};
 
+/// How many instructions one rendering may take.
+const FUEL: u64 = 10_000_000;
+
 /// A file rendered from a Jinja template.
 ///
 /// The template sees only the values of `with`; an undefined variable is an error that names the template, the line and the variable. A
@@ -40,6 +43,9 @@ pub(super) struct Template {
     mode: Option<Mode>,
     /// Its owner: `user`, `user:group` or numbers. Default: the owner is not managed.
     owner: Option<String>,
+    /// Whether what is there holds a secret that other parameters wrote.
+    #[serde(skip)]
+    replaces_secret: bool,
 }
 
 impl Contents for Template {
@@ -52,7 +58,7 @@ impl Contents for Template {
     }
 
     fn is_secret(&self) -> bool {
-        self.with.values().any(|value| holds_secret(&value.0))
+        self.replaces_secret || self.with.values().any(|value| holds_secret(&value.0))
     }
 
     fn render(&self, host: &dyn Host) -> Result<Vec<u8>> {
@@ -128,6 +134,7 @@ impl Template {
         let quoted = error.template_source().zip(error.range()).and_then(|(source, range)| source.get(range));
         let said = match (error.kind(), quoted) {
             (minijinja::ErrorKind::UndefinedError, Some(expression)) => format!("`{expression}` is not defined"),
+            (minijinja::ErrorKind::OutOfFuel, _) => format!("it takes more than {FUEL} instructions"),
             (kind, _) if self.is_secret() => kind.to_string(),
             (kind, _) => error.detail().map_or_else(|| kind.to_string(), |detail| format!("{kind}: {detail}")),
         };
@@ -156,6 +163,7 @@ fn environment(
     environment.set_auto_escape_callback(|_| AutoEscape::None);
     environment.set_syntax(SyntaxConfig::builder().keep_trailing_newline(true).trim_blocks(true).lstrip_blocks(true).build()?);
     environment.set_debug(true);
+    environment.set_fuel(Some(FUEL));
     let sources = sources.clone();
     environment.set_loader(move |name| {
         let source = sources.get(name).cloned();

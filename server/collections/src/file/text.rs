@@ -30,6 +30,9 @@ pub(super) struct Text {
     mode: Option<Mode>,
     /// Its owner: `user`, `user:group` or numbers. Default: the owner is not managed.
     owner: Option<String>,
+    /// Whether what is there holds a secret that other parameters wrote.
+    #[serde(skip)]
+    replaces_secret: bool,
 }
 
 impl Contents for Text {
@@ -42,7 +45,7 @@ impl Contents for Text {
     }
 
     fn is_secret(&self) -> bool {
-        self.content.is_secret()
+        self.replaces_secret || self.content.is_secret()
     }
 
     fn render(&self, host: &dyn Host) -> Result<Vec<u8>> {

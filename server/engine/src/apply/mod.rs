@@ -406,7 +406,11 @@ impl Apply<'_> {
             return Err(Trouble::new(format!("{} {}", planned.action.word(), planned.role), came_back)
                 .hint("review the new plan and apply again"));
         }
-        self.graph.build(task.node, outputs)
+        let mut role = self.graph.build(task.node, outputs)?;
+        if self.planned(task.node).is_some_and(|planned| planned.wish.leads_to_secret()) {
+            role.conceal(true);
+        }
+        Ok(role)
     }
 
     fn break_off(&self, shared: &Mutex<Shared>, trouble: Trouble) {

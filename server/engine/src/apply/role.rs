@@ -280,14 +280,19 @@ impl Apply<'_> {
 
     /// Runs the steps, and looks whether they led where they should.
     pub(super) fn carry_out(&self, ready: Prepared<'_>, around: &Makers, durable: &mut Durable) -> End {
-        let Prepared { planned, half, role, steps, made, from_nothing, .. } = ready;
+        let Prepared { planned, half, mut role, steps, made, from_nothing, .. } = ready;
         let name = planned.role.to_string();
         let changed = !steps.is_empty();
         let in_reach = || self.require_in_reach(planned, &*role, around);
-        let outcome = self
-            .run_steps(planned, &*role, steps, made, durable, &in_reach)
-            .and_then(|()| self.clear_restored(planned, half))
-            .and_then(|()| self.verify(planned, half, &*role));
+        let restored =
+            self.run_steps(planned, &*role, steps, made, durable, &in_reach).and_then(|()| self.clear_restored(planned, half));
+        let outcome = restored.and_then(|()| {
+            if planned.wish == Wish::Present && half == Half::Up {
+                // A secret that these parameters do not hold has been replaced.
+                role.conceal(false);
+            }
+            self.verify(planned, half, &*role)
+        });
         match outcome {
             Ok((outputs, outcome)) => {
                 let parts = if let Some(Outcome::Present(attrs)) = &outcome { role.parts(attrs) } else { Vec::new() };

@@ -22,8 +22,14 @@ pub(super) fn what_is_wanted(graph: &Graph, roles: &mut [PlannedRole]) {
             .into_iter()
             .filter(|claim| matches!(claim, Claim::Path(_) | Claim::Part(..) | Claim::Device(_) | Claim::Mount(_)))
     };
+    // A file that is replaced is written over, and nothing is taken away before.
+    let overwrites = |planned: &PlannedRole| {
+        planned.action == Action::Replace && graph.nodes[planned.node].role.as_ref().is_some_and(|role| role.may_overwrite())
+    };
     let stays = |planned: &&PlannedRole| {
-        !is_orphan(planned) && matches!(planned.wish, Wish::Present) && matches!(planned.action, Action::None | Action::Change)
+        !is_orphan(planned)
+            && planned.wish == Wish::Present
+            && (matches!(planned.action, Action::None | Action::Change) || overwrites(planned))
     };
     let wanted: HashMap<Claim, Arc<str>> =
         roles.iter().filter(stays).flat_map(|planned| places(planned).map(|claim| (claim, planned.role.clone()))).collect();

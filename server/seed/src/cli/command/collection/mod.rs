@@ -315,7 +315,9 @@ fn vendor(spec: &Spec, names: &[String], global: &Global) -> Result {
                 .into());
         };
         let from = cache.verify(&source, &pin)?;
-        if to.symlink_metadata().is_ok() {
+        // A run that was interrupted may have left the whole copy.
+        let is_copied = to.symlink_metadata().is_ok_and(|there| there.is_dir()) && content::hash(&to)? == pin.hash;
+        if !is_copied && to.symlink_metadata().is_ok() {
             return Err(taken(&to).into());
         }
         // Each edit is of the text as it is now.
@@ -326,7 +328,9 @@ fn vendor(spec: &Spec, names: &[String], global: &Global) -> Result {
             Trouble::new(attempt(), "its source in the spec is not written where it can be changed")
                 .hint("write it as `NAME: {git: …}` under `collections:`")
         })?;
-        copy_whole(&from, &to)?;
+        if !is_copied {
+            copy_whole(&from, &to)?;
+        }
         now.write(&text)?;
         write_lock(&spec.folder, lock, &analyse(&spec.path, &text))?;
         done.push(name.to_owned());
