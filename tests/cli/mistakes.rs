@@ -134,7 +134,7 @@ fn words_fit_what_they_are_about() {
         "note: {is: file.text, path: ./n, content: x}\nimage: {is: storage.file_block_image, path: ./i, size: 1 MiB}\n\
          dir: {is: file.directory, path: ./d}\nloop: {is: storage.loopback_device, backing: dir}\n",
     );
-    sandbox.seed(&["check", spec]).exits(1).says("is offered by `image`").never_says("`note`");
+    sandbox.seed(&["check", spec]).exits(1).says("name a role that offers it: `image`").never_says("`note`");
 
     sandbox.write("roles/bad/tasks/main.yml", "present:\n  a: {is: file.text, path: /x, content: x}\n");
     sandbox.write_spec("b: {is: bad}\n");
