@@ -1,6 +1,7 @@
 //! Collections from end to end: added, pinned, fetched, used, updated, vendored, and refused when something was changed.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use git2::{ObjectType, Oid, Repository, Signature, Tree};
@@ -248,6 +249,30 @@ fn an_update_moves_the_pin_and_a_fetch_does_not() {
     assert_eq!((&moved["from"], &moved["commit"]), (&old, &new.to_string().into()));
     sandbox.seed(&["apply", "name.seed.yaml", "--yes"]).exits(0);
     assert_eq!(sandbox.read("one"), "second");
+}
+
+#[test]
+fn root_uses_no_cache_that_others_can_write() {
+    if !crate::sandbox::is_root() {
+        return;
+    }
+    let (sandbox, desk) = lab();
+    sandbox.seed(&["collection", "add", "desk", &desk.url()]).exits(0);
+    sandbox.seed(&["plan", "name.seed.yaml"]).exits(2);
+    for (folder, mode, owner) in [("cache/collections", 0o777, 0), ("cache", 0o777, 0), ("cache", 0o755, 65534)] {
+        let folder = sandbox.path().parent().unwrap().join(folder);
+        let set = |mode: u32, owner: u32| {
+            fs::set_permissions(&folder, fs::Permissions::from_mode(mode)).unwrap();
+            std::os::unix::fs::chown(&folder, Some(owner), None).unwrap();
+        };
+        set(mode, owner);
+        sandbox.seed(&["plan", "name.seed.yaml"]).exits(1).says("others can write it");
+        sandbox.seed(&["apply", "--yes", "name.seed.yaml"]).says("others can write it");
+        sandbox.seed(&["collection", "fetch"]).says("others can write it").says("SEED_CACHE_DIR");
+        assert!(!sandbox.at("one").exists());
+        set(0o755, 0);
+    }
+    sandbox.seed(&["plan", "name.seed.yaml"]).exits(2);
 }
 
 #[test]

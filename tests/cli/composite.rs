@@ -248,7 +248,7 @@ fn a_new_role_is_written_checked_and_used() {
     let sandbox = Sandbox::new();
     sandbox.seed(&["new", "role", "desk"]).exits(0);
     sandbox.seed(&["check", "roles/desk"]).exits(0);
-    sandbox.seed(&["new", "role", "desk"]).exits(1);
+    sandbox.seed(&["new", "role", "desk"]).exits(0).says("is there already");
     sandbox.write_spec("mine: {is: desk, home: ./mine}\n");
     sandbox.seed(&["apply", "name.seed.yaml", "--yes"]).exits(0);
     assert_eq!(sandbox.read("mine/README"), "Made by desk.\n");

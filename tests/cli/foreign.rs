@@ -162,3 +162,55 @@ fn mounts_of_roles_in_mounts_of_roles_are_no_strangers() {
         sandbox.assert_nothing_leaks();
     }
 }
+
+#[test]
+fn nothing_is_written_below_a_mount_point_where_nothing_is_mounted() {
+    if !is_root() {
+        return;
+    }
+    for (kind, roles) in KINDS {
+        let (sandbox, _) = Sandbox::with_spec(&format!("{roles}{FILES}"));
+        sandbox.seed(PRESENT).exits(0);
+        unmount(&sandbox.at("lab"));
+        // The role that would mount it is only looked at.
+        let looked_at = roles.rsplit_once('}').map(|(roles, _)| format!("{roles}, state: info}}\n")).unwrap();
+        sandbox.write_spec(&format!("{looked_at}{FILES}"));
+        let refused = sandbox.seed(PRESENT).exits(1);
+        assert_eq!(entries(&sandbox.at("lab")), 0, "{kind}: {}", refused.told());
+        drop(refused.says("lies in lab, "));
+        sandbox.write_spec(&format!("{roles}{FILES}"));
+        sandbox.seed(PRESENT).exits(0);
+        assert_eq!(sandbox.read("lab/note"), "from the spec", "{kind}");
+        sandbox.seed(ABSENT).exits(0);
+        sandbox.assert_nothing_leaks();
+    }
+}
+
+#[test]
+fn nothing_is_written_below_a_mount_point_whose_role_failed() {
+    if !is_root() {
+        return;
+    }
+    let disk = "image: {is: storage.file_block_image, path: ./disk.img, size: 128 MiB}\n\
+                loop: {is: storage.loopback_device, backing: image}\n";
+    let (sandbox, _) =
+        Sandbox::with_spec(&format!("{disk}lab: {{is: storage.filesystem, device: loop, type: ext4, mount: ./lab}}\n{FILES}"));
+    sandbox.seed(PRESENT).exits(0);
+    // Another role has its place, and cannot be made as long as the first is there.
+    let pool = format!("{disk}pool: {{is: storage.btrfs, devices: [loop], mount: ./lab}}\n{}", FILES.replace("from", "not from"));
+    sandbox.write_spec(&pool);
+    for unmounted in [false, true] {
+        if unmounted {
+            unmount(&sandbox.at("lab"));
+        }
+        sandbox.seed(PRESENT).exits(1).says("note  skipped: needs pool, which failed");
+        match unmounted {
+            false => assert_eq!(sandbox.read("lab/note"), "from the spec"),
+            true => assert_eq!(entries(&sandbox.at("lab")), 0),
+        }
+    }
+    sandbox.seed(&["apply", "--yes", "--prune", "--destroy-data", SPEC]).exits(0);
+    assert_eq!(sandbox.read("lab/note"), "not from the spec");
+    sandbox.seed(ABSENT).exits(0);
+    sandbox.assert_nothing_leaks();
+}

@@ -78,6 +78,28 @@ fn nothing_in_a_spec_or_a_name_acts_on_a_terminal() {
 }
 
 #[test]
+fn rules_of_what_is_ignored_that_are_no_file_are_not_waited_for() {
+    for (folder, says) in [(".", "look through"), ("sub", "sub/.gitignore")] {
+        let sandbox = Sandbox::new();
+        fs::create_dir(sandbox.at(".git")).unwrap();
+        sandbox.write("fragments/base", "one\n");
+        sandbox.write("conf", "# seed:begin base#1\n# seed:end base#1\n");
+        sandbox.write("sub/conf", "# seed:begin base#2\n# seed:end base#2\n");
+        sandbox.seed(&["fragment", "update"]).exits(0);
+        let lock = sandbox.read(".seed/fragments.lock");
+        let rules = sandbox.at(folder).join(".gitignore");
+        for make in [pipe as fn(&Path), |path| std::os::unix::fs::symlink("/dev/zero", path).unwrap()] {
+            let _ = fs::remove_file(&rules);
+            make(&rules);
+            soon(&sandbox, &["fragment", "status"]).exits(1).says(says);
+            soon(&sandbox, &["fragment", "update"]).exits(1).says(says);
+            soon(&sandbox, &["index"]);
+        }
+        assert_eq!(sandbox.read(".seed/fragments.lock"), lock, "what was not looked at is not forgotten");
+    }
+}
+
+#[test]
 fn what_is_no_file_is_not_waited_for() {
     let head = "seed: 1\nname: n\n";
     let uses: [(&str, &str, &str); 7] = [

@@ -3,6 +3,7 @@
 use std::fs;
 
 use crate::sandbox::{Sandbox, is_root};
+use crate::tree::Tree;
 
 const NOTE: &str = "note:\n  is: file.text\n  path: ./note\n  content: ours\n";
 
@@ -48,6 +49,57 @@ fn undo_finds_what_moved_along_and_so_do_backups() {
     sandbox.seed(&["undo", "--yes", "other/name.seed.yaml"]).exits(0);
     assert_eq!(sandbox.read("other/note"), "what stood here before\n".repeat(40));
     assert!(!sandbox.at("lab").exists(), "nothing is made in the old place");
+}
+
+#[test]
+fn undo_brings_what_is_absent_back_in_the_new_place_and_leaves_strangers_alone() {
+    let (sandbox, _) = Sandbox::with_spec("");
+    let roles = format!(
+        "{NOTE}deep:\n  is: file.text\n  path: ./sub/deep/file\n  content: deep\nbox: {{is: file.directory, path: ./box}}\n"
+    );
+    sandbox.write("lab/name.seed.yaml", &spec(&roles));
+    sandbox.seed(&["apply", "--yes", "lab/name.seed.yaml"]).exits(0);
+    sandbox.write("lab/box/letter", "precious");
+    sandbox.seed(&["apply", "--yes", "--destroy-data", "--state", "absent", "lab/name.seed.yaml"]).exits(0);
+    fs::rename(sandbox.at("lab"), sandbox.at("other")).unwrap();
+    // Somebody else's, by now.
+    sandbox.write("lab/theirs", "theirs");
+    let lab = Tree::of(&sandbox.at("lab"));
+    let planned = sandbox.seed(&["undo", "--dry-run", "--json", "other/name.seed.yaml"]).exits(2).json();
+    let digest = planned["digest"].as_str().unwrap();
+    // What was confirmed by who only looked is what runs.
+    sandbox.seed(&["undo", "--plan-digest", digest, "other/name.seed.yaml"]).exits(0);
+    assert_eq!(Tree::of(&sandbox.at("lab")), lab, "nothing is made in the old place");
+    assert_eq!(sandbox.read("other/note"), "ours");
+    assert_eq!(sandbox.read("other/sub/deep/file"), "deep");
+    assert_eq!(sandbox.read("other/box/letter"), "precious");
+    sandbox.seed(&["plan", "other/name.seed.yaml"]).exits(0);
+    sandbox.seed(&["apply", "--yes", "--destroy-data", "--state", "absent", "other/name.seed.yaml"]).exits(0);
+    assert!(!sandbox.at("other/note").exists() && !sandbox.at("other/sub").exists());
+}
+
+#[test]
+fn undo_of_what_is_absent_overwrites_nothing_of_the_user_in_the_new_place() {
+    let sandbox = applied();
+    sandbox.seed(&["apply", "--yes", "--state", "absent", "lab/name.seed.yaml"]).exits(0);
+    fs::remove_file(sandbox.at("lab/note")).unwrap();
+    sandbox.write("other/note", "precious");
+    fs::rename(sandbox.at("lab/name.seed.yaml"), sandbox.at("other/name.seed.yaml")).unwrap();
+    fs::remove_dir_all(sandbox.at("lab")).unwrap();
+    sandbox.seed(&["undo", "--yes", "other/name.seed.yaml"]);
+    assert!(!sandbox.at("lab").exists());
+    assert_eq!(sandbox.read("other/note"), "precious");
+}
+
+#[test]
+fn what_a_stranger_puts_into_the_old_place_is_not_taken_for_seeds() {
+    let sandbox = applied();
+    fs::rename(sandbox.at("lab"), sandbox.at("other")).unwrap();
+    sandbox.write("lab/note", "theirs");
+    sandbox.seed(&["plan", "other/name.seed.yaml"]).exits(0);
+    sandbox.seed(&["apply", "--yes", "--destroy-data", "--state", "absent", "other/name.seed.yaml"]).exits(0);
+    assert_eq!(sandbox.read("lab/note"), "theirs");
+    assert_eq!(sandbox.read("other/note"), "what stood here before\n".repeat(40));
 }
 
 #[test]
@@ -113,6 +165,40 @@ fn a_renamed_spec_with_other_content_is_known_by_its_inode_and_a_copy_steals_not
     sandbox.seed(&["plan", "lab/renamed.seed.yaml"]).exits(2).says("continues");
     sandbox.seed(&["apply", "--yes", "--state", "absent", "lab/renamed.seed.yaml"]).exits(0);
     assert_eq!(sandbox.read("lab/note"), "what stood here before\n".repeat(40));
+}
+
+#[test]
+fn a_copy_beside_a_renamed_spec_does_not_take_its_journal() {
+    for (renamed, copy) in [("lab/renamed.seed.yaml", "lab/copy.seed.yaml"), ("lab2/name.seed.yaml", "other/name.seed.yaml")] {
+        let sandbox = applied();
+        fs::create_dir_all(sandbox.at(copy).parent().unwrap()).unwrap();
+        fs::copy(sandbox.at("lab/name.seed.yaml"), sandbox.at(copy)).unwrap();
+        if renamed.starts_with("lab2") {
+            fs::rename(sandbox.at("lab"), sandbox.at("lab2")).unwrap();
+        } else {
+            fs::rename(sandbox.at("lab/name.seed.yaml"), sandbox.at(renamed)).unwrap();
+        }
+        sandbox.seed(&["plan", copy]).never_says("continues");
+        // Not even when it is applied first.
+        sandbox.seed(&["apply", "--yes", "--state", "absent", copy]).exits(0).never_says("continues");
+        sandbox.seed(&["plan", renamed]).exits(0).says("continues");
+        sandbox.seed(&["apply", "--yes", "--state", "absent", renamed]).exits(0);
+        let note = renamed.replace("renamed.seed.yaml", "note").replace("name.seed.yaml", "note");
+        assert_eq!(sandbox.read(&note), "what stood here before\n".repeat(40));
+    }
+}
+
+#[test]
+fn two_copies_of_a_spec_that_is_gone_are_both_named_and_neither_takes_its_journal() {
+    let sandbox = applied();
+    for copy in ["lab/a.seed.yaml", "lab/b.seed.yaml"] {
+        fs::copy(sandbox.at("lab/name.seed.yaml"), sandbox.at(copy)).unwrap();
+    }
+    fs::remove_file(sandbox.at("lab/name.seed.yaml")).unwrap();
+    sandbox.seed(&["apply", "--yes", "lab/a.seed.yaml"]).exits(3).says("lab/a.seed.yaml").says("lab/b.seed.yaml");
+    sandbox.seed(&["plan", "lab/b.seed.yaml"]).exits(1).says("lab/a.seed.yaml").says("lab/b.seed.yaml");
+    fs::remove_file(sandbox.at("lab/b.seed.yaml")).unwrap();
+    sandbox.seed(&["plan", "lab/a.seed.yaml"]).exits(0).says("continues");
 }
 
 #[test]
@@ -182,6 +268,21 @@ fn what_is_forgotten_stays_and_is_foreign() {
     sandbox.seed(&["apply", "--yes", "--state", "absent", spec]).exits(0).says("was not made by Seed");
     assert_eq!(sandbox.read("a"), "ours");
     assert_eq!(sandbox.read("b"), "ours");
+}
+
+#[test]
+fn names_that_are_not_known_are_told_and_the_others_are_forgotten() {
+    let role = |name: &str| format!("{name}: {{is: file.text, path: ./{name}, content: ours}}\n");
+    let (sandbox, spec) = Sandbox::with_spec(&["a", "b", "c"].map(role).concat());
+    sandbox.seed(&["apply", "--yes", spec]).exits(0);
+    let ran = sandbox.seed(&["forget", "--yes", "--json", spec, "nobody", "a"]).exits(1);
+    assert_eq!(ran.json()["forgotten"], serde_json::json!(["a"]));
+    assert_eq!(ran.json()["unknown"], serde_json::json!(["nobody"]));
+    assert!(ran.stderr().contains("nobody"), "{}", ran.told());
+    // Run again, as after a kill in which the first of them was forgotten already.
+    sandbox.seed(&["forget", "--yes", spec, "a", "b"]).exits(1).says("forget a:").never_says("forget a, b:");
+    sandbox.seed(&["apply", "--yes", "--state", "absent", spec]).exits(0);
+    assert_eq!(["a", "b", "c"].map(|file| sandbox.at(file).exists()), [true, true, false]);
 }
 
 #[test]

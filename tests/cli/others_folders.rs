@@ -8,7 +8,7 @@ use nix::sys::inotify::AddWatchFlags;
 
 use crate::collections::Desk;
 use crate::racer::{NOBODY, Pace, Racer, SECRET, Victim, Watch};
-use crate::sandbox::{Sandbox, is_root, own};
+use crate::sandbox::{Ran, Sandbox, is_root, own};
 
 const SPEC: &str = "seed: 1\nname: name\nwhy: A test.\n\nroles:\n  note: {is: file.text, path: ./note, content: x}\n";
 
@@ -45,7 +45,8 @@ impl Race<'_> {
                 let victim = Victim::of(&sandbox, target);
                 let at = sandbox.at(target);
                 let racer = Racer::start(Watch::of_place(&at), &at, &victim.bait(pace), pace);
-                let ran = sandbox.seed(self.args);
+                // As with sudo: for the user whose folder it is.
+                let ran = Ran::of(sandbox.seed_command(self.args).env("SUDO_UID", NOBODY.to_string()));
                 let raced = racer.stop();
                 let told = format!("{}: {target} at {pace:?}: {}", self.name, ran.told());
                 assert!(!told.contains(SECRET) && !told.contains("panicked"), "{told}");

@@ -324,3 +324,39 @@ fn what_is_only_looked_at_is_taken_as_it_is() {
     std::fs::create_dir(sandbox.at("gone")).unwrap();
     sandbox.seed(&["apply", "--yes", spec]).exits(0);
 }
+
+#[test]
+fn a_mount_point_goes_with_the_mount_if_it_was_made_for_it() {
+    if !crate::sandbox::is_root() {
+        return;
+    }
+    let volume = |mount: &str| {
+        format!(
+            "image: {{is: storage.file_block_image, path: ./disk.img, size: 16 MiB}}\n\
+             loop: {{is: storage.loopback_device, backing: image}}\n\
+             disk: {{is: storage.filesystem, device: loop, type: ext4, mount: {mount}}}\n"
+        )
+    };
+    for was_there in [false, true] {
+        let (sandbox, spec) = Sandbox::with_spec(&volume("./first"));
+        if was_there {
+            fs::create_dir(sandbox.at("first")).unwrap();
+            fs::create_dir_all(sandbox.at("second/place")).unwrap();
+        }
+        sandbox.seed(&["apply", "--yes", spec]).exits(0);
+        sandbox.write_spec(&volume("./second/place"));
+        sandbox.seed(&["apply", "--yes", spec]).exits(0);
+        assert_eq!(sandbox.at("first").exists(), was_there);
+        sandbox.seed(&["undo", "--yes", spec]).exits(0);
+        assert_eq!((sandbox.at("first").exists(), sandbox.at("second/place").exists()), (true, was_there));
+        // What somebody makes in its place is not Seed's.
+        if !was_there {
+            assert!(!sandbox.at("second").exists());
+            fs::create_dir_all(sandbox.at("second/place")).unwrap();
+        }
+        sandbox.seed(&["apply", "--yes", spec]).exits(0);
+        sandbox.seed(&["apply", "--yes", "--state", "absent", spec]).exits(0);
+        assert_eq!((sandbox.at("first").exists(), sandbox.at("second/place").exists()), (was_there, true));
+        sandbox.assert_nothing_leaks();
+    }
+}

@@ -71,6 +71,32 @@ fn what_exists_is_refused_and_nothing_is_half_written() {
 }
 
 #[test]
+fn what_an_interrupted_run_has_written_is_brought_to_its_end() {
+    for what in ["spec", "role", "collection", "fragment"] {
+        let sandbox = project();
+        sandbox.seed(&["new", what, "lab"]).exits(0);
+        let expected = sandbox.tree();
+        // As after a kill between what is written and what is noted of it.
+        if sandbox.at(".seed").exists() {
+            fs::remove_dir_all(sandbox.at(".seed")).unwrap();
+        }
+        sandbox.seed(&["new", what, "lab"]).exits(0).says("is there already");
+        assert_eq!(sandbox.tree(), expected, "{what}");
+    }
+    let sandbox = project();
+    sandbox.seed(&["new", "role", "lab"]).exits(0);
+    for (path, text) in [("roles/lab/mine", "mine"), ("roles/lab/README.md", "mine")] {
+        let before = sandbox.read("roles/lab/README.md");
+        sandbox.write(path, text);
+        let changed = sandbox.tree();
+        sandbox.seed(&["new", "role", "lab"]).exits(1).says("exists already");
+        assert_eq!(sandbox.tree(), changed);
+        fs::remove_file(sandbox.at(path)).unwrap();
+        sandbox.write("roles/lab/README.md", &before);
+    }
+}
+
+#[test]
 fn a_project_has_its_own_skeletons() {
     let sandbox = project();
     sandbox.write("fragments/meta/spec/NAME.seed.yaml", "seed: 1\nname: {{ instance }}\nroles: {}\n");

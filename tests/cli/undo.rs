@@ -64,19 +64,48 @@ fn a_volume_that_was_replaced_comes_back_with_its_data() {
 }
 
 #[test]
-fn a_file_system_that_was_made_anew_in_its_place_is_told_to_come_back_empty() {
+fn a_file_system_that_was_made_anew_in_its_place_comes_back_with_its_data() {
     if !is_root() {
         return;
     }
     let sandbox = with_data();
     sandbox.write_spec(&volume("300 MiB", "xfs"));
-    sandbox.seed(&["apply", "--yes", "--destroy-data", SPEC]).exits(0);
-    let plan =
-        sandbox.seed(UNDO).exits(0).says("comes back without an ext4 file system `undo` and all in it, which has no backup");
-    assert!(plan.stdout().contains("xfs → ext4"), "{}", plan.stdout());
+    sandbox.seed(&["apply", "--yes", SPEC]).exits(3).says("it would destroy data");
+    sandbox.seed(&["apply", "--yes", "--destroy-data", SPEC]).exits(0).says("what lies in it is kept as a whole");
     assert!(!sandbox.at("volume/data").exists());
+    sandbox.seed(UNDO).exits(0).says("xfs → ext4");
+    assert_eq!(sandbox.read("volume/data"), "dear\n");
     sandbox.write_spec(&volume("300 MiB", "ext4"));
-    sandbox.seed(&["apply", "--yes", SPEC]).exits(0).says("1 to create, 3 unchanged");
+    sandbox.seed(&["plan", SPEC]).exits(0);
+}
+
+#[test]
+fn what_cannot_be_kept_as_a_whole_is_told_to_come_back_empty() {
+    if !is_root() {
+        return;
+    }
+    // Another file system in the same image would go with it.
+    let table = |rest: &str| {
+        let whole = volume("300 MiB", "ext4");
+        let disk = whole.split("\ndisk:").next().unwrap();
+        format!(
+            "{disk}\n  partscan: true\n
+table: {{is: storage.partition_table, device: loop, partitions: {{one: {{size: 100 MiB}}, two: {{size: 100 MiB}}}}}}
+disk: {{is: storage.filesystem, device: \"${{table.partitions.one}}\", type: ext4, mount: ./volume{rest}}}
+other: {{is: storage.filesystem, device: \"${{table.partitions.two}}\", type: ext4, mount: ./other}}
+"
+        )
+    };
+    let (sandbox, spec) = Sandbox::with_spec(&table(""));
+    sandbox.seed(&["apply", "--yes", spec]).exits(0);
+    sandbox.write("volume/data", "dear\n");
+    sandbox.write("other/data", "also dear\n");
+    sandbox.write_spec(&table(", uuid: 11111111-1111-4111-8111-111111111111"));
+    sandbox.seed(&["apply", "--yes", "--destroy-data", spec]).exits(0);
+    assert_eq!(sandbox.read("other/data"), "also dear\n");
+    sandbox.seed(UNDO).exits(0).says("comes back without an ext4 file system and all in it, which was not kept");
+    assert!(!sandbox.at("volume/data").exists());
+    assert_eq!(sandbox.read("other/data"), "also dear\n");
 }
 
 #[test]
@@ -164,6 +193,55 @@ fn an_undo_that_puts_a_volume_back_survives_a_kill_at_every_record() {
     }
     assert!(kills >= 10, "{kills}");
     eprintln!("law 7: {kills} kills, ext4 volume put back, undo");
+}
+
+fn note(content: &str) -> String {
+    format!("note: {{is: file.text, path: ./note, content: {content}}}\n")
+}
+
+#[test]
+fn a_run_that_was_killed_before_it_changed_anything_is_taken_back_by_itself() {
+    const CHANGED_NOTHING: &str = "was interrupted before it changed anything";
+    for kill in 0..4 {
+        let (sandbox, spec) = Sandbox::with_spec(&note("one"));
+        sandbox.seed(&["apply", "--yes", spec]).exits(0);
+        sandbox.write_spec(&note("two"));
+        assert!(sandbox.seed_killed_at(1, &["apply", "--yes", spec]).was_killed());
+        sandbox.seed(&["undo", "--dry-run", spec]).exits(0).says(CHANGED_NOTHING);
+        // The undo itself may be killed too: it is still about the same run.
+        if kill > 0 {
+            assert!(sandbox.seed_killed_at(kill, UNDO).was_killed(), "{kill}");
+        }
+        sandbox.seed(UNDO).exits(0).says("run 2");
+        assert_eq!(sandbox.read("note"), "one", "undo killed at {kill}");
+        sandbox.seed(UNDO).exits(0).never_says(CHANGED_NOTHING);
+        assert!(!sandbox.at("note").exists(), "undo killed at {kill}");
+    }
+}
+
+#[test]
+fn an_undo_that_was_killed_at_its_very_end_takes_back_no_other_run() {
+    let mut kills = 0;
+    for record in 1.. {
+        let (sandbox, spec) = Sandbox::with_spec(&note("one"));
+        for content in ["one", "two", "three"] {
+            sandbox.write_spec(&note(content));
+            sandbox.seed(&["apply", "--yes", spec]).exits(0);
+        }
+        let ran = sandbox.seed_killed_at(record, UNDO);
+        if !ran.was_killed() {
+            ran.exits(0);
+            break;
+        }
+        kills += 1;
+        let had_reported = ran.stdout().contains("changed") && ran.stdout().contains("before run 3");
+        sandbox.seed(UNDO).exits(0);
+        assert_eq!(sandbox.read("note"), "two", "killed at record {record}, had reported: {had_reported}");
+        sandbox.seed(UNDO).exits(0);
+        assert_eq!(sandbox.read("note"), "one", "killed at record {record}");
+    }
+    // Run, beginning, step, end, close; and the moment behind the last word.
+    assert_eq!(kills, 6);
 }
 
 #[test]

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use seed_role::host::folder;
+use seed_role::host::real::only_root_changes;
 use seed_role::trouble::{Kind, Result, Trouble};
 use serde::{Deserialize, Serialize};
 use tempfile::TempDir;
@@ -17,6 +18,8 @@ use crate::{Problem, ProblemKind};
 
 /// Where root's is.
 const ROOTS: &str = "/var/cache/seed";
+/// Longer than this, in bytes, no stamp is.
+const LONGEST_STAMP: u64 = 1 << 20;
 /// How the folders are named in which something is fetched.
 const FETCHING: &str = ".fetching-";
 /// How long such a folder is left alone, in case somebody still works in it.
@@ -67,12 +70,25 @@ impl Cache {
         self.folder.join(hash.digits())
     }
 
+    /// Refuses, as root, a folder that others can write: they would have their files run in place of what was fetched.
+    fn require_own(&self) -> Result<()> {
+        if !nix::unistd::geteuid().is_root() || only_root_changes(&self.folder)? {
+            return Ok(());
+        }
+        Err(Trouble::new(
+            format!("use the cache {} as root", self.folder.display()),
+            "others can write it, or change the way to it",
+        )
+        .kind(Kind::Unsafe)
+        .hint("name a folder of root's by SEED_CACHE_DIR, or leave that out"))
+    }
+
     fn stamp_of(&self, hash: &Hash) -> PathBuf {
         self.folder.join(format!("{}.stamp", hash.digits()))
     }
 
     fn stamp(&self, hash: &Hash) -> Option<Stamp> {
-        serde_yaml::from_str(&fs::read_to_string(self.stamp_of(hash)).ok()?).ok()
+        serde_yaml::from_slice(&folder::read(&self.stamp_of(hash), LONGEST_STAMP).ok()??).ok()
     }
 
     /// The folder of a pinned collection. Only where files were touched since they were last compared are they read.
@@ -94,6 +110,11 @@ impl Cache {
     }
 
     fn find(&self, source: &Source, pin: &Pin, whole: bool) -> Result<PathBuf, Problem> {
+        self.require_own().map_err(|trouble| Problem {
+            kind: ProblemKind::Changed,
+            message: format!("the collection `{}` is not used: {}: {}", pin.name, trouble.attempted, trouble.came_back),
+            help: trouble.hint.unwrap_or_default(),
+        })?;
         let place = self.place(&pin.hash);
         let origin = Origin { url: source.url().to_owned(), commit: pin.commit.clone() };
         let stamp = self.stamp(&pin.hash).filter(|stamp| place.is_dir() && stamp.from.contains(&origin));
@@ -161,6 +182,7 @@ impl Cache {
     /// A folder to fetch into, in the cache. It goes when it is dropped; what a kill left of others goes, too.
     pub(crate) fn temporary(&self) -> Result<TempDir> {
         let io = |error: std::io::Error| Trouble::from_io(format!("write into {}", self.folder.display()), &error);
+        self.require_own()?;
         fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.folder).map_err(io)?;
         for entry in fs::read_dir(&self.folder).map_err(io)?.flatten() {
             let is_old = || {

@@ -7,12 +7,16 @@ use std::path::{Path, PathBuf};
 
 use seed_model::mask::Masker;
 use seed_role::Trouble;
+use seed_role::host::folder;
 use serde::{Deserialize, Serialize};
 
 use crate::fact::Facts;
 use crate::matching::Told;
 use crate::reflect::Reflection;
 use crate::verdict::Turn;
+
+/// Longer than this, in bytes, it is not read.
+const LONGEST: u64 = 64 << 20;
 
 /// After a longer pause, in seconds, a conversation begins anew.
 const LONGEST_PAUSE: u64 = 60 * 60;
@@ -113,11 +117,8 @@ pub fn add(state_folder: &Path, entry: &Entry) -> Result<(), Trouble> {
 /// When it is there and cannot be read.
 pub fn read(state_folder: &Path, spec: &Path) -> Result<Vec<Entry>, Trouble> {
     let path = file(state_folder, spec);
-    match std::fs::read(&path) {
-        Ok(bytes) => Ok(String::from_utf8_lossy(&bytes).lines().filter_map(|line| serde_json::from_str(line).ok()).collect()),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
-        Err(error) => Err(Trouble::from_io(format!("read {}", path.display()), &error)),
-    }
+    let bytes = folder::read(&path, LONGEST)?.unwrap_or_default();
+    Ok(String::from_utf8_lossy(&bytes).lines().filter_map(|line| serde_json::from_str(line).ok()).collect())
 }
 
 /// How scores moved, as a row of blocks.

@@ -5,6 +5,7 @@
 
 pub mod apply;
 pub mod check;
+mod identity;
 pub mod info;
 pub mod journal;
 pub mod laws;

@@ -12,6 +12,7 @@ use seed_role::registry::{Registry, RoleType};
 use seed_role::trouble::Trouble;
 use seed_spec::analysis::{Analysis, RoleInstance, State};
 
+use crate::identity::canonical;
 use crate::places::Places;
 use crate::shelter::Shelters;
 use crate::stored::{self, Stored};
@@ -50,6 +51,19 @@ pub struct Node {
     pub literal: bool,
     /// Whether what is there may hold a secret that other parameters wrote: see [`Role::conceal`].
     pub conceals: bool,
+    /// Whether it makes room for others that have the same device or mount point.
+    pub gives_way: bool,
+    /// The nodes that go where it comes: they have its device or its mount point.
+    pub takes_over: Vec<TakesOver>,
+}
+
+/// A node that goes where another one comes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TakesOver {
+    /// The node that goes.
+    pub from: usize,
+    /// Whether it has the same device, rather than only the same mount point.
+    pub device: bool,
 }
 
 /// A use of a composite role, whose parts are nodes or other composite roles.
@@ -117,6 +131,17 @@ pub struct Draft {
     pub aside: bool,
     /// As in [`Node`].
     pub literal: bool,
+    /// As in [`Node`].
+    pub gives_way: bool,
+}
+
+impl Draft {
+    /// Refers to roles by the names that they were given as what they were before: from, to.
+    pub fn refer_to_moved(&mut self, moved: &[(String, String)]) {
+        let name = |role: &str| moved.iter().find(|(from, _)| from == role).map(|(_, to)| to.clone());
+        stored::rename(&mut self.params.json, &name);
+        self.needs.iter_mut().for_each(|needed| *needed = name(needed).map_or_else(|| needed.clone(), Arc::from));
+    }
 }
 
 /// Expansion: the concrete roles that those of a spec stand for, where `asked` is asked for: `present` to plan and apply,
@@ -156,6 +181,7 @@ fn draft(instance: &RoleInstance, index: usize, role_type: &'static RoleType, pa
         part_of: None,
         aside: false,
         literal: instance.literal,
+        gives_way: false,
     }
 }
 
@@ -210,17 +236,23 @@ impl Graph {
         let claims: Vec<Vec<Claim>> =
             // What stands aside provides nothing.
             roles.iter().zip(&drafts).map(|(role, draft)| role.as_ref().filter(|_| !draft.aside).map(|role| role.claims()).unwrap_or_default()).collect();
-        let inside = nesting(&claims);
+        let gives_way: Vec<bool> = drafts.iter().map(|draft| draft.gives_way).collect();
+        let inside = nesting(&claims, &gives_way);
         for (index, folders) in inside.iter().enumerate() {
             after[index].extend(folders);
             dedup(&mut after[index]);
+        }
+        let takes_over = takes_over(&drafts, &names, &claims, &after);
+        for (index, before) in after.iter_mut().enumerate() {
+            before.extend(takes_over[index].iter().map(|over| over.from));
+            dedup(before);
         }
         let order = graph.sorted(&drafts, &mut after);
         for (index, below) in rests_on.iter_mut().enumerate().filter(|_| !graph.cycle.is_empty()) {
             below.retain(|first| after[index].contains(first));
         }
         one_after_the_other(&claims, &order, &mut after);
-        graph.fill(drafts, roles, &order, after, rests_on, inside);
+        graph.fill(drafts, roles, &order, Edges { after, rests_on, inside, takes_over });
         graph.shelters = Shelters::of(&graph);
         graph
     }
@@ -291,15 +323,7 @@ impl Graph {
         roles
     }
 
-    fn fill(
-        &mut self,
-        drafts: Vec<Draft>,
-        mut roles: Vec<Option<Box<dyn Role>>>,
-        order: &[usize],
-        after: Vec<Vec<usize>>,
-        rests_on: Vec<Vec<usize>>,
-        inside: Vec<Vec<usize>>,
-    ) {
+    fn fill(&mut self, drafts: Vec<Draft>, mut roles: Vec<Option<Box<dyn Role>>>, order: &[usize], edges: Edges) {
         let mut place = vec![0; drafts.len()];
         order.iter().enumerate().for_each(|(position, index)| place[*index] = position);
         let moved = |indices: &[usize]| indices.iter().map(|index| place[*index]).collect::<Vec<_>>();
@@ -316,14 +340,16 @@ impl Graph {
                 disposable: draft.disposable,
                 params: draft.params,
                 role: roles[*index].take(),
-                after: moved(&after[*index]),
-                rests_on: moved(&rests_on[*index]),
-                inside: moved(&inside[*index]),
+                after: moved(&edges.after[*index]),
+                rests_on: moved(&edges.rests_on[*index]),
+                inside: moved(&edges.inside[*index]),
                 instance: draft.instance,
                 part_of: draft.part_of,
                 aside: draft.aside,
                 literal: draft.literal,
                 conceals: false,
+                gives_way: draft.gives_way,
+                takes_over: edges.takes_over[*index].iter().map(|over| TakesOver { from: place[over.from], ..*over }).collect(),
             });
         }
     }
@@ -408,26 +434,86 @@ fn dedup(indices: &mut Vec<usize>) {
     indices.dedup();
 }
 
-/// For each node the nodes that claim the nearest folder above, or at, the paths that it claims.
-fn nesting(claims: &[Vec<Claim>]) -> Vec<Vec<usize>> {
-    let mut folders = Places::default();
-    let mut mounts = Places::default();
+/// How drafts are connected, by their numbers.
+struct Edges {
+    after: Vec<Vec<usize>>,
+    rests_on: Vec<Vec<usize>>,
+    inside: Vec<Vec<usize>>,
+    takes_over: Vec<Vec<TakesOver>>,
+}
+
+/// For each draft those that give way to it: they have the same device, whatever the roles below are called, or the same mount point.
+fn takes_over(
+    drafts: &[Draft],
+    names: &HashMap<Arc<str>, usize>,
+    claims: &[Vec<Claim>],
+    after: &[Vec<usize>],
+) -> Vec<Vec<TakesOver>> {
+    let mut over = vec![Vec::new(); drafts.len()];
+    if !drafts.iter().any(|draft| draft.gives_way) {
+        return over;
+    }
+    let claims_of = |name: &str| names.get(name).map(|index| claims[*index].clone());
+    let things = |index: usize| -> HashSet<Claim> {
+        let things = claims[index].iter().filter(|claim| matches!(claim, Claim::Device(_) | Claim::Mount(_)));
+        things.filter_map(|claim| canonical(claim.clone(), &claims_of)).collect()
+    };
+    let (leaving, staying): (Vec<usize>, Vec<usize>) = (0..drafts.len()).partition(|index| drafts[*index].gives_way);
+    let mut left: HashMap<Claim, Vec<usize>> = HashMap::new();
+    for index in leaving {
+        things(index).into_iter().for_each(|thing| left.entry(thing).or_default().push(index));
+    }
+    for index in staying.into_iter().filter(|index| !drafts[*index].aside) {
+        let mut found: Vec<TakesOver> = Vec::new();
+        for thing in things(index) {
+            for from in left.get(&thing).into_iter().flatten() {
+                let device = matches!(thing, Claim::Device(_));
+                match found.iter_mut().find(|known| known.from == *from) {
+                    Some(known) => known.device |= device,
+                    None => found.push(TakesOver { from: *from, device }),
+                }
+            }
+        }
+        // What lies in what takes its place cannot go before that comes.
+        found.retain(|over| !comes_after(after, over.from, index));
+        found.sort_unstable_by_key(|over| over.from);
+        over[index] = found;
+    }
+    over
+}
+
+/// Whether one comes after another, directly or not.
+fn comes_after(after: &[Vec<usize>], one: usize, other: usize) -> bool {
+    let mut seen = HashSet::new();
+    let mut open = vec![one];
+    while let Some(index) = open.pop() {
+        if index == other {
+            return true;
+        }
+        open.extend(after[index].iter().filter(|before| seen.insert(**before)));
+    }
+    false
+}
+
+/// For each node the nodes that claim the nearest folder above, or at, the paths that it claims. What gives way to others lay in what
+/// was there with it, and nothing that stays lies in that.
+fn nesting(claims: &[Vec<Claim>], gives_way: &[bool]) -> Vec<Vec<usize>> {
+    let mut staying = Folders::default();
+    let mut leaving = Folders::default();
     for (index, claims) in claims.iter().enumerate() {
+        let folders = if gives_way[index] { &mut leaving } else { &mut staying };
         for claim in claims {
             match claim {
-                Claim::Path(path) => folders.insert(path, index),
-                Claim::Mount(path) => mounts.insert(path, index),
+                Claim::Path(path) => folders.paths.insert(path, index),
+                Claim::Mount(path) => folders.mounts.insert(path, index),
                 _ => {}
             }
         }
     }
-    // At the same path a mount comes before a folder.
     let above = |path: &Path, index: usize| -> Option<usize> {
-        let nearest = |places: &Places<&PathBuf, usize>| {
-            places.above(path).find(|(up, found)| *up > 0 && **found != index).map(|(up, found)| (up, *found))
-        };
-        match (nearest(&mounts), nearest(&folders)) {
-            (Some((mount, found)), Some((folder, _))) if mount <= folder => Some(found),
+        let stays = staying.nearest(path, index);
+        match (gives_way[index].then(|| leaving.nearest(path, index)).flatten(), stays) {
+            (Some((up, found)), Some((further, _))) if up <= further => Some(found),
             (Some((_, found)), None) | (_, Some((_, found))) => Some(found),
             (None, None) => None,
         }
@@ -442,6 +528,26 @@ fn nesting(claims: &[Vec<Claim>]) -> Vec<Vec<usize>> {
         found
     });
     inside.collect()
+}
+
+/// Folders and mount points, and who claims them.
+#[derive(Default)]
+struct Folders<'c> {
+    paths: Places<&'c PathBuf, usize>,
+    mounts: Places<&'c PathBuf, usize>,
+}
+
+impl Folders<'_> {
+    /// Who claims the nearest folder above a path, and how many names lie between. At the same path a mount comes before a folder.
+    fn nearest(&self, path: &Path, but: usize) -> Option<(usize, usize)> {
+        let nearest = |places: &Places<&PathBuf, usize>| {
+            places.above(path).find(|(up, found)| *up > 0 && **found != but).map(|(up, found)| (up, *found))
+        };
+        match (nearest(&self.mounts), nearest(&self.paths)) {
+            (Some(mount), Some(folder)) if mount.0 <= folder.0 => Some(mount),
+            (mount, folder) => folder.or(mount),
+        }
+    }
 }
 
 /// Those that have parts of the same file come one after the other, in the order that there is: each rewrites all of it.

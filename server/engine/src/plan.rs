@@ -7,8 +7,9 @@ pub(crate) mod losses;
 mod root;
 mod select;
 mod spare;
+mod whole;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -18,15 +19,16 @@ use seed_role::param::{Outputs, SECRET_MARK};
 use seed_role::step::Kept;
 use seed_role::trouble::Result;
 use seed_role::{Contents, Role, backup};
-use seed_spec::analysis::{DEFAULT_KEEP, State};
+use seed_spec::analysis::State;
 
 pub use self::json::damage_json;
 pub use self::select::belongs_to;
 use self::select::{levels, select};
+use crate::identity::canonical;
 use crate::journal::ledger::{Open, Owned};
 use crate::journal::{Damage, Ledger};
 use crate::node::{Graph, Whole};
-use crate::shelter;
+use crate::shelter::{self, Shelters};
 
 /// What is done with a role.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize)]
@@ -138,6 +140,8 @@ pub struct PlannedRole {
     pub backup: Option<Backup>,
     /// Commands that the spec names and that will run for it.
     pub commands: Vec<Vec<String>>,
+    /// The folder that those of the role itself run in, where the spec names one.
+    pub folder: Option<PathBuf>,
     /// Its parameters with what other roles offer, as far as that is known; none where they use nothing of others, or it is not made by
     /// them.
     pub filled: Option<serde_json::Value>,
@@ -173,8 +177,6 @@ pub struct Plan {
     pub roles: Vec<PlannedRole>,
     /// What each node offers as things are now.
     pub now: Vec<Option<Arc<Outputs>>>,
-    /// How long backups are kept, in milliseconds.
-    pub keep: u64,
     /// Whether root has applied the spec, and this user has not: what was made for it is not known here.
     pub kept_by_root: bool,
     /// Where the spec was when it was last applied, if it was moved since.
@@ -183,6 +185,8 @@ pub struct Plan {
     pub damage: Vec<Damage>,
     /// The run that it takes back, if it does.
     pub undoes: Option<u64>,
+    /// How long backups that it makes are kept, in milliseconds.
+    pub keep: u64,
     /// Entries of the ledger that go by another name now: from, to.
     pub renamed: Vec<(String, String)>,
     /// The composite roles, each behind the one that it is a part of.
@@ -240,6 +244,10 @@ pub struct World<'a> {
     pub ledger: &'a Ledger,
     /// The folder of the journal, for old contents.
     pub folder: &'a Path,
+    /// The `name` of the spec.
+    pub name: Option<&'a str>,
+    /// How long the spec lets backups be kept, in milliseconds.
+    pub keep: u64,
 }
 
 /// What planning found out about one node, for those that come after it.
@@ -280,14 +288,16 @@ impl Found {
 pub fn plan(graph: &Graph, world: &World<'_>, spec: &str, options: &Options) -> Result<Plan> {
     world.host.refresh();
     let selected = select(graph, options)?;
-    let renamed: Vec<(String, String)> = graph.moved.iter().cloned().chain(renames(graph, world.ledger)).collect();
-    let planner = Planner { graph, world, options, renamed: &renamed, selected: &selected };
-    let mut found: Vec<Option<Found>> = (0..graph.nodes.len()).map(|_| None).collect();
-    for level in levels(graph, &selected) {
-        let results = in_parallel(&level, |index| planner.node(index, &found));
-        for (index, result) in level.into_iter().zip(results) {
-            found[index] = Some(result);
-        }
+    // What is taken back is known by the names that it has in the journal.
+    let renamed: Vec<(String, String)> = match options.wishes {
+        Some(_) => Vec::new(),
+        None => graph.moved.iter().cloned().chain(renames(graph, world.ledger)).collect(),
+    };
+    let mut planner = Planner { graph, world, options, renamed: &renamed, selected: &selected, anew: BTreeSet::new() };
+    let mut found = planner.all();
+    planner.anew = whole::to_be_kept(&planner, &found);
+    if !planner.anew.is_empty() {
+        found = planner.all();
     }
     let mut roles = Vec::with_capacity(found.len());
     let mut now = Vec::with_capacity(found.len());
@@ -310,11 +320,11 @@ pub fn plan(graph: &Graph, world: &World<'_>, spec: &str, options: &Options) -> 
         roles,
         now,
         renamed,
-        keep: DEFAULT_KEEP,
         kept_by_root: false,
         continues: None,
         damage: world.ledger.damage.clone(),
         undoes: options.undoes,
+        keep: world.keep,
         wholes: graph.wholes.clone(),
     };
     (plan.digest, plan.keyed) = digest::of(&plan, graph, world);
@@ -369,7 +379,11 @@ fn in_parallel<T: Send>(level: &[usize], work: impl Fn(usize) -> T + Sync) -> Ve
 /// Orphans of the ledger that claim just what a role of the spec claims which Seed does not know, or knows as another thing: the role was
 /// renamed.
 fn renames(graph: &Graph, ledger: &Ledger) -> Vec<(String, String)> {
-    let claims = |index: &usize| graph.nodes[*index].role.as_ref().map(|role| role.claims());
+    let claims_of = |name: &str| graph.nodes[*graph.by_name.get(name)?].role.as_ref().map(|role| role.claims());
+    let claims = |index: &usize| -> Option<Vec<seed_role::claim::Claim>> {
+        let claims = graph.nodes[*index].role.as_ref()?.claims().into_iter();
+        claims.map(|claim| canonical(claim, &claims_of)).collect()
+    };
     let is_orphan = |index: &usize| graph.nodes[*index].instance.is_none();
     let (orphans, roles): (Vec<usize>, Vec<usize>) = (0..graph.nodes.len()).partition(is_orphan);
     if orphans.is_empty() {
@@ -431,9 +445,23 @@ struct Planner<'a> {
     options: &'a Options,
     renamed: &'a [(String, String)],
     selected: &'a [bool],
+    /// Images that are made anew so that what lies in them is kept as a whole: see [`whole`].
+    anew: BTreeSet<usize>,
 }
 
 impl Planner<'_> {
+    /// What is found out about all nodes.
+    fn all(&self) -> Vec<Option<Found>> {
+        let mut found: Vec<Option<Found>> = (0..self.graph.nodes.len()).map(|_| None).collect();
+        for level in levels(self.graph, self.selected) {
+            let results = in_parallel(&level, |index| self.node(index, &found));
+            for (index, result) in level.into_iter().zip(results) {
+                found[index] = Some(result);
+            }
+        }
+        found
+    }
+
     fn node(&self, index: usize, found: &[Option<Found>]) -> Found {
         let one = self.look(index, found);
         let mut one = match self.hidden(index, &one, found) {
@@ -458,6 +486,12 @@ impl Planner<'_> {
             let name = &around.planned.role;
             if let Some(hidden) = &around.hidden {
                 return Some((hidden.clone(), shelter::over_its_shelter(name, hidden)));
+            }
+            let planned = &around.planned;
+            let is_left =
+                planned.action == Action::None && planned.seen.attrs().is_some() && !self.graph.nodes[sheltered.by].gives_way;
+            if is_left && self.world.host.mounts().is_ok_and(|table| !Shelters::is_mounted(&table, &sheltered)) {
+                return Some((name.to_string(), shelter::not_mounted(name)));
             }
             let stays = matches!(around.planned.action, Action::None | Action::Change | Action::Remove);
             let is_there = stays && around.planned.seen.attrs().is_some();
@@ -550,7 +584,8 @@ impl Planner<'_> {
             _ => match owned.get() {
                 Some(owned) => {
                     // What was put aside first is what was there before Seed.
-                    let aside = self.world.ledger.put_aside.iter().find(|aside| *aside.role == *node.name && aside.is_usable());
+                    let known_as = self.known_as(&node.name);
+                    let aside = self.world.ledger.put_aside.iter().find(|aside| *aside.role == *known_as && aside.is_usable());
                     Wish::Back {
                         to: owned.before.clone(),
                         kept: aside.filter(|_| owned.before.attrs().is_some()).map(|aside| aside.kept.clone()),

@@ -6,16 +6,19 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use seed_collection::LOCK;
+use seed_role::Trouble;
 use seed_role::claim::Claim;
+use seed_role::host::others::{is_of_another_user, others_can_write, others_write_file};
 use seed_role::host::{Host, folder};
+use seed_role::shell;
 use seed_role::trouble::{Kind, Result};
-use seed_role::{Role, Trouble};
 use seed_spec::analysis::{Analysis, FoundCollection, Loader, MissingCollection, ROLE_FILE, Request, State};
 use seed_spec::{Catalog, Code, SPEC_ENDINGS};
 use serde_json::Value as Json;
 
 use crate::apply::expire;
 use crate::check::{analyse_with_graph, runs_commands};
+use crate::identity::Then;
 use crate::journal::ledger::Owned;
 use crate::journal::{self, Journal, Ledger, Located, Note};
 use crate::node::{Draft, Graph, Node};
@@ -154,26 +157,29 @@ pub fn open_spec(path: &Path) -> Result<File> {
         return Err(Trouble::new(attempt(), "it is larger than 64 MiB"));
     }
     if nix::unistd::geteuid().is_root() {
-        refuse_others_files(path, &metadata)?;
+        refuse_others_files(path, &file)?;
     }
     Ok(file)
 }
 
-fn refuse_others_files(path: &Path, metadata: &std::fs::Metadata) -> Result<()> {
+/// Refuses, for root, a file that others than root and who called sudo can write, or can put another one in the place of.
+fn refuse_others_files(path: &Path, file: &File) -> Result<()> {
     use std::os::unix::fs::MetadataExt;
-    const WRITABLE_BY_OTHERS: u32 = 0o002;
-    const WRITABLE_BY_GROUP: u32 = 0o020;
-    let caller = std::env::var("SUDO_UID").ok().and_then(|uid| uid.parse().ok());
-    let callers_group = std::env::var("SUDO_GID").ok().and_then(|gid| gid.parse().ok());
-    let owner_is_fine = metadata.uid() == 0 || Some(metadata.uid()) == caller;
-    let group_writes = metadata.mode() & WRITABLE_BY_GROUP != 0 && metadata.gid() != 0 && Some(metadata.gid()) != callers_group;
-    if owner_is_fine && !group_writes && metadata.mode() & WRITABLE_BY_OTHERS == 0 {
-        return Ok(());
+    let attempt = || format!("read {} as root", path.display());
+    let said = |error: std::io::Error| Trouble::from_io(attempt(), &error);
+    let refused = |came_back: &str, what: &Path| {
+        let hint = format!("chown root {0} && chmod go-w {0}", shell::word(what));
+        Err(Trouble::new(attempt(), came_back).kind(Kind::Unsafe).hint(hint))
+    };
+    if others_write_file(file).map_err(said)? {
+        let is_others = is_of_another_user(file.metadata().map_err(said)?.uid());
+        return refused(if is_others { "it belongs to another user" } else { "others can write it" }, path);
     }
-    let came_back = if owner_is_fine { "others can write it" } else { "it belongs to another user" };
-    Err(Trouble::new(format!("read {} as root", path.display()), came_back)
-        .kind(Kind::Unsafe)
-        .hint(format!("chown root {0} && chmod go-w {0}", path.display())))
+    let real = folder::real(path)?;
+    match others_can_write(real.parent().unwrap_or(&real)) {
+        Some(above) => refused(&format!("others can write in {}, and put another file in its place", above.display()), &above),
+        None => Ok(()),
+    }
 }
 
 /// A spec that can be planned.
@@ -338,21 +344,27 @@ impl Project {
             .filter(|name| !self.analysis.instead.iter().any(|role| *role.name == **name))
             .filter_map(|name| orphan(name, ledger.get(name)?))
             .collect();
-        for node in &self.graph.nodes {
-            if ledger.differs(&node.name, node.role_type.name, &node.params.json)
+        let then = Then::new(&self.graph, ledger);
+        let mut moved = Vec::new();
+        let mut differs = vec![false; self.graph.nodes.len()];
+        for (index, node) in self.graph.nodes.iter().enumerate() {
+            let known_otherwise = ledger.differs(&node.name, node.role_type.name, &node.params.json);
+            differs[index] = known_otherwise || node.rests_on.iter().any(|below| differs[*below]);
+            if differs[index]
                 && let Some(owned) = ledger.get(&node.name)
-                && is_another_thing(node, &owned)
-                && !is_renamed_below(&self.graph, ledger, node, &owned)
+                && then.is_another_thing(node, &owned)
             {
                 let name = free_name(&node.name, ledger);
                 orphans.extend(orphan(&name, owned));
-                self.graph.moved.push((node.name.to_string(), name));
+                moved.push((node.name.to_string(), name));
             }
         }
         let left_over: BTreeMap<Arc<str>, Json> =
             self.graph.nodes.iter().filter_map(|node| Some((node.name.clone(), left_over(node, ledger, self.prune)?))).collect();
+        drop(then);
         if !orphans.is_empty() || !left_over.is_empty() {
-            let moved = std::mem::take(&mut self.graph.moved);
+            // What was made then rests on what there was then.
+            orphans.iter_mut().for_each(|orphan| orphan.refer_to_moved(&moved));
             let mut drafts = self.drafts(self.asked, host);
             for draft in &mut drafts {
                 if let Some(left_over) = left_over.get(&draft.name) {
@@ -366,6 +378,11 @@ impl Project {
         }
         self.conceal_secrets_of_before(ledger);
         self
+    }
+
+    /// What its plans are made from.
+    pub(crate) fn world<'w>(&'w self, host: &'w dyn Host, ledger: &'w Ledger) -> World<'w> {
+        World { host, ledger, folder: &self.folder, name: self.analysis.name.as_deref(), keep: self.analysis.keep }
     }
 
     /// A secret stays one when the spec no longer says so: where other parameters, or a role that is no longer in the spec, wrote it, the
@@ -393,16 +410,10 @@ impl Project {
     ///
     /// As [`plan::plan`].
     pub fn plan(&self, host: &dyn Host, ledger: &Ledger, options: &plan::Options) -> Result<Plan> {
-        let world = World { host, ledger, folder: &self.folder };
+        let world = self.world(host, ledger);
         let plan = plan::plan(&self.graph, &world, &self.path.display().to_string(), options)?;
         let kept_by_root = journal::is_kept_by_root(&self.path);
-        Ok(Plan {
-            keep: self.analysis.keep,
-            kept_by_root,
-            continues: self.continues.clone(),
-            damage: ledger.damage.clone(),
-            ..plan
-        })
+        Ok(Plan { kept_by_root, continues: self.continues.clone(), damage: ledger.damage.clone(), ..plan })
     }
 }
 
@@ -416,50 +427,6 @@ fn left_over(node: &Node, ledger: &Ledger, prune: bool) -> Option<Json> {
     let role = node.role.as_ref().filter(|role| role.has_parts())?;
     let owned = ledger.get(&node.name).filter(|owned| owned.is == node.role_type.name && !owned.parts.is_empty())?;
     role.left_over(&owned.parts, prune)
-}
-
-/// Whether a role now stands for another thing than the one it made: it is of another type, or claims no path or device
-/// (or where it claims none, no mount point) that it claimed then.
-fn is_another_thing(node: &Node, owned: &Owned) -> bool {
-    if !owned.is_readable() {
-        return false;
-    }
-    if owned.is != node.role_type.name {
-        return true;
-    }
-    let open = stored::fill(&owned.params, &|_, _| None);
-    let (Some(now), Ok(then)) = (&node.role, node.role_type.build(&open)) else { return false };
-    let things = |role: &dyn Role| {
-        let (places, mounts): (Vec<Claim>, Vec<Claim>) = role
-            .claims()
-            .into_iter()
-            .filter(|claim| matches!(claim, Claim::Path(_) | Claim::Part(..) | Claim::Device(_) | Claim::Mount(_)))
-            .partition(|claim| !matches!(claim, Claim::Mount(_)));
-        if places.is_empty() { mounts } else { places }
-    };
-    let (now, then) = (things(&**now), things(&*then));
-    !then.is_empty() && then.iter().all(|claim| !now.contains(claim))
-}
-
-/// Whether a role still rests on what it rested on, and only the role that provides it has another name now.
-fn is_renamed_below(graph: &Graph, ledger: &Ledger, node: &Node, owned: &Owned) -> bool {
-    let now = |name: &str| graph.nodes[*graph.by_name.get(name)?].role.as_ref().map(|role| role.claims());
-    let then = |name: &str| {
-        let below = ledger.get(name)?;
-        let role_type = seed_collections::REGISTRY.get(&below.is)?;
-        Some(role_type.build(&stored::fill(&below.params, &|_, _| None)).ok()?.claims())
-    };
-    let provided = |json: &serde_json::Value, claims: &dyn Fn(&str) -> Option<Vec<Claim>>| {
-        let mut names = Vec::new();
-        stored::foundations(json, &mut |name| names.push(name.to_string()));
-        names.iter().map(|name| claims(name)).collect::<Vec<_>>()
-    };
-    let (now, then) = (provided(&node.params.json, &now), provided(&owned.params, &then));
-    // One that has its new name in the journal already is known by the old one no more.
-    owned.is == node.role_type.name
-        && !now.is_empty()
-        && now.len() == then.len()
-        && now.iter().zip(&then).all(|(now, then)| now.is_some() && (then.is_none() || now == then))
 }
 
 /// Whether a role runs programs, and not all of them are there.
@@ -492,5 +459,6 @@ fn orphan(name: &str, owned: Owned) -> Option<Draft> {
         part_of: None,
         aside: false,
         literal: false,
+        gives_way: true,
     })
 }

@@ -34,7 +34,11 @@ impl Shelters {
         for (index, node) in graph.nodes.iter().enumerate().filter(|(_, node)| !node.aside) {
             for claim in node.role.iter().flat_map(|role| role.claims()) {
                 if let Claim::Mount(at) = claim {
-                    points.insert(at, index);
+                    // What comes there counts, rather than what goes.
+                    match node.gives_way {
+                        true => drop(points.entry(at).or_insert(index)),
+                        false => drop(points.insert(at, index)),
+                    }
                 }
             }
         }
@@ -56,6 +60,11 @@ impl Shelters {
             Some(Sheltered { at: at.to_path_buf(), by, path })
         };
         paths.filter_map(around).collect()
+    }
+
+    /// Whether anything is mounted where the mount should be in which a path lies.
+    pub fn is_mounted(table: &[Mount], sheltered: &Sheltered) -> bool {
+        holding(table, &sheltered.at).is_some_and(|found| found.at == sheltered.at)
     }
 
     /// What is mounted between a path and the mount that it should lie in, and is no role's; none if nothing is.
@@ -110,6 +119,11 @@ pub fn over_it(hidden: &str) -> String {
 /// Why a role that lies in such a mount is not touched.
 pub fn over_its_shelter(name: &str, hidden: &str) -> String {
     format!("is inside {name}, over which another file system is mounted: {hidden}. Unmount that first")
+}
+
+/// Why a role is not touched that lies in a mount which is not there.
+pub fn not_mounted(name: &str) -> String {
+    format!("lies in {name}, which is not mounted; mount that first")
 }
 
 /// Why a role is not touched that does not lie in the mount where it should.

@@ -131,6 +131,26 @@ pub fn references(json: &Json, visit: &mut dyn FnMut(&str)) {
     }
 }
 
+/// Gives the roles that stored parameters refer to other names, as `rename` has them.
+pub fn rename(json: &mut Json, rename: &dyn Fn(&str) -> Option<String>) {
+    match json {
+        Json::Array(items) => items.iter_mut().for_each(|item| self::rename(item, rename)),
+        Json::Object(entries) => {
+            if entries.len() == 2
+                && entries.get("output").is_some_and(Json::is_string)
+                && let Some(Json::String(role)) = entries.get_mut("role")
+            {
+                if let Some(name) = rename(role) {
+                    *role = name;
+                }
+                return;
+            }
+            entries.values_mut().for_each(|value| self::rename(value, rename));
+        }
+        _ => {}
+    }
+}
+
 /// The names of the roles whose devices or files stored parameters rest on.
 pub fn foundations(json: &Json, visit: &mut dyn FnMut(&str)) {
     match json {

@@ -3,12 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use seed_role::host::folder;
+use seed_role::host::others::{others_can_write, others_write_file};
 use seed_role::shell;
 use seed_role::trouble::{Kind, Result, Trouble};
 use seed_spec::analysis::Pinned;
 use serde::{Deserialize, Serialize};
 
-use crate::writer::{Writer, others_can_write};
+use crate::writer::Writer;
 
 /// How a line of the lists of earlier versions begins that trusts a collection: then come the commit and the address.
 const COLLECTION: &str = "collection ";
@@ -80,11 +81,11 @@ impl Trust {
     pub fn entries(&self) -> Result<Vec<Entry>> {
         let attempt = || format!("read the list of what is trusted, {}", shell::word(&self.file));
         let Some(file) = folder::open_file(&self.file)? else { return Ok(Vec::new()) };
-        let metadata = file.metadata().map_err(|error| Trouble::from_io(attempt(), &error))?;
+        let is_open = others_write_file(&file).map_err(|error| Trouble::from_io(attempt(), &error))?;
         if nix::unistd::geteuid().is_root() {
             let folder = self.file.parent().and_then(|folder| folder.canonicalize().ok());
             let above = folder.and_then(|folder| others_can_write(&folder));
-            if above.is_some() || crate::writer::others_write(&metadata, false) {
+            if above.is_some() || is_open {
                 let which = above.unwrap_or_else(|| self.file.clone());
                 let hint = format!("read it, then: chown root {0} && chmod go-w {0}", shell::word(&which));
                 let reason = format!("others can write {}, so it is ignored", shell::word(&which));
@@ -171,8 +172,12 @@ impl Trust {
 /// Whether commands may run that this one wrote. A folder is trusted with all below it, a link with the folder it stands in or by
 /// itself. A collection that was fetched is trusted by its address and commit alone, wherever it lies.
 pub(crate) fn allows(entries: &[Entry], writer: &Writer) -> bool {
-    let is_below =
-        |path: &Path| entries.iter().any(|entry| matches!(entry, Entry::Folder { folder } if path.starts_with(folder)));
+    // What only root wrote when root trusted it may be another's by now.
+    let is_roots = |folder: &Path| !nix::unistd::geteuid().is_root() || others_can_write(folder).is_none();
+    let is_below = |path: &Path| {
+        let is_in = |entry: &Entry| matches!(entry, Entry::Folder { folder } if path.starts_with(folder) && is_roots(folder));
+        entries.iter().any(is_in)
+    };
     match writer {
         Writer::Folder { folder, .. } => is_below(folder),
         Writer::Link { link, to } => {

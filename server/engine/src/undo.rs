@@ -1,6 +1,6 @@
 //! What was done when, and taking the last of it back.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
 use seed_role::attrs::Observation;
@@ -13,7 +13,7 @@ use serde_json::{Value as Json, json};
 use crate::journal::ledger::{Owned, PutAside};
 use crate::journal::{self, Ledger, Outcome, Record};
 use crate::node::{Draft, Graph, expand};
-use crate::plan::{self, Action, Options, Plan, Wish, World};
+use crate::plan::{self, Action, Options, Plan, Wish};
 use crate::project::{LEFT_OVER, Project};
 use crate::stored::{self, Stored};
 
@@ -34,13 +34,27 @@ pub struct Run {
 
 /// The status of a run in which nothing failed.
 const DONE: &str = "done";
+/// The status of one that did not reach its end.
+const INTERRUPTED: &str = "interrupted";
 
 impl Run {
     /// The run that it takes back, if it is an undo.
     pub fn undoes(&self) -> Option<u64> {
         undone_by(&self.command)
     }
+
+    fn changed_something(&self) -> bool {
+        self.roles.iter().any(|role| role.begun)
+    }
+
+    /// Whether it was interrupted before it began with any role.
+    fn was_interrupted_at_once(&self) -> bool {
+        self.status == INTERRUPTED && !self.changed_something() && !self.command.starts_with(FORGET)
+    }
 }
+
+/// What the journal calls a run begins with where it forgets roles, which no undo takes back.
+pub const FORGET: &str = "forget ";
 
 /// The run that a command takes back, if it is an undo.
 fn undone_by(command: &str) -> Option<u64> {
@@ -93,13 +107,13 @@ pub fn runs(records: &[Record]) -> Vec<Run> {
             backups.for_each(|backup| backup.status = status);
         }
         if let Record::Run { id, time, command, .. } = record {
-            runs.push(Run { id: *id, time: *time, command: command.clone(), status: "interrupted".into(), roles: Vec::new() });
+            runs.push(Run { id: *id, time: *time, command: command.clone(), status: INTERRUPTED.into(), roles: Vec::new() });
             continue;
         }
         let Some(run) = runs.last_mut() else { continue };
         match record {
             Record::Begin { role, is, action, .. } if !run.roles.iter().any(|known| known.role == *role) => {
-                let status = "interrupted".to_string();
+                let status = INTERRUPTED.to_string();
                 run.roles.push(RunRole {
                     role: role.clone(),
                     is: is.clone(),
@@ -141,12 +155,13 @@ pub fn runs(records: &[Record]) -> Vec<Run> {
     runs
 }
 
-/// The last run that can be taken back: one that changed something, is no undo itself, and was not undone.
+/// The last run that can be taken back: one that is no undo itself, was not undone, and changed something, or was interrupted before
+/// it did. Whoever asked for that one may think that it did: it is not passed over for the run before.
 pub fn last_run(runs: &[Run]) -> Option<&Run> {
     // An undo that did not reach its end is begun again.
     let undone: Vec<u64> = runs.iter().filter(|run| run.status == DONE).filter_map(Run::undoes).collect();
-    let did_something = |run: &Run| run.roles.iter().any(|role| role.begun);
-    runs.iter().rev().find(|run| did_something(run) && run.undoes().is_none() && !undone.contains(&run.id))
+    let counts = |run: &Run| run.changed_something() || run.was_interrupted_at_once();
+    runs.iter().rev().find(|run| counts(run) && run.undoes().is_none() && !undone.contains(&run.id))
 }
 
 /// What is known of a role from the record that began its change.
@@ -171,8 +186,19 @@ pub struct Undo {
     pub graph: Graph,
     /// The plan.
     pub plan: Plan,
-    /// Whether it had ended before, and whoever asked for it may not have been told.
-    pub has_ended: bool,
+    /// Whether anything is left to do, and why not.
+    pub standing: Standing,
+}
+
+/// Whether an undo has anything to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// It has, as far as its plan says so.
+    ToDo,
+    /// It had ended before, and whoever asked for it may not have learned of that.
+    Ended,
+    /// The run was interrupted before it changed anything.
+    ChangedNothing,
 }
 
 /// Plans to take the last run back: the same one again where an undo of it was interrupted, at its very end too.
@@ -181,12 +207,14 @@ pub struct Undo {
 ///
 /// When there is none, or the journal cannot be read.
 pub fn plan_undo(project: &Project, host: &dyn Host, ledger: &Ledger) -> Result<Undo> {
-    let history = journal::history(&project.folder)?;
+    let mut history = journal::history(&project.folder)?;
+    if let Some(moved) = &ledger.moved {
+        history.take_along(moved);
+    }
     let records = &history.records;
     let runs = runs(records);
-    // Whoever was told nothing of its end runs it again, and means this one.
-    let ended = runs.last().filter(|run| run.status == DONE && !ledger.settled).and_then(Run::undoes);
-    let has_ended = ended.is_some();
+    // Whoever did not learn of its end runs it again, and means this one.
+    let ended = runs.last().filter(|run| run.status == DONE && !ledger.reported).and_then(Run::undoes);
     let run = match ended {
         Some(id) => runs.iter().find(|run| run.id == id),
         None => last_run(&runs),
@@ -195,30 +223,44 @@ pub fn plan_undo(project: &Project, host: &dyn Host, ledger: &Ledger) -> Result<
         return Err(Trouble::new("undo the last apply", "the journal of this spec has no apply to undo")
             .hint("`seed log` shows the runs"));
     };
+    let standing = match ended {
+        Some(_) => Standing::Ended,
+        None if run.was_interrupted_at_once() => Standing::ChangedNothing,
+        None => Standing::ToDo,
+    };
     let start = records.iter().position(|record| matches!(record, Record::Run { id, .. } if *id == run.id));
     if history.is_broken_behind(start.unwrap_or_default()) {
         return Err(Trouble::new("undo the last apply", "the journal is damaged, and what the last run did is not fully known")
             .hint("seed forget --damage SPEC accepts that, and no run from before is known then"));
     }
-    let (begun, before) = begun_by(records, run.id);
+    let Began { roles: begun, before, origins } = began(records, run.id);
     let wholes = crate::node::wholes(&project.analysis);
-    let graph = Graph { wholes, ..Graph::new(drafts(project, host, &begun)) };
-    let past = Past { run: run.id, begun: &begun, before: &before, ledger };
+    let graph = Graph { wholes, ..Graph::new(drafts(project, host, &begun, ledger)) };
+    let past = Past { run: run.id, begun: &begun, before: &before, origins: &origins, ledger };
     let left = begun.iter().filter(|(_, begun)| !begun.is_done);
     let wishes = left.map(|(role, begun)| (role.clone(), past.wish(role, begun)));
-    // Of one that has ended nothing is left to do, whatever was changed since.
-    let wishes = if has_ended { HashMap::new() } else { wishes.collect() };
+    // Otherwise nothing is left to do, whatever was changed since.
+    let wishes = if standing == Standing::ToDo { wishes.collect() } else { HashMap::new() };
     let options = Options { state: State::Present, wishes: Some(wishes), undoes: Some(run.id), ..Options::default() };
-    let world = World { host, ledger, folder: &project.folder };
+    let world = project.world(host, ledger);
     let plan = plan::plan(&graph, &world, &project.path.display().to_string(), &options)?;
-    let plan = Plan { keep: project.analysis.keep, ..plan };
-    Ok(Undo { run: run.id, graph, plan, has_ended })
+    Ok(Undo { run: run.id, graph, plan, standing })
 }
 
-/// What a run began, by role, and the ledger as it was before.
-fn begun_by(records: &[Record], id: u64) -> (BTreeMap<String, Begun>, Ledger) {
+/// What a run began.
+struct Began {
+    /// What it did with each role.
+    roles: BTreeMap<String, Begun>,
+    /// The ledger as it was before.
+    before: Ledger,
+    /// The names that roles had before, by those that the run gave them.
+    origins: HashMap<String, String>,
+}
+
+fn began(records: &[Record], id: u64) -> Began {
     let mut begun: BTreeMap<String, Begun> = BTreeMap::new();
     let mut before = Ledger::default();
+    let mut origins: HashMap<String, String> = HashMap::new();
     let mut current = 0;
     let mut undoes = false;
     for record in records {
@@ -248,6 +290,12 @@ fn begun_by(records: &[Record], id: u64) -> (BTreeMap<String, Begun>, Ledger) {
             before.take(record);
         }
         if current == id
+            && let Record::Renamed { from, to } = record
+        {
+            let origin = origins.remove(from).unwrap_or_else(|| from.clone());
+            origins.insert(to.clone(), origin);
+        }
+        if current == id
             && let Record::Begin { role, is, params, was, loses, after, action, .. } = record
         {
             begun.entry(role.clone()).or_insert_with(|| Begun {
@@ -262,7 +310,7 @@ fn begun_by(records: &[Record], id: u64) -> (BTreeMap<String, Begun>, Ledger) {
             });
         }
     }
-    (begun, before)
+    Began { roles: begun, before, origins }
 }
 
 /// What a run that is taken back has left.
@@ -271,20 +319,33 @@ struct Past<'a> {
     begun: &'a BTreeMap<String, Begun>,
     /// The ledger as it was before the run.
     before: &'a Ledger,
+    /// The names that roles had then, by those that the run gave them.
+    origins: &'a HashMap<String, String>,
     ledger: &'a Ledger,
 }
 
 impl Past<'_> {
+    /// What was known of a role before the run, which may have given it another name, or its name to another.
+    fn owned(&self, role: &str) -> Option<Owned> {
+        match self.origins.get(role) {
+            Some(origin) => self.before.get(origin),
+            None if self.origins.values().any(|origin| origin == role) => None,
+            None => self.before.get(role),
+        }
+    }
+
     fn wish(&self, role: &str, begun: &Begun) -> Wish {
         let kept = self.aside(role).filter(|aside| aside.is_usable() || self.comes_back(aside)).map(|aside| &aside.kept);
         let lost = if kept.is_none() && !begun.is_back { begun.loses.clone() } else { None };
         let is_replaced = begun.action == Action::Replace.word();
-        let owned = self.before.get(role).filter(|owned| is_replaced && owned.is == begun.is);
+        let known = self.owned(role);
+        let is_known = known.is_some();
+        let owned = known.filter(|owned| is_replaced && owned.is == begun.is);
         Wish::Back {
             to: with_what_was_ours(&begun.was, owned.as_ref()),
             kept: kept.cloned(),
             from_run: self.run,
-            returned: !self.before.owns(role),
+            returned: !is_known,
             lost,
             made_anew: is_replaced,
             params: owned.map(|owned| owned.params),
@@ -328,31 +389,59 @@ fn with_what_was_ours(was: &Observation, owned: Option<&Owned>) -> Observation {
     Observation::Present(whole)
 }
 
-fn drafts(project: &Project, host: &dyn Host, begun: &BTreeMap<String, Begun>) -> Vec<Draft> {
+/// The roles that the run began, as they were then; what these rest on, as it is now, whatever the spec says by now; and the rest of the spec.
+fn drafts(project: &Project, host: &dyn Host, begun: &BTreeMap<String, Begun>, ledger: &Ledger) -> Vec<Draft> {
     let mut drafts: HashMap<String, Draft> = expand(&project.analysis, &seed_collections::REGISTRY, Some(host), State::Present)
         .into_iter()
         .map(|draft| (draft.name.to_string(), draft))
         .collect();
+    let mut open: Vec<String> = drafts.keys().cloned().collect();
     for (name, begun) in begun {
-        let Some(role_type) = seed_collections::REGISTRY.get(&begun.is) else { continue };
+        open.extend(begun.after.iter().cloned());
+        stored::references(&begun.params, &mut |below| open.push(below.to_string()));
+        let made = Made { is: &begun.is, params: &begun.params, after: &begun.after };
+        let draft = made.draft(name, drafts.remove(name), begun.was == Observation::Absent);
+        drafts.extend(draft.map(|draft| (name.clone(), draft)));
+    }
+    let mut seen: BTreeSet<String> = begun.keys().cloned().collect();
+    while let Some(name) = open.pop() {
+        let Some(owned) = ledger.get(&name).filter(|owned| owned.is_readable() && seen.insert(name.clone())) else { continue };
+        open.extend(owned.after.iter().cloned());
+        stored::references(&owned.params, &mut |below| open.push(below.to_string()));
+        let made = Made { is: &owned.is, params: &owned.params, after: &owned.after };
+        let draft = made.draft(&name, drafts.remove(&name), false);
+        drafts.extend(draft.map(|draft| (name, draft)));
+    }
+    drafts.into_values().collect()
+}
+
+/// What was made for a role, as the journal tells it.
+struct Made<'a> {
+    is: &'a str,
+    params: &'a Json,
+    after: &'a [String],
+}
+
+impl Made<'_> {
+    /// The role that it was made for; `known` is what the spec says of it now.
+    fn draft(&self, name: &str, known: Option<Draft>, gives_way: bool) -> Option<Draft> {
+        let Some(role_type) = seed_collections::REGISTRY.get(self.is) else { return known };
         let mut dynamic = false;
-        stored::references(&begun.params, &mut |_| dynamic = true);
-        let known = drafts.remove(name);
-        let draft = Draft {
-            name: name.as_str().into(),
+        stored::references(self.params, &mut |_| dynamic = true);
+        Some(Draft {
+            name: name.into(),
             role_type,
-            is: begun.is.as_str().into(),
+            is: self.is.into(),
             why: known.as_ref().and_then(|known| known.why.clone()),
             state: State::Present,
             disposable: known.as_ref().is_some_and(|known| known.disposable),
-            params: Stored { json: begun.params.clone(), dynamic },
-            needs: begun.after.iter().map(|before| before.as_str().into()).collect(),
+            params: Stored { json: self.params.clone(), dynamic },
+            needs: self.after.iter().map(|before| before.as_str().into()).collect(),
             part_of: known.as_ref().and_then(|known| known.part_of.clone()),
             instance: known.and_then(|known| known.instance),
             aside: false,
             literal: false,
-        };
-        drafts.insert(name.clone(), draft);
+            gives_way,
+        })
     }
-    drafts.into_values().collect()
 }

@@ -186,29 +186,3 @@ fn is_of_the_system(folder: &Path) -> bool {
     let only_root = |metadata: Metadata| metadata.uid() == 0 && metadata.mode() & 0o022 == 0;
     SYSTEM.iter().any(|known| folder == Path::new(known)) && std::fs::metadata(folder).is_ok_and(only_root)
 }
-
-/// The first folder of a path, itself among them, in which others than this user, root and who called sudo can write or put something
-/// in the place of the next. The path has no symbolic links.
-pub(crate) fn others_can_write(folder: &Path) -> Option<PathBuf> {
-    let mut above: Vec<&Path> = folder.ancestors().collect();
-    above.reverse();
-    let can = |path: &&Path| {
-        let is_last = *path == folder;
-        std::fs::symlink_metadata(path).map_or(true, |metadata| others_write(&metadata, !is_last))
-    };
-    above.into_iter().find(can).map(Path::to_path_buf)
-}
-
-/// Whether others than this user, root and who called sudo can write something. With `keeps`, a sticky folder does not count, since
-/// nobody can replace there what another has made.
-pub(crate) fn others_write(metadata: &Metadata, keeps: bool) -> bool {
-    let caller = |name: &str| std::env::var(name).ok().and_then(|id| id.parse::<u32>().ok());
-    let is_root = nix::unistd::geteuid().is_root();
-    let own = |id: u32, mine: u32, caller: Option<u32>| id == 0 || id == mine || (is_root && Some(id) == caller);
-    if !own(metadata.uid(), nix::unistd::geteuid().as_raw(), caller("SUDO_UID")) {
-        return true;
-    }
-    let is_sticky = keeps && metadata.mode() & 0o1000 != 0;
-    let group = metadata.mode() & 0o020 != 0 && !own(metadata.gid(), nix::unistd::getegid().as_raw(), caller("SUDO_GID"));
-    !is_sticky && (group || metadata.mode() & 0o002 != 0)
-}

@@ -62,7 +62,9 @@ impl Lab {
         let project = self.project(roles);
         let journal = Journal::open(&project.folder).unwrap();
         let undo = undo::plan_undo(&project, &self.host, &journal.ledger()).unwrap();
-        self.run(&undo.graph, &undo.plan, &journal, &format!("undo {}", undo.run))
+        let outcome = self.run(&undo.graph, &undo.plan, &journal, &format!("undo {}", undo.run));
+        journal.note_reported().unwrap();
+        outcome
     }
 
     fn run(&self, graph: &Graph, plan: &Plan, journal: &Journal, command: &str) -> Outcome {

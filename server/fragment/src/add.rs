@@ -13,6 +13,7 @@ use crate::judge::{Judgement, Wishes};
 use crate::marker::Key;
 use crate::place;
 use crate::project::{LARGEST, Project, Report, Text, keys_of};
+use crate::store::hash;
 
 /// What is embedded, and where in a file.
 #[derive(Clone, Debug, Default)]
@@ -29,23 +30,36 @@ pub struct Embedding {
     pub comment: Option<Comment>,
 }
 
+impl Embedding {
+    /// What tells this in these files from all else that can be asked for.
+    fn request(&self, files: &[PathBuf]) -> String {
+        hash(format!("{self:?} in {files:?}").as_bytes())
+    }
+}
+
 /// Embeds a fragment in files, before a line counted from 1 (at the end where none is given), and renders it. Who names a file twice
-/// means it once.
+/// means it once. Where an earlier run did just this and was stopped before its end was [`reported`], nothing is embedded a second time.
+///
+/// [`reported`]: crate::reported
 ///
 /// # Errors
 ///
 /// When there is no such fragment, its parameters are wrong, or the instance is taken; and as [`crate::update`]. Then no file was
 /// written.
 pub fn add(root: &Path, paths: &[PathBuf], place: &Embedding) -> Result<Report> {
-    let work = Work::begin(root)?;
-    let project = &work.project;
+    let mut work = Work::begin(root)?;
     let mut files = Vec::new();
     for path in paths {
-        let file = place::named(&project.root, path)?;
+        let file = place::named(&work.project.root, path)?;
         if !files.contains(&file) {
             files.push(file);
         }
     }
+    work.request = Some(place.request(&files));
+    if let Some(report) = embedded_before(&work, paths)? {
+        return Ok(report);
+    }
+    let project = &work.project;
     let texts = files.into_iter().map(|file| read(project, file, place)).collect::<Result<Vec<Text>>>()?;
     let scan = project.scan(&[])?;
     let mut taken: BTreeSet<Key> = project.store.lock.keys().cloned().collect();
@@ -55,6 +69,21 @@ pub fn add(root: &Path, paths: &[PathBuf], place: &Embedding) -> Result<Report> 
         judged.push((text, embedded(project, text, place, &mut taken)?));
     }
     work.finish(judged, &[])
+}
+
+/// What an earlier run of the same request has embedded, if nobody has learned of its end and it is still there.
+fn embedded_before(work: &Work, paths: &[PathBuf]) -> Result<Option<Report>> {
+    let made = work.made_before()?;
+    if made.is_empty() {
+        return Ok(None);
+    }
+    let mut report = work.project.status(paths)?;
+    report.items.retain(|item| made.contains(&format!("{}#{}", item.fragment, item.instance)));
+    if report.items.is_empty() {
+        return Ok(None);
+    }
+    report.notes.push("an earlier run of this command was stopped after it had embedded it: nothing is added once more".into());
+    Ok(Some(report))
 }
 
 fn attempted(file: &Path, place: &Embedding) -> String {

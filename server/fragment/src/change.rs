@@ -23,6 +23,8 @@ use crate::tree;
 /// A project that this process has the right to change.
 pub(crate) struct Work {
     pub(crate) project: Project,
+    /// What asks for it, where doing it twice is not doing it once.
+    pub(crate) request: Option<String>,
     writer: Option<Writer>,
     report: Report,
 }
@@ -37,7 +39,13 @@ impl Work {
             (writer, report.notes) = (Some(taken), words.into_iter().collect());
         }
         // Only now is what it remembers sure to stay as it is.
-        Ok(Work { project: Project::open(&root)?, writer, report })
+        Ok(Work { project: Project::open(&root)?, request: None, writer, report })
+    }
+
+    /// The blocks that an earlier run of this request has made, if nobody has learned of its end.
+    pub(crate) fn made_before(&self) -> Result<Vec<String>> {
+        let ended = self.writer.as_ref().map(Writer::ended).transpose()?.flatten();
+        Ok(ended.filter(|ended| Some(&ended.request) == self.request.as_ref()).map(|ended| ended.made).unwrap_or_default())
     }
 
     /// The right to write, taken now if it was not yet.
@@ -83,10 +91,11 @@ impl Work {
         }
         let is_anything = !changes.is_empty() || !forget.is_empty() || !clashes.is_empty();
         if is_anything || self.writer.is_some() {
+            let request = self.request.take();
             let writer = self.writer()?;
             pending::check(writer.own(), &clashes, &settled)?;
             if !changes.is_empty() || !forget.is_empty() {
-                writer.commit(&changes, forget)?;
+                writer.commit(&changes, forget, request)?;
             }
             pending::keep(writer.own(), &clashes, &settled)?;
         }
@@ -288,5 +297,5 @@ pub fn record(root: &Path, file: &Path, text: &str, judgement: &Judgement) -> Re
         return Err(Trouble::new(attempted, "it holds something else by now").kind(Kind::Busy));
     }
     let change = Change { file: file.to_path_buf(), from: &now, to: None, records: judgement.records.clone() };
-    work.writer()?.commit(&[change], &[])
+    work.writer()?.commit(&[change], &[], None)
 }

@@ -36,5 +36,6 @@ pub use create::create;
 pub use item::{Action, Item, Sides, State, Summary};
 pub use judge::{Judgement, Record, Take, Wishes};
 pub use marker::Key;
-pub use place::{is_apart, project_of, root_of};
+pub use place::{is_apart, project_of, root_of, unreadable_rules};
 pub use project::{Project, Report, Target};
+pub use transaction::reported;

@@ -113,9 +113,25 @@ pub fn is_apart(relative: &Path) -> bool {
     }
 }
 
+/// What tells git what to ignore in a folder and below, if it cannot be read: it is no file, or too long for one. A walk would wait for a
+/// pipe, and end at no `/dev/zero`.
+pub fn unreadable_rules(folder: &Path) -> Option<PathBuf> {
+    const RULES: [&str; 3] = [".gitignore", ".ignore", ".git/info/exclude"];
+    const LONGEST: u64 = 1 << 20;
+    let is_odd = |path: &PathBuf| std::fs::metadata(path).is_ok_and(|about| !about.is_file() || about.len() > LONGEST);
+    RULES.iter().map(|name| folder.join(name)).find(is_odd)
+}
+
 /// A walk over the files below a path of the project, by git's rules of what is ignored. It follows no link, and leaves neither the
-/// file system nor the project for one within it.
-pub fn walk(root: &Path, path: &Path) -> ignore::WalkParallel {
+/// file system nor the project for one within it. Folders whose rules cannot be read are left out, and given to `left_out`.
+///
+/// # Errors
+///
+/// When such rules are in the folder itself or above it.
+pub fn walk(root: &Path, path: &Path, left_out: impl Fn(PathBuf) + Send + Sync + 'static) -> Result<ignore::WalkParallel> {
+    if let Some(rules) = path.ancestors().find_map(unreadable_rules) {
+        return Err(Trouble::new(format!("look through {}", path.display()), no_rules(&rules)));
+    }
     let root = root.to_path_buf();
     let mut builder = WalkBuilder::new(path);
     builder
@@ -126,7 +142,20 @@ pub fn walk(root: &Path, path: &Path) -> ignore::WalkParallel {
         .threads(std::thread::available_parallelism().map_or(2, usize::from));
     builder.filter_entry(move |entry| {
         let is_folder = entry.depth() > 0 && entry.file_type().is_some_and(|kind| kind.is_dir());
-        entry.path().strip_prefix(&root).is_ok_and(|relative| !is_apart(relative)) && !(is_folder && is_own_project(entry.path()))
+        let is_meant = entry.path().strip_prefix(&root).is_ok_and(|relative| !is_apart(relative))
+            && !(is_folder && is_own_project(entry.path()));
+        match is_meant.then(|| unreadable_rules(entry.path()).filter(|_| is_folder)).flatten() {
+            Some(rules) => {
+                left_out(rules);
+                false
+            }
+            None => is_meant,
+        }
     });
-    builder.build_parallel()
+    Ok(builder.build_parallel())
+}
+
+/// What is wrong with rules that cannot be read, in words.
+pub fn no_rules(rules: &Path) -> String {
+    format!("{} is no file, or too long: what git ignores here cannot be told", rules.display())
 }

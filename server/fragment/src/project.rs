@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::ffi::OsStr;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use ignore::WalkState;
 use seed_role::Trouble;
@@ -224,9 +224,12 @@ impl Project {
             starts.push(self.root.clone());
         }
         let all = Mutex::new((Vec::new(), Vec::new()));
+        let left_out = Arc::new(Mutex::new(Vec::new()));
         let root = self.folder()?;
         for start in &starts {
-            place::walk(&self.root, start).run(|| {
+            let note = Arc::clone(&left_out);
+            let note = move |rules| note.lock().unwrap_or_else(PoisonError::into_inner).push(rules);
+            place::walk(&self.root, start, note)?.run(|| {
                 let mut glance = Glance::new(&self.library);
                 // One buffer for all files that a thread reads.
                 let mut bytes = Vec::new();
@@ -250,7 +253,11 @@ impl Project {
                 })
             });
         }
-        let (mut all, wrong) = all.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let (mut all, mut wrong) = all.into_inner().unwrap_or_else(PoisonError::into_inner);
+        wrong.extend(left_out.lock().unwrap_or_else(PoisonError::into_inner).iter().map(|rules| {
+            let file = rules.strip_prefix(&self.root).unwrap_or(rules).to_path_buf();
+            unreadable(file, place::no_rules(rules))
+        }));
         all.sort_by(|one, other| one.file().cmp(other.file()));
         all.dedup_by(|one, other| one.file() == other.file());
         Ok((all, wrong))

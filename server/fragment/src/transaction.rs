@@ -7,6 +7,8 @@
 //! 5. Each text is exchanged for its file. What comes out is compared once more: where somebody has saved the file meanwhile it goes
 //!    back, and so do all others.
 //! 6. The old texts are removed, the lock is written, and the note removed.
+//! 7. Where the same command run once more would do more than it did (another block without a name of its own), `transaction.ended` says
+//!    until the end is reported that it is done.
 //!
 //! A run that finds the first note takes the texts away again; one that finds the second goes on from there.
 //!
@@ -39,6 +41,7 @@ use crate::store::{self, Lock, Store, hash, own_folder, write_lock};
 // In `.seed/`.
 const PREPARE: &str = "transaction.prepare";
 const COMMIT: &str = "transaction.commit";
+const ENDED: &str = "transaction.ended";
 const LOCK: &str = "fragments.lock";
 const BASES: &str = "base";
 const IGNORE: &str = ".gitignore";
@@ -68,6 +71,18 @@ struct Noted {
 struct Note {
     files: Vec<Noted>,
     forget: Vec<String>,
+    /// What asked for it, where doing it twice is not doing it once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    request: Option<String>,
+}
+
+/// What a request came to that nobody has learned the end of.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Ended {
+    /// What tells it from others.
+    pub request: String,
+    /// The blocks that it made, as `NAME#INSTANCE`.
+    pub made: Vec<String>,
 }
 
 /// The right to change a project: one process at a time has it.
@@ -86,6 +101,15 @@ pub fn is_interrupted(root: &Path) -> bool {
     own_folder(root).ok().flatten().is_some_and(|own| [PREPARE, COMMIT].iter().any(|note| own.kind(note).is_some()))
 }
 
+/// Notes that whoever asked for the last transaction of a project has learned of its end.
+///
+/// # Errors
+///
+/// What the system says.
+pub fn reported(root: &Path) -> Result<()> {
+    own_folder(root)?.map_or(Ok(()), |own| own.remove(ENDED))
+}
+
 impl Writer {
     /// Takes it, and finishes or takes back what an earlier process left. The words tell which, if anything.
     ///
@@ -97,7 +121,7 @@ impl Writer {
         let attempted = || format!("change the fragments of {}", root.display());
         let opened = folders::open(root)?;
         let own = opened.make(store::FOLDER)?;
-        own.refuse_links(&[BASES, LOCK, PREPARE, COMMIT, IGNORE, "lock", pending::FOLDER])?;
+        own.refuse_links(&[BASES, LOCK, PREPARE, COMMIT, ENDED, IGNORE, "lock", pending::FOLDER])?;
         let bases = own.make(BASES)?;
         if own.kind(IGNORE).is_none() {
             own.put(IGNORE, b"/lock\n/pending/\n/transaction.*\n", 0o666, false)?;
@@ -118,6 +142,11 @@ impl Writer {
     /// The folder that Seed keeps for itself.
     pub(crate) fn own(&self) -> &Folder {
         &self.own
+    }
+
+    /// What the last transaction came to, if nobody has learned of its end.
+    pub(crate) fn ended(&self) -> Result<Option<Ended>> {
+        Ok(self.own.read(ENDED, store::LARGEST)?.and_then(|text| serde_json::from_slice(&text).ok()))
     }
 
     /// A moment at which a stop differs from one at the moment before.
@@ -164,20 +193,21 @@ impl Writer {
         Ok(Some(words))
     }
 
-    /// Writes files and lock as one.
+    /// Writes files and lock as one. Where a request is given, [`Writer::ended`] tells of it until [`reported`] is called.
     ///
     /// # Errors
     ///
     /// When a file is no longer what its new text was made from, and what the system says. Nothing is changed then; where that
     /// failed too, the words say so.
-    pub fn commit(&self, changes: &[Change<'_>], forget: &[Key]) -> Result<()> {
+    pub fn commit(&self, changes: &[Change<'_>], forget: &[Key], request: Option<String>) -> Result<()> {
         let noted = |change: &Change<'_>| Noted {
             file: change.file.clone(),
             from: hash(change.from),
             to: change.to.as_ref().map(|text| hash(text.as_bytes())),
             records: change.records.clone(),
         };
-        let note = Note { files: changes.iter().map(noted).collect(), forget: forget.iter().map(Key::to_string).collect() };
+        let forget = forget.iter().map(Key::to_string).collect();
+        let note = Note { files: changes.iter().map(noted).collect(), forget, request };
         let text = serde_json::to_vec(&note).map_err(|error| Trouble::new("note what is to be written", error.to_string()))?;
         self.own.put(PREPARE, &text, 0o666, true)?;
         self.point();
@@ -221,8 +251,9 @@ impl Writer {
             match text_of(&temporary) {
                 Some(beside) if beside == change.from && is_in_place => folder.bring_back(name, folder.identity(name))?,
                 None if is_in_place => {
-                    folder.write_beside(name, change.from, true)?;
-                    folder.exchange(name, |now| now == to.as_bytes())?;
+                    if folder.write_beside(name, change.from, |now| now == to.as_bytes(), true)? {
+                        folder.exchange(name, |now| now == to.as_bytes())?;
+                    }
                 }
                 // A text of somebody came out that could not be put back.
                 Some(beside) if beside != change.from && beside != to.as_bytes() => drop(folder.keep_apart(&temporary, name)?),
@@ -248,7 +279,9 @@ impl Writer {
             });
             let devices = on_all_cores(&texts, &self.root, |folders, (change, text)| {
                 let (folder, name) = folders.of(&change.file)?;
-                folder.write_beside(name, text.as_bytes(), are_few)?;
+                if !folder.write_beside(name, text.as_bytes(), |now| now == change.from, are_few)? {
+                    return Err(changed_meanwhile(&change.file).hint("no file was written; run the same command again"));
+                }
                 self.point();
                 folder.device()
             });
@@ -357,14 +390,23 @@ impl Writer {
             changed.sync_file_systems(&self.root, None)?
         }
         let mut left_alone = Vec::new();
-        let mut records = Vec::new();
+        let mut records: Vec<Record> = Vec::new();
         for (noted, put) in note.files.into_iter().zip(written) {
             match put {
                 Put::LeftAlone | Put::Kept(_) => left_alone.push(noted.file),
                 Put::In(_) | Put::NoText => records.extend(noted.records),
             }
         }
+        let made = records.iter().map(|record| record.instance.clone()).collect();
         self.write_lock(records, &note.forget)?;
+        self.point();
+        match note.request {
+            Some(request) => {
+                let ended = serde_json::to_vec(&Ended { request, made }).unwrap_or_default();
+                self.own.put(ENDED, &ended, 0o666, false)?;
+            }
+            None => self.own.remove(ENDED)?,
+        }
         self.point();
         self.remove_note(COMMIT)?;
         self.point();

@@ -6,6 +6,7 @@ use std::sync::Mutex;
 use std::time::UNIX_EPOCH;
 
 use ignore::WalkBuilder;
+use seed_fragment::unreadable_rules;
 use seed_role::host::folder::{self, Folder};
 use seed_role::trouble::Result;
 
@@ -156,7 +157,12 @@ impl Index {
     /// All that can be read, in order.
     fn seen(&self) -> Vec<Seen> {
         let mut seen = Vec::new();
-        let walk = WalkBuilder::new(&self.root).require_git(false).follow_links(false).build();
+        if self.root.ancestors().any(|folder| unreadable_rules(folder).is_some()) {
+            return seen;
+        }
+        let mut walk = WalkBuilder::new(&self.root);
+        walk.filter_entry(|entry| unreadable_rules(entry.path()).is_none());
+        let walk = walk.require_git(false).follow_links(false).build();
         for entry in walk.filter_map(std::result::Result::ok) {
             let Ok(relative) = entry.path().strip_prefix(&self.root) else { continue };
             let Some(file) = relative.to_str().filter(|_| source::is_known(relative)) else { continue };

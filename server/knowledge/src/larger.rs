@@ -5,7 +5,11 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use seed_role::Trouble;
+use seed_role::host::folder;
 use seed_role::trouble::Result;
+
+/// Longer than this, in bytes, no vector is.
+const LONGEST: u64 = 1 << 20;
 
 /// A model that is asked for vectors of texts: one for each, in their order, each of length 1.
 pub type Embed<'a> = &'a mut dyn FnMut(&[String]) -> Result<Vec<Vec<f32>>>;
@@ -57,7 +61,7 @@ impl<'a> Larger<'a> {
     }
 
     fn kept(&self, text: &str) -> Option<Vec<f32>> {
-        let bytes = std::fs::read(self.file(text)).ok()?;
+        let bytes = folder::read(&self.file(text), LONGEST).ok()??;
         let (numbers, rest) = bytes.as_chunks::<4>();
         (rest.is_empty() && !numbers.is_empty()).then(|| numbers.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect())
     }

@@ -7,15 +7,19 @@
 
 use std::collections::HashMap;
 use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{Read, Seek, SeekFrom, Write};
+use std::io::{Seek, SeekFrom, Write};
 use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use nix::fcntl::{Flock, FlockArg};
 use seed_role::Trouble;
+use seed_role::host::folder;
 use seed_role::trouble::Result;
 
 use crate::segment::{self, Entry, Segment, Stamp};
+
+/// Longer than this, in bytes, an index is made anew.
+const LONGEST: u64 = 4 << 30;
 
 /// What the file begins with; the number is that of the format, and of how texts become words and vectors.
 const MAGIC: &[u8; 8] = b"seedidx1";
@@ -68,9 +72,8 @@ impl Writer {
 impl Store {
     /// Reads an index; one that is damaged, of another version or not there is empty.
     pub fn open(path: &Path) -> Store {
-        let mut bytes = Vec::new();
-        let read = File::open(path).and_then(|mut file| file.read_to_end(&mut bytes));
-        if read.is_err() || !bytes.starts_with(MAGIC) {
+        let bytes = folder::read(path, LONGEST).ok().flatten().unwrap_or_default();
+        if !bytes.starts_with(MAGIC) {
             return Store::default();
         }
         let mut store = Store { bytes, ..Store::default() };

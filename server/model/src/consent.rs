@@ -4,6 +4,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use seed_role::Trouble;
+use seed_role::host::folder;
 use seed_role::trouble::Result;
 use serde::{Deserialize, Serialize};
 
@@ -11,6 +12,8 @@ use crate::Provider;
 
 /// The file in the state folder: a JSON value a line.
 const FILE: &str = "model-consent";
+/// Longer than this, in bytes, it is not read.
+const LONGEST: u64 = 16 << 20;
 
 /// What was said yes to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -66,7 +69,8 @@ impl Consent {
 
     /// All of it. A line that cannot be read gives nothing: then it is asked again.
     fn all(&self) -> Vec<Given> {
-        let text = std::fs::read_to_string(&self.file).unwrap_or_default();
+        let bytes = folder::read(&self.file, LONGEST).ok().flatten().unwrap_or_default();
+        let text = String::from_utf8_lossy(&bytes);
         text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
     }
 

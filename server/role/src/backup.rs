@@ -37,8 +37,16 @@ fn folder_of(place: &Path) -> Option<&Path> {
 
 /// Whether a name is that of a folder with a backup.
 pub fn is_folder_of_one(name: &str) -> bool {
-    let run = name.strip_prefix('.').and_then(|name| name.rsplit_once(&format!(".{MARK}")));
-    run.is_some_and(|(_, run)| !run.is_empty() && run.bytes().all(|digit| digit.is_ascii_digit()))
+    let are = |text: &str, is_one: fn(&u8) -> bool| !text.is_empty() && text.as_bytes().iter().all(is_one);
+    let Some((_, run)) = name.strip_prefix('.').and_then(|name| name.rsplit_once(&format!(".{MARK}"))) else { return false };
+    // Where the name was taken, more follows that nobody can foresee.
+    let (run, rest) = run.split_once('-').unwrap_or((run, "0"));
+    are(run, u8::is_ascii_digit) && are(rest, u8::is_ascii_hexdigit)
+}
+
+/// Whether a backup is a folder of snapshots at the top of a file system.
+pub fn holds_snapshots(place: &Path) -> bool {
+    place.file_name().and_then(|name| name.to_str()).is_some_and(|name| name.starts_with(MARK))
 }
 
 /// Moves a file or folder to its backup.
@@ -82,9 +90,7 @@ pub fn remove(host: &dyn Host, place: &Path) -> Result<()> {
     match host.metadata(place)? {
         Some(metadata) if metadata.kind == FileKind::Directory && metadata.inode == SUBVOLUME_INODE => host.btrfs_delete(place),
         Some(metadata) if metadata.kind == FileKind::Directory => {
-            let name = place.file_name().and_then(|name| name.to_str());
-            // A folder of snapshots: no tree that is removed goes into them.
-            if name.is_some_and(|name| name.starts_with(MARK)) {
+            if holds_snapshots(place) {
                 host.list(place)?.iter().try_for_each(|name| remove(host, &place.join(name)))?;
             }
             host.remove_tree(place)

@@ -111,6 +111,11 @@ pub trait Role: Send + Sync {
         Vec::new()
     }
 
+    /// The folder that [`Role::commands`] run in, where the spec names one: a plan shows it with them.
+    fn folder_of_commands(&self) -> Option<&std::path::Path> {
+        None
+    }
+
     /// Mistakes that can be seen without a host. Devices and sizes of referenced roles are
     /// filled in as far as the spec alone tells them.
     fn check(&self) -> Vec<Finding> {

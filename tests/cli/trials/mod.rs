@@ -14,7 +14,7 @@ mod projects;
 mod races;
 mod renderers;
 mod things;
-mod world;
+pub mod world;
 
 use std::fmt::Display;
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -52,8 +52,8 @@ fn with_collection() -> Sandbox {
 }
 
 const UPDATE: Change = Change { args: &["fragment", "update"], set_up: rendered };
-// With an instance of its own: without one, a second run adds a second block.
-const ADD: Change =
+const ADD: Change = Change { args: &["fragment", "add", "base", "README", "--comment", "# %s"], set_up: project };
+const ADD_NAMED: Change =
     Change { args: &["fragment", "add", "base", "README", "--comment", "# %s", "--instance", "r"], set_up: project };
 
 const OTHERS: &[Change] = &[
@@ -61,6 +61,9 @@ const OTHERS: &[Change] = &[
     Change { args: &["collection", "vendor"], set_up: with_collection },
     Change { args: &["trust", "."], set_up: project },
     Change { args: &["fmt", "name.seed.yaml"], set_up: project },
+    Change { args: &["new", "role", "lab"], set_up: project },
+    Change { args: &["new", "spec", "lab"], set_up: project },
+    Change { args: &["fragment", "add", "base", "README", "--comment", "# %s"], set_up: project },
 ];
 
 /// What a command has to do with: the project, and what root's own configuration says (whom it trusts).
@@ -98,7 +101,7 @@ impl Change {
 #[test]
 fn fragments_at_every_step() {
     let mut trials = Trials::of("kills, fragment update and add");
-    for change in [UPDATE, ADD] {
+    for change in [UPDATE, ADD, ADD_NAMED] {
         let expected = change.reference();
         for step in 1.. {
             let mut killed = true;

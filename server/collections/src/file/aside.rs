@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use seed_role::backup;
-use seed_role::host::{FileKind, Host};
+use seed_role::host::{FileKind, Host, unforeseen};
 use seed_role::step::{Kept, Step};
 use seed_role::trouble::Result;
 
@@ -11,6 +11,16 @@ use super::folder_of;
 
 /// What the name of the step that puts aside begins with; the name to keep it under follows, so that an interruption can be undone.
 const STEP: &str = "back up as ";
+
+/// The name to keep it under: the one that the engine chose, and more, which nobody can foresee, where something has that name. In a
+/// folder that all can write, anybody can have put it there.
+fn free(host: &dyn Host, path: &Path, keep: &str) -> Result<String> {
+    let place = backup::place(path, keep);
+    match place.parent().map(|folder| host.metadata(folder)).transpose()?.flatten() {
+        None => Ok(keep.into()),
+        Some(_) => Ok(format!("{keep}-{}", unforeseen())),
+    }
+}
 
 /// Whether there is nothing in a folder but what was put aside there, and folders of such.
 ///
@@ -31,15 +41,20 @@ pub(crate) fn is_all_in(host: &dyn Host, folder: &Path) -> Result<bool> {
     Ok(true)
 }
 
-/// Puts it aside under the name that the engine chose.
-pub(crate) fn put(path: &Path, keep: &str, what: String) -> Step {
-    let (path, place) = (path.to_path_buf(), backup::place(path, keep));
+/// Puts it aside under the name that the engine chose, or one that begins so.
+///
+/// # Errors
+///
+/// When it cannot be told whether that name is free.
+pub(crate) fn put(host: &dyn Host, path: &Path, keep: &str, what: String) -> Result<Step> {
+    let keep = free(host, path, keep)?;
+    let (path, place) = (path.to_path_buf(), backup::place(path, &keep));
     let folder = folder_of(&path).to_path_buf();
     let run = move |host: &dyn Host| {
         backup::make(host, &path, &place)?;
         Ok(Some(Kept { what, path: Some(place), data: None }))
     };
-    Step::keeping(format!("{STEP}{keep}"), run).durable(folder).undo_when_interrupted()
+    Ok(Step::keeping(format!("{STEP}{keep}"), run).durable(folder).undo_when_interrupted())
 }
 
 /// Undoes an interrupted [`put`]: what was moved and not yet recorded goes back to its place.

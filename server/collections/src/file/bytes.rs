@@ -3,8 +3,7 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use seed_role::host::attributes::Attributes;
-use seed_role::host::{Digest, Host, Metadata};
+use seed_role::host::{Digest, Host, Whole};
 use seed_role::param::{SECRET_MARK, Size};
 use seed_role::trouble::Result;
 use serde_json::{Value as Json, json};
@@ -17,12 +16,9 @@ pub(super) const LIMIT: u64 = 8 << 20;
 const BYTES_MARK: &str = "‹bytes› ";
 const HASH: &str = "blake3";
 
-/// The content of the file at a path as an attribute, and what it has beside it; none if it has gone meanwhile.
-pub(super) fn of_file(host: &dyn Host, path: &Path, metadata: &Metadata) -> Result<Option<(Json, Attributes)>> {
-    if metadata.len > LIMIT {
-        return Ok(Some((hash_of_file(host, path)?, host.attributes(path)?)));
-    }
-    Ok(host.read_whole(path, LIMIT)?.map(|(content, attributes)| (encode(content), attributes)))
+/// The content of a file as an attribute. One that is too large for that is read once more, by its path.
+pub(super) fn of_file(host: &dyn Host, path: &Path, whole: Whole) -> Result<Json> {
+    if whole.metadata.len > LIMIT { hash_of_file(host, path) } else { Ok(encode(whole.content)) }
 }
 
 /// Bytes as an attribute: the text that they are, or their digits where they are none.

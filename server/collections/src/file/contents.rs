@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use seed_role::attrs::{Attrs, Change, Observation};
 use seed_role::claim::Claim;
 use seed_role::host::{Before, FileKind, Host, NewFile, temporary_of};
-use seed_role::param::{Output, Outputs, Size};
+use seed_role::param::{Mode, Output, Outputs, Size};
 use seed_role::step::{Goal, Step, Transition};
 use seed_role::trouble::{Result, Trouble};
 use seed_role::{Finding, Mend};
@@ -17,6 +17,8 @@ use super::beside::{self, ATTRIBUTES};
 use super::{aside, bytes, check_path, folder_of, metadata_of};
 
 const CONTENT: &str = "content";
+/// The permission bits of a file that holds a secret, where the spec names none.
+const SECRET_MODE: u32 = 0o600;
 
 /// The content of a file that holds a secret, as an attribute: nothing of it, and only whether it is the one of the spec.
 /// Unlike a mask it means the same to a later process, which has to put back what was before. Both begin as every secret does.
@@ -28,7 +30,7 @@ const SOMETHING_ELSE: &str = "‹secret› something else";
 const WRITTEN: &str = "written";
 
 /// How many names the file has, where it has more than one.
-const LINKS: &str = "links";
+pub(super) const LINKS: &str = "links";
 
 pub(super) const OUTPUTS: &[OutputInfo] = &[OutputInfo { name: "path", kind: RefKind::File, doc: "Where the file is." }];
 
@@ -138,22 +140,22 @@ pub(super) fn outputs(file: &dyn Contents) -> Outputs {
 }
 
 pub(super) fn observe(file: &dyn Contents, host: &dyn Host) -> Result<Observation> {
-    let Some(metadata) = metadata_of(host, file.path(), FileKind::File)? else { return Ok(Observation::Absent) };
-    let attrs = access::seen(host, &metadata, Attrs::new()).with_some(LINKS, (metadata.links > 1).then_some(metadata.links));
-    if !file.is_secret() {
-        return Ok(match bytes::of_file(host, file.path(), &metadata)? {
-            Some((content, attributes)) => Observation::Present(beside::seen(&attributes, attrs).with(CONTENT, content)),
-            None => Observation::Absent,
-        });
+    if metadata_of(host, file.path(), FileKind::File)?.is_none() {
+        return Ok(Observation::Absent);
     }
-    let attrs = beside::seen(&host.attributes(file.path())?, attrs).with(WRITTEN, format!("{}:{}", metadata.inode, metadata.len));
+    // All that is told of it is told of one open file: under this name there can be another at any moment.
+    let Some(whole) = host.read_whole(file.path(), bytes::LIMIT)? else { return Ok(Observation::Absent) };
+    let metadata = whole.metadata;
+    let attrs = access::identified(host, file.path(), &metadata, access::seen(host, &metadata, Attrs::new()))?;
+    let attrs = attrs.with_some(LINKS, (metadata.links > 1).then_some(metadata.links));
+    let attrs = beside::seen(&whole.attributes, attrs);
+    if !file.is_secret() {
+        return Ok(Observation::Present(attrs.with(CONTENT, bytes::of_file(host, file.path(), whole)?)));
+    }
+    let attrs = attrs.with(WRITTEN, format!("{}:{}", metadata.inode, metadata.len));
     // A secret that cannot be had is an error of `wanted`; what is there can be told without it.
     let secret = file.render(host).ok().filter(|secret| secret.len() as u64 == metadata.len);
-    let content = match &secret {
-        Some(_) => host.read(file.path(), bytes::LIMIT)?,
-        None => None,
-    };
-    let same = secret.is_some() && secret == content;
+    let same = secret.is_some_and(|secret| secret == whole.content);
     Ok(Observation::Present(attrs.with(CONTENT, if same { AS_IN_SPEC } else { SOMETHING_ELSE })))
 }
 
@@ -166,7 +168,16 @@ pub(super) fn wanted(file: &dyn Contents, host: &dyn Host) -> Result<Attrs> {
             .hint("use a `task.command` role for files of that size"));
     }
     let attribute = if file.is_secret() { AS_IN_SPEC.into() } else { bytes::encode(content) };
-    file.access().wanted(host, Attrs::new().with(CONTENT, attribute))
+    let access = file.access();
+    let attrs = access.wanted(host, Attrs::new().with(CONTENT, attribute))?;
+    // A new file has them anyway.
+    if !file.is_secret() || host.metadata(file.path())?.is_none() {
+        return Ok(attrs);
+    }
+    // Whoever owns a file reads what is written into it.
+    let mode = access.mode.is_none().then(|| Mode(SECRET_MODE).to_string());
+    let owner = access.owner.is_none().then(|| host.owner_name(host.whoami()));
+    Ok(attrs.with_some(access::MODE, mode).with_some(access::OWNER, owner))
 }
 
 pub(super) fn mend(change: &Change, seen: &Attrs) -> Mend {
@@ -193,7 +204,7 @@ pub(super) fn is_as_confirmed(confirmed: &Attrs, seen: &Attrs) -> bool {
 
 /// A new file has one name.
 pub(super) fn caution(change: &Change, seen: &Attrs) -> Option<String> {
-    let names = seen.get(LINKS).filter(|_| change.field == CONTENT)?;
+    let names = seen.get(LINKS).filter(|_| [CONTENT, access::OWNER].contains(&change.field.as_str()))?;
     Some(format!(
         "it is one of {names} hard links to the same file: the others keep their content, and `absent` does not restore the link"
     ))
@@ -201,6 +212,7 @@ pub(super) fn caution(change: &Change, seen: &Attrs) -> Option<String> {
 
 pub(super) fn fit_past(past: &mut Attrs) -> Option<String> {
     past.0.remove(LINKS);
+    access::fit_past(past);
     // A file that is written again is another inode.
     if past.get(CONTENT).is_some_and(|content| content == AS_IN_SPEC) {
         past.0.remove(WRITTEN);
@@ -241,7 +253,7 @@ pub(super) fn steps(file: &dyn Contents, host: &dyn Host, transition: &Transitio
     // What the attributes tell is put back from them; only the rest has to be put aside.
     let aside = match (seen, transition.keep) {
         (Some(seen), Some(keep)) if !is_recorded(seen) => {
-            Some(aside::put(path, keep, format!("the content of {}", path.display())))
+            Some(aside::put(host, path, keep, format!("the content of {}", path.display()))?)
         }
         _ => None,
     };
@@ -252,8 +264,9 @@ pub(super) fn steps(file: &dyn Contents, host: &dyn Host, transition: &Transitio
     };
     if let Some(seen) = seen
         && has_content(seen, goal)
+        && (!access::changes_owner(seen, goal) || !is_recorded(seen))
     {
-        return Ok(access::steps(path, seen, goal));
+        return access::steps(host, path, seen, goal);
     }
     if let Some(kept) = transition.kept.and_then(|kept| kept.path.as_deref()) {
         let out_of_the_way = match (aside, seen) {
@@ -305,7 +318,7 @@ fn before(host: &dyn Host, path: &Path, seen: Option<&Attrs>) -> Result<Before> 
 fn write(file: &dyn Contents, content: Vec<u8>, seen: Option<&Attrs>, goal: &Attrs, before: Before) -> Step {
     let path = file.path().to_path_buf();
     let folder = folder_of(&path).to_path_buf();
-    let default = if file.is_secret() { 0o600 } else { 0o644 };
+    let default = if file.is_secret() { SECRET_MODE } else { 0o644 };
     let mode = access::mode(Some(goal)).or(access::mode(seen)).unwrap_or(default);
     let owner = access::owner(goal).or(seen.and_then(access::owner)).map(String::from);
     // What was there before has its own; else they are those of the file that is replaced.

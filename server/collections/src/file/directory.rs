@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use seed_role::attrs::{Attrs, Change, Observation};
 use seed_role::claim::Claim;
 use seed_role::host::attributes::Attributes;
-use seed_role::host::{FileKind, Host};
+use seed_role::host::{FileKind, Host, temporary_of};
 use seed_role::param::{AbsPath, Mode, Output, Outputs};
 use seed_role::step::{Goal, Step, Transition};
 use seed_role::trouble::{Kind, Result};
@@ -48,7 +48,8 @@ impl Role for Directory {
             Err(trouble) if trouble.kind == Kind::NotPermitted => Attributes::default(),
             attributes => attributes?,
         };
-        Ok(Observation::Present(beside::seen(&attributes, access::seen(host, &there, Attrs::new()))))
+        let attrs = access::identified(host, &self.path, &there, access::seen(host, &there, Attrs::new()))?;
+        Ok(Observation::Present(beside::seen(&attributes, attrs)))
     }
 
     fn wanted(&self, host: &dyn Host) -> Result<Attrs> {
@@ -70,6 +71,15 @@ impl Role for Directory {
         Some(seed_role::backup::place(&self.path, name))
     }
 
+    fn is_as_confirmed(&self, confirmed: &Attrs, seen: &Attrs) -> bool {
+        access::is_same(confirmed, seen)
+    }
+
+    fn fit_past(&self, past: &mut Attrs, _seen: &Observation) -> Option<String> {
+        access::fit_past(past);
+        None
+    }
+
     fn keeps_all(&self) -> bool {
         // Something may have been put aside in it.
         true
@@ -80,10 +90,10 @@ impl Role for Directory {
         Ok(match (transition.to, seen) {
             (Goal::Absent, None) => Vec::new(),
             (Goal::Absent, Some(seen)) => vec![self.removal(host, seen, transition.keep)?],
-            (Goal::Attrs(goal), Some(seen)) => access::steps(&self.path, seen, goal),
+            (Goal::Attrs(goal), Some(seen)) => access::steps(host, &self.path, seen, goal)?,
             (Goal::Attrs(goal), None) => match transition.kept.and_then(|kept| kept.path.as_deref()) {
                 Some(kept) => vec![aside::bring_back(&self.path, kept)],
-                None => vec![self.making(goal)],
+                None => vec![self.making(host, goal)?],
             },
         })
     }
@@ -102,20 +112,18 @@ impl Role for Directory {
 }
 
 impl Directory {
-    fn making(&self, goal: &Attrs) -> Step {
+    fn making(&self, host: &dyn Host, goal: &Attrs) -> Result<Step> {
         let path = self.path.to_path_buf();
         let folder = folder_of(&path).to_path_buf();
         let mode = access::mode(Some(goal)).unwrap_or(0o755);
         let owner = access::owner(goal).map(String::from);
         let run = move |host: &dyn Host| {
-            host.make_folder(&path, mode)?;
-            if let Some(owner) = owner {
-                host.set_owner(&path, host.owner(&owner)?)?;
-                host.set_mode(&path, mode)?;
-            }
-            Ok(())
+            let owner = owner.map(|owner| host.owner(&owner)).transpose()?;
+            host.make_folder_for(&path, mode, owner)
         };
-        Step::new("make the folder", run).folder(folder.clone()).durable(folder)
+        let step = Step::new("make the folder", run).folder(folder.clone()).durable(folder);
+        // Elsewhere it is made under its own name.
+        Ok(if host.others_can_replace(&self.path)? { step.litter(temporary_of(&self.path)) } else { step })
     }
 
     /// Removes the folder. With something in it, it is put aside with all of it; it is emptied only where that was waived.
@@ -126,7 +134,7 @@ impl Directory {
         Ok(match keep {
             // Made anew it would lack its access list.
             Some(keep) if !empty || seen.get(ATTRIBUTES).is_some() => {
-                aside::put(&path, keep, format!("the folder {} and all in it", path.display()))
+                aside::put(host, &path, keep, format!("the folder {} and all in it", path.display()))?
             }
             // What comes into it from here on was not spoken of: then this fails.
             None if !empty => Step::new("remove the folder and all in it", move |host| host.remove_tree(&path)).thins(folder),

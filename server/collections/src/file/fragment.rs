@@ -19,6 +19,7 @@ use seed_spec::shape::{OutputInfo, RefKind};
 use serde::Deserialize;
 use serde_json::{Value as Json, json};
 
+use super::contents::{self, LINKS};
 use super::{bytes, check_path, folder_of, metadata_of};
 
 /// A fragment, embedded in a file between two markers in the comments of its language.
@@ -49,6 +50,15 @@ fn first() -> String {
     "1".into()
 }
 
+/// The file as it was read.
+struct Read {
+    /// To be compared when it is changed.
+    before: Before,
+    text: String,
+    /// How many names it has.
+    links: u64,
+}
+
 const CONTENT: &str = "content";
 const WITH: &str = "with";
 /// The block to the byte: not compared with what the spec says, and put back as it was.
@@ -73,17 +83,20 @@ impl Fragment {
         format!("embed {} in {}", self.key(), self.path.display())
     }
 
-    /// The file as text, and as it is to be compared when it is changed; none if it is not there.
-    fn read(&self, host: &dyn Host) -> Result<Option<(Before, String)>> {
-        let Some(metadata) = metadata_of(host, &self.path, FileKind::File)? else { return Ok(None) };
-        let Some((content, attributes)) = host.read_whole(&self.path, bytes::LIMIT + 1)? else { return Ok(None) };
-        if content.len() as u64 > bytes::LIMIT {
+    /// The file; none if it is not there.
+    fn read(&self, host: &dyn Host) -> Result<Option<Read>> {
+        if metadata_of(host, &self.path, FileKind::File)?.is_none() {
+            return Ok(None);
+        }
+        // Owner, mode and the rest are those of the file that the text is read from, whatever has its name by then.
+        let Some(whole) = host.read_whole(&self.path, bytes::LIMIT + 1)? else { return Ok(None) };
+        if whole.content.len() as u64 > bytes::LIMIT {
             return Err(Trouble::new(self.attempted(), format!("the file is larger than {}", Size(bytes::LIMIT))));
         }
-        let before = Before::of_file(&metadata, &content, attributes);
-        let text = String::from_utf8(content).ok().filter(|text| !text.contains('\0'));
+        let (before, links) = (Before::of_file(&whole), whole.metadata.links);
+        let text = String::from_utf8(whole.content).ok().filter(|text| !text.contains('\0'));
         let text = text.ok_or_else(|| Trouble::new(self.attempted(), "the file is not UTF-8 text"))?;
-        Ok(Some((before, text)))
+        Ok(Some(Read { before, text, links }))
     }
 
     fn told<T>(&self, result: std::result::Result<T, String>) -> Result<T> {
@@ -116,7 +129,7 @@ impl Fragment {
         change: impl FnOnce(Option<&str>) -> std::result::Result<Option<String>, String>,
     ) -> Result<()> {
         let (before, text) = match self.read(host)? {
-            Some((before, text)) => (before, Some(text)),
+            Some(Read { before, text, .. }) => (before, Some(text)),
             None => (Before::Nothing, None),
         };
         match self.told(change(text.as_deref()))? {
@@ -220,9 +233,12 @@ impl Role for Fragment {
     }
 
     fn observe(&self, host: &dyn Host) -> Result<Observation> {
-        let Some((_, text)) = self.read(host)? else { return Ok(Observation::Absent) };
+        let Some(Read { text, links, .. }) = self.read(host)? else { return Ok(Observation::Absent) };
         Ok(match self.told(single::find(&text, &self.key()))? {
-            Some(found) => Observation::Present(attrs_of(found.content, &found.params).with(RAW, found.raw)),
+            Some(found) => {
+                let attrs = attrs_of(found.content, &found.params).with(RAW, found.raw);
+                Observation::Present(attrs.with_some(LINKS, (links > 1).then_some(links)))
+            }
             None => Observation::Absent,
         })
     }
@@ -236,7 +252,15 @@ impl Role for Fragment {
     }
 
     fn is_as_confirmed(&self, confirmed: &Attrs, seen: &Attrs) -> bool {
-        confirmed == seen
+        contents::is_as_confirmed(confirmed, seen)
+    }
+
+    fn caution(&self, change: &Change, seen: &Attrs) -> Option<String> {
+        contents::caution(change, seen)
+    }
+
+    fn fit_past(&self, past: &mut Attrs, _seen: &Observation) -> Option<String> {
+        contents::fit_past(past)
     }
 
     fn loses(&self, _host: &dyn Host, seen: &Attrs, ours: Option<&Attrs>) -> Option<String> {

@@ -25,10 +25,10 @@ pub(super) struct Text {
     path: AbsPath,
     /// The exact text; with `|` it ends with a line break. A `!secret` is neither shown nor recorded.
     content: Content,
-    /// Permission bits, such as `"0640"`. Default: `"0644"` for a new file, or `"0600"` if it contains a secret; an existing one keeps
-    /// its own.
+    /// Permission bits, such as `"0640"`. Default: `"0644"` for a new file; an existing one keeps its own. A file with a secret has `"0600"`.
     mode: Option<Mode>,
-    /// Its owner: `user`, `user:group` or numbers. Default: the owner is not managed.
+    /// Its owner: `user`, `user:group` or numbers. Default: the owner is not managed. A file with a secret belongs to the user who applies
+    /// the spec.
     owner: Option<String>,
     /// Whether what is there holds a secret that other parameters wrote.
     #[serde(skip)]

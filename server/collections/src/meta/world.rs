@@ -13,7 +13,7 @@ use seed_fragment::store::{BASES, Entry, LOCK, Lock, Store, hash, read_lock, wri
 use seed_role::attrs::Attrs;
 use seed_role::host::{self, FileKind, Host, Owner};
 use seed_role::param::Size;
-use seed_role::trouble::{Result, Trouble};
+use seed_role::trouble::{Kind, Result, Trouble};
 use serde::{Deserialize, Serialize};
 
 use super::template::Template;
@@ -183,10 +183,11 @@ impl World {
             Some(there) if there.len > LIMIT => {
                 return Err(Trouble::new(attempted(), format!("it is larger than {}", Size(LIMIT))));
             }
-            Some(there) => {
-                let (bytes, attributes) = host.read_whole(&path, LIMIT)?.unwrap_or_default();
-                let before = host::Before::of_file(&there, &bytes, attributes);
-                let text = String::from_utf8(bytes).ok().filter(|text| !text.contains('\0'));
+            Some(_) => {
+                let whole = host.read_whole(&path, LIMIT)?;
+                let whole = whole.ok_or_else(|| Trouble::new(attempted(), "it was taken away meanwhile").kind(Kind::Gone))?;
+                let before = host::Before::of_file(&whole);
+                let text = String::from_utf8(whole.content).ok().filter(|text| !text.contains('\0'));
                 (before, Some(text.ok_or_else(|| Trouble::new(attempted(), "it is not UTF-8 text"))?))
             }
         };

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use schemars::JsonSchema;
 use seed_role::attrs::{Attrs, Change, Observation};
 use seed_role::claim::Claim;
-use seed_role::host::{FileKind, Host, Metadata, temporary_of};
+use seed_role::host::others::is_of_another_user;
+use seed_role::host::{Access, FileKind, Host, Metadata, Owner, temporary_of};
 use seed_role::param::{AbsPath, BackingRef, BlockRef, Extent, Mode, Output, Outputs, Size};
 use seed_role::step::{Goal, Step, Transition};
 use seed_role::tool::Tool;
@@ -28,6 +29,10 @@ const DEFAULT_MODE: u32 = 0o600;
 ///
 /// A larger `size` grows it in place. A smaller `size` or another `format` replaces it and destroys its data. An image that Seed did
 /// not make is never replaced.
+///
+/// Whoever can write to its folder, or to a folder above, can replace the image. So root does not use an image there that belongs to another
+/// user than the caller of sudo, unless `owner` names that user. Root also removes write access of others, and mounts what is on the image
+/// with `nosuid` and `nodev`.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct FileBlockImage {
@@ -46,7 +51,8 @@ pub(super) struct FileBlockImage {
     over: Option<BackingRef>,
     /// Permission bits of the file, such as `"0640"`. Default: `"0600"` for a new file; an existing one keeps its own.
     mode: Option<Mode>,
-    /// The owner of the file: `user`, `user:group` or numbers. Default: the owner is not managed.
+    /// The owner of the file: `user`, `user:group` or numbers. Default: the owner is not managed; but in a folder that another user can write
+    /// to, it must be root or the caller of sudo.
     owner: Option<String>,
 }
 
@@ -104,19 +110,18 @@ impl FileBlockImage {
         let qcow2 = goal.text("format") == Some("qcow2");
         let over = goal.text("over").map(PathBuf::from);
         let run = move |host: &dyn Host| {
-            if qcow2 {
-                make_qcow2(host, &path, size, over.as_deref(), mode)?;
-            } else {
-                host.make_image(&path, size, full, mode)?;
+            let owner = owner.map(|owner| host.owner(&owner)).transpose()?;
+            match qcow2 {
+                true => make_qcow2(host, &path, size, over.as_deref(), mode, owner),
+                false => host.make_image_for(&path, size, full, mode, owner),
             }
-            owner.map_or(Ok(()), |owner| host.set_owner(&path, host.owner(&owner)?))
         };
         let path = &self.path.0;
         // Nothing has to reach the disk here: one that a power failure takes away held nothing, and is made again.
         Step::new("make the image file", run).folder(folder_of(path)).litter(temporary_of(path))
     }
 
-    fn change(&self, from: &Attrs, goal: &Attrs) -> Result<Vec<Step>> {
+    fn change(&self, host: &dyn Host, from: &Attrs, goal: &Attrs) -> Result<Vec<Step>> {
         let mut steps = Vec::new();
         let cannot = |field: &str| {
             Err(Trouble::new(format!("change the {field} of {}", self.path.display()), "it cannot be changed in place"))
@@ -137,7 +142,7 @@ impl FileBlockImage {
                 field => return cannot(field),
             }
         }
-        steps.extend(access::steps(&self.path, from, goal));
+        steps.extend(access::steps(host, &self.path, from, goal)?);
         Ok(steps)
     }
 
@@ -154,18 +159,18 @@ impl FileBlockImage {
         Step::new("grow the image", run)
     }
 
-    fn remove(&self, keep: Option<&str>) -> Vec<Step> {
+    fn remove(&self, host: &dyn Host, keep: Option<&str>) -> Result<Vec<Step>> {
         let path = self.path.0.clone();
         if let Some(keep) = keep {
             let what = format!("the image {}", path.display());
-            let put = aside::put(&path, keep, what);
-            return vec![Step::new("see that nothing uses the image", move |host| refuse_if_attached(host, &path)), put];
+            let put = aside::put(host, &path, keep, what)?;
+            return Ok(vec![Step::new("see that nothing uses the image", move |host| refuse_if_attached(host, &path)), put]);
         }
         let remove = move |host: &dyn Host| {
             refuse_if_attached(host, &path)?;
             host.remove_file(&path)
         };
-        vec![Step::new("remove the image file", remove).thins(folder_of(&self.path))]
+        Ok(vec![Step::new("remove the image file", remove).thins(folder_of(&self.path))])
     }
 }
 
@@ -178,7 +183,7 @@ fn folder_of(path: &Path) -> &Path {
 }
 
 /// Makes a qcow2 image beside its place, and moves it there when it is whole.
-fn make_qcow2(host: &dyn Host, path: &Path, size: u64, over: Option<&Path>, mode: u32) -> Result<()> {
+fn make_qcow2(host: &dyn Host, path: &Path, size: u64, over: Option<&Path>, mode: u32, owner: Option<Owner>) -> Result<()> {
     let temporary = temporary_of(path);
     let (file, size) = (temporary.display().to_string(), size.to_string());
     let base = over.map(|base| Ok::<_, Trouble>((base.display().to_string(), base_format(host, base)?))).transpose()?;
@@ -189,7 +194,9 @@ fn make_qcow2(host: &dyn Host, path: &Path, size: u64, over: Option<&Path>, mode
     args.extend([file.as_str(), &size]);
     host.remove_file(&temporary)?;
     seed_role::host::run(host, &format!("make the image {}", path.display()), &QEMU_IMG, &args)?;
-    host.set_mode(&temporary, mode)?;
+    let there = host.metadata(&temporary)?.filter(|there| there.uid == host.whoami().uid && there.links == 1);
+    let there = there.ok_or_else(|| Trouble::new(format!("make the image {}", path.display()), "another user replaced it"))?;
+    host.set_access(&temporary, &there, &Access { owner, mode: Some(mode), attributes: None })?;
     host.sync(std::slice::from_ref(&temporary))?;
     host.rename(&temporary, path)
 }
@@ -259,7 +266,8 @@ impl Role for FileBlockImage {
             attrs.set("allocate", "full");
         }
         let over = header.and_then(|header| header.backing).map(|base| base.display().to_string());
-        Ok(Observation::Present(access::seen(host, &metadata, attrs.with_some("over", over))))
+        let attrs = access::seen(host, &metadata, attrs.with_some("over", over));
+        Ok(Observation::Present(access::identified(host, &self.path, &metadata, attrs)?))
     }
 
     fn wanted(&self, host: &dyn Host) -> Result<Attrs> {
@@ -270,7 +278,17 @@ impl Role for FileBlockImage {
             (Format::Qcow2, Some(over)) => attrs.with_some("over", over.path.as_ref().map(|path| path.display().to_string())),
             _ => attrs,
         };
-        access::Access { mode: self.mode, owner: self.owner.as_deref() }.wanted(host, attrs)
+        let attrs = access::Access { mode: self.mode, owner: self.owner.as_deref() }.wanted(host, attrs)?;
+        if !host.others_can_replace(&self.path)? {
+            return Ok(attrs);
+        }
+        // What root attaches and mounts of an image, its owner decides, and whoever else can write it.
+        let there = host.metadata(&self.path)?;
+        let is_others = there.is_some_and(|there| is_of_another_user(there.uid));
+        let is_open = there.is_some_and(|there| there.mode & 0o022 != 0);
+        let owner = (self.owner.is_none() && is_others).then(|| host.owner_name(host.whoami()));
+        let mode = (self.mode.is_none() && is_open).then(|| Mode(DEFAULT_MODE).to_string());
+        Ok(attrs.with_some(access::OWNER, owner).with_some(access::MODE, mode))
     }
 
     fn mend(&self, change: &Change, seen: &Attrs) -> Mend {
@@ -280,6 +298,11 @@ impl Role for FileBlockImage {
                 self.path.display(),
                 seen.text("format").unwrap_or("something else"),
             )),
+            access::OWNER if access::would_become_roots(change, seen) => Mend::Never(format!(
+                "{} belongs to another user, who decides what it holds and can put another one in its place: move it away, or name them as \
+                 its `owner`",
+                self.path.display()
+            )),
             "size" if grows(change) => Mend::InPlace,
             "allocate" | "mode" | "owner" => Mend::InPlace,
             _ => Mend::Replace,
@@ -287,6 +310,7 @@ impl Role for FileBlockImage {
     }
 
     fn fit_past(&self, past: &mut Attrs, seen: &Observation) -> Option<String> {
+        access::fit_past(past);
         super::stays_grown(past, seen, &["format", "over"])
     }
 
@@ -319,22 +343,22 @@ impl Role for FileBlockImage {
         Some(seed_role::backup::place(&self.path.0, name))
     }
 
-    fn steps(&self, _: &dyn Host, transition: &Transition<'_>) -> Result<Vec<Step>> {
+    fn steps(&self, host: &dyn Host, transition: &Transition<'_>) -> Result<Vec<Step>> {
         let kept = transition.kept.and_then(|kept| kept.path.as_deref());
         match (transition.from, transition.to) {
             (Observation::Unknown(reason), _) => Err(super::unknown("change the image", reason)),
             (Observation::Absent, Goal::Absent) => Ok(Vec::new()),
-            (Observation::Present(_), Goal::Absent) => Ok(self.remove(transition.keep)),
+            (Observation::Present(_), Goal::Absent) => self.remove(host, transition.keep),
             (_, Goal::Attrs(_)) if kept.is_some() => {
                 let mut steps = match transition.from {
-                    Observation::Present(_) => self.remove(transition.keep),
+                    Observation::Present(_) => self.remove(host, transition.keep)?,
                     _ => Vec::new(),
                 };
                 steps.extend(kept.map(|kept| aside::bring_back(&self.path, kept)));
                 Ok(steps)
             }
             (Observation::Absent, Goal::Attrs(goal)) => Ok(vec![self.make(goal)]),
-            (Observation::Present(from), Goal::Attrs(goal)) => self.change(from, goal),
+            (Observation::Present(from), Goal::Attrs(goal)) => self.change(host, from, goal),
         }
     }
 

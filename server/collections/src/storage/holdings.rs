@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use seed_role::host::Host;
+use seed_role::host::{FileKind, Host};
 use seed_role::{Result, Trouble};
 
 use super::device::Window;
@@ -16,7 +16,7 @@ use super::signature::{Kind, Signature, probe};
 ///
 /// When it cannot be read.
 pub fn on_device(host: &dyn Host, window: &Window, device: Option<&Path>) -> Result<Option<String>> {
-    let Some(found) = probe(host, window)? else { return Ok(None) };
+    let Some(found) = probe(host, window)? else { return unknown_bytes(host, window) };
     match found.kind {
         Kind::Swap => Ok(None),
         Kind::Gpt => super::gpt_table::holdings(host, window, device),
@@ -24,6 +24,15 @@ pub fn on_device(host: &dyn Host, window: &Window, device: Option<&Path>) -> Res
         Kind::Ext2 | Kind::Ext3 | Kind::Ext4 | Kind::Xfs | Kind::Vfat => in_file_system(host, &found, &source(device, None)),
         _ => Ok(Some(found.words())),
     }
+}
+
+/// Data behind the bytes that would tell what it is: told of files, whose holes need not be read.
+fn unknown_bytes(host: &dyn Host, window: &Window) -> Result<Option<String>> {
+    if host.metadata(&window.file)?.is_none_or(|there| there.kind != FileKind::File) {
+        return Ok(None);
+    }
+    let found = host.first_data(&window.file, window.offset, window.len)?;
+    Ok(found.map(|_| Kind::Unrecognised.words()))
 }
 
 /// Refuses to make something where anything is by now: whoever put it there was faster.

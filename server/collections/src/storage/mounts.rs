@@ -5,9 +5,12 @@ use std::path::{Path, PathBuf};
 use seed_role::attrs::Attrs;
 use seed_role::host::mount::holding;
 use seed_role::host::{Host, Mount, MountRequest};
+use seed_role::param::BlockRef;
 use seed_role::trouble::Kind;
 use seed_role::{Result, Trouble};
 use serde_json::{Value as Json, json};
+
+use super::device::resolved;
 
 /// Options that are flags of a mount rather than of a file system; these are compared both ways (mount_setattr(2)).
 const FLAGS: &[&str] = &["ro", "nosuid", "nodev", "noexec", "noatime", "nodiratime", "nosymfollow"];
@@ -111,6 +114,44 @@ impl Source {
     pub fn hidden(&self, host: &dyn Host, at: &Path) -> Result<Option<String>> {
         Ok(hidden(&host.mounts()?, &self.mounts(host)?, at))
     }
+}
+
+/// The options of a mount of these devices: those that were asked for, and where another user can put another file in the place of the one
+/// behind a device, for root `nosuid` and `nodev`, unless the spec asks for `suid` or `dev`. Then no program on it brings rights along.
+///
+/// # Errors
+///
+/// When it cannot be told which files those are.
+pub fn options_for(host: &dyn Host, devices: &[BlockRef], asked: Option<&[String]>) -> Result<Option<Vec<String>>> {
+    const SAFE: [(&str, &str); 2] = [("nosuid", "suid"), ("nodev", "dev")];
+    let asked = asked.map(<[String]>::to_vec);
+    let mut files = Vec::new();
+    for device in devices {
+        files.extend(file_behind(host, device)?);
+    }
+    // A way that cannot be gone safely is another user's.
+    if !files.iter().any(|file| host.others_can_replace(file).unwrap_or(true)) {
+        return Ok(asked);
+    }
+    let mut options = asked.unwrap_or_default();
+    for (safe, unsafe_one) in SAFE {
+        if !options.iter().any(|option| option == safe || option == unsafe_one) {
+            options.push(safe.into());
+        }
+    }
+    Ok(Some(options))
+}
+
+/// The file that a device shows; none where it shows none.
+fn file_behind(host: &dyn Host, device: &BlockRef) -> Result<Option<PathBuf>> {
+    let Some(path) = &device.path else { return Ok(device.bytes.as_ref().and_then(|bytes| bytes.file.clone())) };
+    let path = resolved(host, path);
+    let is_of = |of: &Path| {
+        let rest = path.to_str().zip(of.to_str()).and_then(|(path, of)| path.strip_prefix(of));
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('p'))
+    };
+    let loops = host.loops()?;
+    Ok(loops.iter().find(|attached| is_of(&attached.device)).map(|attached| attached.backing.clone()))
 }
 
 /// Whether everything that was asked for is in effect, and no flag that was not.

@@ -57,7 +57,7 @@ impl Tmpfs {
         Ok(Step::new("mount", move |host| super::mounts::ensure(host, &request)).folder(at))
     }
 
-    fn change(&self, from: &Attrs, goal: &Attrs) -> Result<Vec<Step>> {
+    fn change(&self, host: &dyn Host, from: &Attrs, goal: &Attrs) -> Result<Vec<Step>> {
         let mut steps = Vec::new();
         for change in from.changes(goal) {
             match change.field.as_str() {
@@ -66,7 +66,7 @@ impl Tmpfs {
                 field => return Err(not_in_place(field, &format!("the tmpfs on {}", self.mount.display()))),
             }
         }
-        steps.extend(access::steps(&self.mount, from, goal));
+        steps.extend(access::steps(host, &self.mount, from, goal)?);
         Ok(steps)
     }
 
@@ -138,7 +138,7 @@ impl Role for Tmpfs {
             (Observation::Unknown(reason), _) => Err(super::unknown("change the tmpfs", reason)),
             (Observation::Absent, Goal::Absent) => Ok(Vec::new()),
             (Observation::Absent, Goal::Attrs(goal)) => Ok(vec![self.make(host, goal)?]),
-            (Observation::Present(from), Goal::Attrs(goal)) => self.change(from, goal),
+            (Observation::Present(from), Goal::Attrs(goal)) => self.change(host, from, goal),
             (Observation::Present(_), Goal::Absent) => {
                 let at: PathBuf = self.mount.0.clone();
                 let unmount = move |host: &dyn Host| match mounted_at(&host.mounts()?, &at) {

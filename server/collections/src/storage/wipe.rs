@@ -1,6 +1,7 @@
 //! Takes signatures off devices, so that they are blank again, and puts them back.
 
 use seed_role::host::Host;
+use seed_role::param::BlockRef;
 use seed_role::{Result, Trouble};
 use serde::{Deserialize, Serialize};
 
@@ -35,6 +36,21 @@ pub fn wipe(host: &dyn Host, window: &Window) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Makes an image blank, or the part of it that a device shows, and gives its room back: of what goes for good nothing is left that could
+/// be taken for data of a person. Other devices are only wiped, which takes no time. What tells what it holds goes last.
+///
+/// # Errors
+///
+/// When it cannot be read or written.
+pub fn erase(host: &dyn Host, device: &BlockRef, window: &Window) -> Result<()> {
+    let is_image = device.bytes.as_ref().is_some_and(|bytes| bytes.file.is_some());
+    let behind = HEAD as u64;
+    if is_image && window.len > behind {
+        host.erase(&window.file, window.offset + behind, window.len - behind)?;
+    }
+    wipe(host, window)
 }
 
 /// The bytes that [`wipe`] would take away, without those that are zero anyway.
@@ -102,8 +118,10 @@ fn ranges(host: &dyn Host, window: &Window) -> Result<Vec<(u64, usize)>> {
     let head_len = HEAD as u64;
     match kind {
         Some(Kind::Btrfs) => ranges.extend([(0, BTRFS_PAGE as usize), (BTRFS_PAGE, (head_len - BTRFS_PAGE) as usize)]),
-        // Nearly all others tell what they are in the first 4 KiB; a GPT on sectors of 4 KiB in the second.
-        _ => ranges.extend([(2 * PAGE, (head_len - 2 * PAGE) as usize), (0, 2 * PAGE as usize)]),
+        // On sectors of 4 KiB it stands in the second page.
+        Some(Kind::Gpt) => ranges.extend([(2 * PAGE, (head_len - 2 * PAGE) as usize), (0, 2 * PAGE as usize)]),
+        // All others tell what they are in the first 4 KiB.
+        _ => ranges.extend([(PAGE, (head_len - PAGE) as usize), (0, PAGE as usize)]),
     }
     Ok(ranges)
 }

@@ -27,6 +27,7 @@ pub(super) struct Command {
     /// error. Its output is offered as `info` and recorded, so it must not print secrets.
     info: Vec<String>,
     /// The working directory. Default: the root folder. While it does not exist, what the commands make is assumed not to exist either.
+    /// As root, it is not reached through a link that another user could have made.
     folder: Option<AbsPath>,
     /// The time limit of a command. Exceeding it is an error.
     #[serde(default = "ten_minutes")]
@@ -55,6 +56,10 @@ impl Role for Command {
     fn commands(&self, way: Way) -> Vec<Vec<String>> {
         let changes = if way == Way::Up { &self.present } else { &self.absent };
         vec![changes.clone(), self.info.clone()]
+    }
+
+    fn folder_of_commands(&self) -> Option<&std::path::Path> {
+        self.folder.as_deref()
     }
 
     fn check(&self) -> Vec<Finding> {

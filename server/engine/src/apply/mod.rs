@@ -217,7 +217,7 @@ impl Apply<'_> {
                 role: aside.role.clone(),
                 what: aside.kept.what.clone(),
                 path: aside.kept.path.clone(),
-                until: aside.until(self.plan.keep),
+                until: aside.until,
             };
             of_this_run.map(backup).collect()
         })

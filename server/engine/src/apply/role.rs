@@ -7,7 +7,7 @@ use seed_role::Role;
 use seed_role::attrs::{Attrs, Observation};
 use seed_role::backup;
 use seed_role::claim::Claim;
-use seed_role::host::{FileKind, Host};
+use seed_role::host::{FileKind, Host, temporary_of};
 use seed_role::param::Outputs;
 use seed_role::step::{Goal, Kept, Step, Transition};
 use seed_role::trouble::{Kind, Result, Trouble};
@@ -19,7 +19,7 @@ use crate::journal::{Outcome, Record, fingerprint, now};
 use crate::plan::decide::{Known, Past};
 use crate::plan::losses::{Effect, backup_is_gone, gone};
 use crate::plan::{Action, Ownership, PlannedRole, Wish};
-use crate::shelter::{self, Makers};
+use crate::shelter::{self, Makers, Shelters};
 
 /// Folders made on the way have this mode.
 const FOLDER_MODE: u32 = 0o755;
@@ -88,8 +88,8 @@ impl End {
 
 impl Apply<'_> {
     /// That nothing is mounted over what a role has mounted, nor over that in which it lies: see [`crate::shelter`]. `around` are the roles
-    /// that make the mounts around it.
-    fn require_in_reach(&self, planned: &PlannedRole, role: &dyn Role, around: &Makers) -> Result<()> {
+    /// that make the mounts around it. And that these are mounted where it is written to.
+    fn require_in_reach(&self, planned: &PlannedRole, half: Half, role: &dyn Role, around: &Makers) -> Result<()> {
         let refused = |reason: String| Err(Trouble::new(format!("{} {}", planned.action.word(), planned.role), reason));
         if let Some(hidden) = role.hidden(self.host)? {
             return refused(shelter::over_it(&hidden));
@@ -98,6 +98,10 @@ impl Apply<'_> {
             let name = &self.graph.nodes[sheltered.by].name;
             if let Some(hidden) = around.hidden(self.host, sheltered.by)? {
                 return refused(shelter::over_its_shelter(name, &hidden));
+            }
+            let goes = self.graph.nodes[sheltered.by].gives_way || self.planned(sheltered.by).is_some_and(PlannedRole::goes_down);
+            if half == Half::Up && !goes && !Shelters::is_mounted(&self.host.mounts()?, &sheltered) {
+                return refused(shelter::not_mounted(name));
             }
             if let Some(between) = self.graph.shelters.between(&self.host.mounts()?, &sheltered) {
                 return refused(shelter::in_between(name, between));
@@ -114,7 +118,7 @@ impl Apply<'_> {
         role: Box<dyn Role>,
         around: &Makers,
     ) -> Result<Prepared<'p>> {
-        self.require_in_reach(planned, &*role, around)?;
+        self.require_in_reach(planned, half, &*role, around)?;
         let node = &self.graph.nodes[planned.node];
         let ownership = Ownership::Read(self.journal.with_ledger(|ledger| ledger.get(&node.name)));
         let mut records = Vec::new();
@@ -174,7 +178,7 @@ impl Apply<'_> {
         // The first step's intent becomes durable together with this; later ones follow as they come.
         if let Some(first) = steps.first() {
             made = self.missing(&first.folders)?;
-            records.push(intent(&node.name, first, &made));
+            records.push(self.intent(&node.name, first, &made));
         }
         Ok(Prepared { planned, half, role, steps, made, records, ahead: !goes_for_good, from_nothing })
     }
@@ -283,7 +287,7 @@ impl Apply<'_> {
         let Prepared { planned, half, mut role, steps, made, from_nothing, .. } = ready;
         let name = planned.role.to_string();
         let changed = !steps.is_empty();
-        let in_reach = || self.require_in_reach(planned, &*role, around);
+        let in_reach = || self.require_in_reach(planned, half, &*role, around);
         let restored =
             self.run_steps(planned, &*role, steps, made, durable, &in_reach).and_then(|()| self.clear_restored(planned, half));
         let outcome = restored.and_then(|()| {
@@ -296,8 +300,15 @@ impl Apply<'_> {
         match outcome {
             Ok((outputs, outcome)) => {
                 let parts = if let Some(Outcome::Present(attrs)) = &outcome { role.parts(attrs) } else { Vec::new() };
-                let mut records: Vec<Record> =
-                    outcome.map(|outcome| Record::End { role: name.clone(), outcome, parts }).into_iter().collect();
+                let mut records: Vec<Record> = Vec::new();
+                if !makes_room(planned, half) {
+                    match self.remove_left_folders(planned) {
+                        Ok(folders) if folders.is_empty() => {}
+                        Ok(folders) => records.push(Record::Unmade { role: name.clone(), folders }),
+                        Err(trouble) => return self.failed(name, changed, &trouble),
+                    }
+                }
+                records.extend(outcome.map(|outcome| Record::End { role: name.clone(), outcome, parts }));
                 if let Wish::Back { kept: Some(_), from_run, .. } = &planned.wish
                     && !makes_room(planned, half)
                 {
@@ -306,17 +317,13 @@ impl Apply<'_> {
                 records.extend(self.useless(planned, half, &*role, from_nothing));
                 End { failure: None, outputs, changed, records, role: name }
             }
-            Err(trouble) => {
-                let failed = changed.then(|| failed(&name, &trouble));
-                End {
-                    failure: Some(trouble.to_string()),
-                    outputs: None,
-                    changed: false,
-                    records: failed.into_iter().collect(),
-                    role: name,
-                }
-            }
+            Err(trouble) => self.failed(name, changed, &trouble),
         }
+    }
+
+    fn failed(&self, role: String, changed: bool, trouble: &Trouble) -> End {
+        let failed = changed.then(|| failed(&role, trouble));
+        End { failure: Some(trouble.to_string()), outputs: None, changed: false, records: failed.into_iter().collect(), role }
     }
 
     /// Removes what an interruption may have left of a backup that was restored.
@@ -350,7 +357,7 @@ impl Apply<'_> {
                 None => {
                     let made = self.missing(&step.folders)?;
                     let must_survive = step.undo_when_interrupted || !made.is_empty() || !step.litter.is_empty();
-                    self.journal.write(&[intent(&planned.role, &step, &made)], must_survive)?;
+                    self.journal.write(&[self.intent(&planned.role, &step, &made)], must_survive)?;
                     made
                 }
             };
@@ -369,7 +376,11 @@ impl Apply<'_> {
                 Some(kept) => {
                     let from = kept.path.as_ref().filter(|_| kept.data.is_none()).and_then(|_| paths(role.claims()).next());
                     let below = kept.path.is_none().then(|| self.below(planned.node, role));
-                    Record::Kept { role: name, run: self.journal.run, time: now(), kept, from, below }
+                    // Without it the backup stays for good, which loses nothing.
+                    let seal = kept.path.as_deref().and_then(|path| self.host.seal(path).ok().flatten());
+                    let time = now();
+                    let until = Some(time.saturating_add(self.plan.keep / 1000));
+                    Record::Kept { role: name, run: self.journal.run, time, kept, from, below, until, seal }
                 }
                 None if undo => Record::StepDone { role: name, name: step_name },
                 None => continue,
@@ -377,6 +388,18 @@ impl Apply<'_> {
             self.journal.write(&[ended], true)?;
         }
         Ok(())
+    }
+
+    /// What is written down before a step. Where another user can exchange it, a folder is made under its temporary name.
+    fn intent(&self, role: &str, step: &Step, made: &[PathBuf]) -> Record {
+        let beside = made.iter().filter(|folder| self.host.others_can_replace(folder).unwrap_or(true));
+        Record::Step {
+            role: role.to_string(),
+            name: step.name.clone(),
+            made: made.to_vec(),
+            litter: step.litter.iter().cloned().chain(beside.map(|folder| temporary_of(folder))).collect(),
+            undo: step.undo_when_interrupted,
+        }
     }
 
     fn report_step(&self, planned: &PlannedRole, message: &str) {
@@ -405,9 +428,6 @@ impl Apply<'_> {
                 if let Some(fields) = differs {
                     return Err(Trouble::new(attempt(), format!("it differs from its previous state: {fields}")));
                 }
-                if *returned || *to == Observation::Absent {
-                    self.remove_made_folders(name)?;
-                }
                 let outputs = Some(role.outputs(seen.attrs()));
                 let outcome = match seen.attrs() {
                     Some(attrs) if !returned => Outcome::Present(fingerprint(attrs)),
@@ -429,20 +449,43 @@ impl Apply<'_> {
         }
     }
 
-    /// Removes the folders that were made for a role, as far as nobody put anything into them.
-    fn remove_made_folders(&self, role: &str) -> Result<()> {
-        let made = self.journal.with_ledger(|ledger| ledger.get(role).map(|owned| owned.made).unwrap_or_default());
+    /// Removes the folders that were made for a role and are empty now: it is gone, or has another place. Those in which others have their
+    /// places stay. Gives those that are gone.
+    fn remove_left_folders(&self, planned: &PlannedRole) -> Result<Vec<PathBuf>> {
+        let made = self.journal.with_ledger(|ledger| ledger.get(&planned.role).map(|owned| owned.made).unwrap_or_default());
+        let mut removed = Vec::new();
         for folder in made.iter().rev() {
-            let empty = matches!(self.host.metadata(folder), Ok(Some(metadata)) if metadata.kind == FileKind::Directory)
+            let there = self.host.metadata(folder);
+            if matches!(there, Ok(None)) {
+                removed.push(folder.clone());
+                continue;
+            }
+            let empty = matches!(there, Ok(Some(metadata)) if metadata.kind == FileKind::Directory)
                 && self.host.list(folder).is_ok_and(|names| names.is_empty());
-            match empty.then(|| self.host.remove_folder(folder)) {
-                // Something was mounted on it since.
-                Some(Err(trouble)) if trouble.kind == Kind::Busy => {}
-                Some(removed) => removed?,
-                None => {}
+            if !empty || self.is_place_of_another(planned, folder) {
+                continue;
+            }
+            match self.host.remove_folder(folder) {
+                // Something is mounted on it.
+                Err(trouble) if trouble.kind == Kind::Busy => {}
+                other => {
+                    other?;
+                    removed.push(folder.clone());
+                }
             }
         }
-        Ok(())
+        Ok(removed)
+    }
+
+    /// Whether another role is about to have its place in a folder.
+    fn is_place_of_another(&self, planned: &PlannedRole, folder: &Path) -> bool {
+        let comes = self.plan.roles.iter().filter(|other| {
+            other.node != planned.node && other.wish != Wish::Look(None) && !other.goes_down() && other.action != Action::None
+        });
+        comes.flat_map(|other| self.graph.claims(other.node)).any(|claim| match claim {
+            Claim::Path(path) | Claim::Part(path, _) | Claim::Mount(path) => path.starts_with(folder),
+            _ => false,
+        })
     }
 
     /// The folders among these, and above them, that are not there, outermost first. With them those that were made for
@@ -504,14 +547,4 @@ fn brief(value: &serde_json::Value) -> String {
     const LONGEST: usize = 60;
     let text = value.to_string();
     if text.chars().count() <= LONGEST { text } else { format!("{}…", text.chars().take(LONGEST).collect::<String>()) }
-}
-
-fn intent(role: &str, step: &Step, made: &[PathBuf]) -> Record {
-    Record::Step {
-        role: role.to_string(),
-        name: step.name.clone(),
-        made: made.to_vec(),
-        litter: step.litter.clone(),
-        undo: step.undo_when_interrupted,
-    }
 }

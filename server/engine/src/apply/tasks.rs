@@ -78,6 +78,11 @@ impl Tasks {
                     link(first, then);
                 }
             }
+            for over in &node.takes_over {
+                if let (Some(first), Some(then)) = (down[over.from], up[index]) {
+                    link(first, then);
+                }
+            }
             if let (Some(first), Some(then)) = (down[index], up[index]) {
                 link(first, then);
             }

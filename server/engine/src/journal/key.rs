@@ -7,6 +7,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::file::private_folder;
+use super::guard;
 
 /// The name of the file in the state folder.
 const NAME: &str = "digest-key";
@@ -25,9 +26,8 @@ pub fn of(state_folder: &Path) -> io::Result<[u8; LEN]> {
 }
 
 fn read(path: &Path) -> io::Result<[u8; LEN]> {
-    let mut key = [0; LEN];
-    File::open(path)?.read_exact(&mut key)?;
-    Ok(key)
+    let bytes = guard::read(path).map_err(|trouble| io::Error::other(trouble.to_string()))?.ok_or(io::ErrorKind::NotFound)?;
+    bytes.try_into().map_err(|_| io::ErrorKind::InvalidData.into())
 }
 
 /// Makes it as a whole or not at all; who is second takes the key of who was first.

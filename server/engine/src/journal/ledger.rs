@@ -1,19 +1,23 @@
 //! What the journal comes to: which roles Seed made or changed, and how to take them back.
 
+mod snapshot;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use seed_role::attrs::{Attrs, Observation};
 use seed_role::claim::Claim;
+use seed_role::host::Seal;
 use seed_role::step::Kept;
+use seed_spec::analysis::DEFAULT_KEEP;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 use super::below::Below;
 use super::damage::Damage;
 use super::moved;
-use super::read::Extent;
 use super::record::{Outcome, Record};
+use crate::stored;
 
 /// A role that Seed made or changed.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -58,14 +62,26 @@ pub struct Open {
 }
 
 impl Owned {
+    /// One whose first change begins.
+    pub(super) fn begun(is: &str, params: &Json, before: &Observation) -> Owned {
+        Owned {
+            is: is.to_string(),
+            params: params.clone(),
+            before: before.clone(),
+            ours: None,
+            made: Vec::new(),
+            disposable: false,
+            after: Vec::new(),
+            parts: BTreeSet::new(),
+            open: None,
+        }
+    }
+
     /// Whether its entry could be read: otherwise only its name is known, and that Seed made it.
     pub fn is_readable(&self) -> bool {
         !self.is.is_empty()
     }
 }
-
-/// What a snapshot begins with.
-const SNAPSHOT: &str = "seed-ledger 4 ";
 
 /// Something put aside.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -76,8 +92,16 @@ pub struct PutAside {
     pub run: u64,
     /// When, in seconds since 1970.
     pub time: u64,
+    /// Until when it is kept, in seconds since 1970: what was announced when it was made or, where the spec has said so since, longer.
+    pub until: u64,
     /// What, and where it is.
     pub kept: Kept,
+    /// What tells it from what somebody else puts in its place.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seal: Option<Seal>,
+    /// Whether its removal has begun.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_going: bool,
     /// When a run found that its time is over, in seconds since 1970.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expired: Option<u64>,
@@ -90,15 +114,10 @@ pub struct PutAside {
 }
 
 impl PutAside {
-    /// Until when it is kept, in seconds since 1970, where backups are kept for so many milliseconds.
-    pub fn until(&self, keep: u64) -> u64 {
-        self.time.saturating_add(keep / 1000)
-    }
-
     /// Whether it can be brought back now: it is whole, or the rest of it is in its place. Put upon anything else, signatures would make a
     /// file system of something that is none.
     pub fn is_usable(&self) -> bool {
-        self.kept.path.is_some() || self.below.as_ref().is_some_and(Below::is_in_place)
+        !self.is_going && (self.kept.path.is_some() || self.below.as_ref().is_some_and(Below::is_in_place))
     }
 }
 
@@ -160,9 +179,12 @@ pub struct Ledger {
     pub runs: u64,
     /// Whether the last run has ended.
     pub closed: bool,
-    /// Whether a snapshot says so: it is written once the journal does, so without it the end of the last run may never have been told.
+    /// Whether whoever asked for the last run is known to have learned of its end.
+    #[serde(default)]
+    pub reported: bool,
+    /// What moved along with the spec, while only who looks has found that.
     #[serde(skip)]
-    pub settled: bool,
+    pub moved: Option<Record>,
     /// The latest time that was recorded since the clock was last found to be behind, in seconds since 1970.
     pub time: u64,
     /// Where else it may be known what was made for the spec, in words.
@@ -271,9 +293,10 @@ impl Ledger {
                 self.runs += 1;
                 self.closed = false;
                 self.time = self.time.max(*time);
-                self.settled = false;
+                self.reported = false;
             }
             Record::Close { .. } => self.closed = true,
+            Record::Reported => self.reported = true,
             Record::Base { last_run, time } => {
                 *self = Ledger {
                     last_run: *last_run,
@@ -296,15 +319,10 @@ impl Ledger {
                     return;
                 }
                 let owned = Owned {
-                    is: is.clone(),
-                    params: params.clone(),
-                    before: was.clone(),
-                    ours: None,
-                    made: Vec::new(),
                     disposable: *disposable,
                     after: after.clone(),
-                    parts: BTreeSet::new(),
                     open: Some(Open { action: action.clone(), loses: loses.clone(), parts: parts.clone(), ..Open::default() }),
+                    ..Owned::begun(is, params, was)
                 };
                 self.entries.insert(role.clone(), Entry::Read(Box::new(owned)));
             }
@@ -321,12 +339,17 @@ impl Ledger {
                     open.undo = Some(name.clone());
                 }
             }
+            Record::Unmade { role, folders } => {
+                if let Some(owned) = self.edit(role) {
+                    owned.made.retain(|made| !folders.contains(made));
+                }
+            }
             Record::StepDone { role, .. } => {
                 if let Some(open) = self.edit(role).and_then(|owned| owned.open.as_mut()) {
                     open.undo = None;
                 }
             }
-            Record::Kept { role, run, time, kept, from, below } => {
+            Record::Kept { role, run, time, kept, from, below, until, seal } => {
                 if let Some(open) = self.edit(role).and_then(|owned| owned.open.as_mut()) {
                     open.undo = None;
                 }
@@ -338,7 +361,10 @@ impl Ledger {
                     role: role.clone(),
                     run: *run,
                     time: *time,
+                    until: until.unwrap_or_else(|| time.saturating_add(DEFAULT_KEEP / 1000)),
                     kept: kept.clone(),
+                    seal: seal.clone(),
+                    is_going: false,
                     from: from.clone(),
                     below: below.clone(),
                     expired: None,
@@ -346,9 +372,12 @@ impl Ledger {
             }
             Record::Expired { role, run, time } => {
                 self.time = self.time.max(*time);
-                let found = self.backups_mut().filter(|aside| aside.role == *role && aside.run == *run);
-                found.for_each(|aside| aside.expired = Some(*time));
+                self.each_backup(role, *run, |aside| aside.expired = Some(*time));
             }
+            Record::Extended { role, run, until } => {
+                self.each_backup(role, *run, |aside| aside.until = aside.until.max(*until));
+            }
+            Record::Removing { role, run } => self.each_backup(role, *run, |aside| aside.is_going = true),
             Record::ClockBack { time } => {
                 self.time = *time;
                 self.backups_mut().for_each(|aside| aside.expired = None);
@@ -392,13 +421,35 @@ impl Ledger {
                 }
                 self.put_aside.iter_mut().filter(|aside| aside.role == *from).for_each(|aside| aside.role.clone_from(to));
                 self.each_below(|below| below.renamed(from, to));
+                self.rename_references(from, to);
             }
             Record::Owned { role, owned } => drop(self.entries.insert(role.clone(), Entry::Read(owned.clone()))),
         }
     }
 
+    fn each_backup(&mut self, role: &str, run: u64, change: impl FnMut(&mut PutAside)) {
+        self.backups_mut().filter(|aside| aside.role == role && aside.run == run).for_each(change);
+    }
+
     fn each_below(&mut self, change: impl FnMut(&mut Below)) {
         self.backups_mut().filter_map(|aside| aside.below.as_mut()).for_each(change);
+    }
+
+    /// Notes in the entries of others that a role has another name.
+    fn rename_references(&mut self, from: &str, to: &str) {
+        // An entry that was not read yet holds the name as JSON has it, or does not refer to it.
+        let quoted = Json::from(from).to_string();
+        let may_refer = |entry: &Entry| match entry {
+            Entry::Raw { json, .. } => json.contains(&quoted),
+            Entry::Read(_) => true,
+        };
+        let names: Vec<String> =
+            self.entries.iter().filter(|(_, entry)| may_refer(entry)).map(|(name, _)| name.clone()).collect();
+        for owned in names {
+            let Some(owned) = self.edit(&owned) else { continue };
+            stored::rename(&mut owned.params, &|role| (role == from).then(|| to.to_string()));
+            owned.after.iter_mut().filter(|before| *before == from).for_each(|before| *before = to.to_string());
+        }
     }
 
     /// Drops the backups of a role from a run, and gives them.
@@ -446,8 +497,9 @@ impl Ledger {
         // As they were made: what was moved to a backup took along what lay in it then.
         backups.sort_by_key(|(aside, _)| aside.run);
         for (aside, is_forgotten) in backups {
-            let PutAside { role, run, time, kept, from, below, expired } = aside.clone();
-            records.push(Record::Kept { role: role.clone(), run, time, kept, from, below });
+            let PutAside { role, run, time, until, kept, seal, is_going, from, below, expired } = aside.clone();
+            records.push(Record::Kept { role: role.clone(), run, time, kept, from, below, until: Some(until), seal });
+            records.extend(is_going.then(|| Record::Removing { role: role.clone(), run }));
             records.extend(expired.map(|time| Record::Expired { role: role.clone(), run, time }));
             records.extend(is_forgotten.then_some(Record::Forgot { role }));
         }
@@ -463,83 +515,5 @@ impl Ledger {
             Entry::Raw { json, .. } => (&**json).into(),
             Entry::Read(owned) => serde_json::to_string(owned).unwrap_or_default().into(),
         })
-    }
-
-    /// The ledger as text: a line a role, so that what is not asked for need not be read. It comes from `extent` of the journal. A
-    /// checksum before it tells one that a power failure has left in part.
-    pub fn snapshot(&self, extent: &Extent) -> String {
-        let text = self.body(extent);
-        format!("{SNAPSHOT}{:08x} {text}", crc32fast::hash(text.as_bytes()))
-    }
-
-    fn body(&self, extent: &Extent) -> String {
-        let mut text = format!(
-            "{}\n{}\n",
-            serde_json::to_string(extent).unwrap_or_default(),
-            serde_json::to_string(self).unwrap_or_default()
-        );
-        for (role, entry) in &self.entries {
-            let (open, params, json) = match entry {
-                Entry::Raw { open, params, json } => (*open, *params, json.to_string()),
-                Entry::Read(owned) => (
-                    owned.open.is_some(),
-                    fingerprint(&owned.is, &owned.params),
-                    serde_json::to_string(owned).unwrap_or_default(),
-                ),
-            };
-            text.push_str(&format!("{role}\t{}\t{params:x}\t{json}\n", if open { "open" } else { "-" }));
-        }
-        text
-    }
-
-    /// Reads a snapshot; the second part is how much of the journal it comes from. None if it is not one, or is damaged.
-    pub fn from_snapshot(text: &str) -> Option<(Ledger, Extent)> {
-        let (checksum, text) = text.strip_prefix(SNAPSHOT)?.split_once(' ')?;
-        if u32::from_str_radix(checksum, 16) != Ok(crc32fast::hash(text.as_bytes())) {
-            return None;
-        }
-        let mut lines = text.strip_suffix('\n')?.split('\n');
-        let extent = serde_json::from_str(lines.next()?).ok()?;
-        let mut ledger: Ledger = serde_json::from_str(lines.next()?).ok()?;
-        for line in lines {
-            let mut parts = line.splitn(4, '\t');
-            let (role, open, params, json) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
-            let params = u64::from_str_radix(params, 16).ok()?;
-            ledger.entries.insert(role.to_string(), Entry::Raw { open: open == "open", params, json: json.into() });
-        }
-        ledger.settled = ledger.closed;
-        Some((ledger, extent))
-    }
-}
-
-#[cfg(test)]
-#[allow(clippy::unwrap_used)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_snapshot_that_a_power_failure_left_in_part_is_none() {
-        let mut ledger = Ledger::default();
-        let made = Owned {
-            is: "file.text".into(),
-            params: serde_json::json!({"path": "/x"}),
-            before: Observation::Absent,
-            ours: None,
-            made: Vec::new(),
-            disposable: false,
-            after: Vec::new(),
-            parts: BTreeSet::new(),
-            open: None,
-        };
-        ledger.take(&Record::Owned { role: "note".into(), owned: Box::new(made) });
-        let extent = Extent { bytes: 7, ..Extent::default() };
-        let text = ledger.snapshot(&extent);
-        let (read, covered) = Ledger::from_snapshot(&text).unwrap();
-        assert!(read.owns("note") && covered == extent);
-        for end in 0..text.len() {
-            assert!(Ledger::from_snapshot(&text[..end]).is_none(), "cut at {end}");
-            let zeroed = format!("{}{}", &text[..end], "\0".repeat(text.len() - end));
-            assert!(Ledger::from_snapshot(&zeroed).is_none(), "zeroed from {end}");
-        }
     }
 }

@@ -66,7 +66,10 @@ pub fn read(folder: &Path) -> Result<Ledger> {
 pub fn read_located(located: &Located, note: &Note, host: &dyn Host) -> Result<Ledger> {
     let mut ledger = read(&located.folder)?;
     let then = Note::read(&located.folder)?;
-    if let Some(moved) = then.and_then(|then| moved::along(&ledger, &then, &note.path, host)) {
+    if let Some(then) = then.filter(|then| then.path != note.path) {
+        ledger.moved = moved::along(&ledger, &history(&located.folder)?.records, &then, &note.path, host);
+    }
+    if let Some(moved) = ledger.moved.clone() {
         ledger.take(&moved);
     }
     Ok(ledger)
@@ -126,7 +129,8 @@ impl Journal {
         let Some(mut journal) = Journal::open_in(folder, own)? else { return Ok(None) };
         let then = Note::read(own)?;
         if let Some(then) = then.as_ref().filter(|then| then.path != note.path) {
-            let moved = journal.with_ledger(|ledger| moved::along(ledger, then, &note.path, host));
+            let records = history(own)?.records;
+            let moved = journal.with_ledger(|ledger| moved::along(ledger, &records, then, &note.path, host));
             journal.write(moved.as_slice(), true)?;
             note.write(own)?;
         } else if then.as_ref() != Some(note) {
@@ -227,11 +231,16 @@ impl Journal {
         let mut number = inner.extent.number;
         for record in records {
             number += 1;
+            let start = text.len();
             line::encode(&mut text, number, record).map_err(|error| Trouble::new("write the journal", error.to_string()))?;
             if let Some(left) = &mut inner.kill_after {
                 *left = left.saturating_sub(1);
                 if *left == 0 {
                     killed = true;
+                    if matches!(record, Record::Reported) {
+                        // Behind it is the exit, and no kill differs from that.
+                        text.truncate(start);
+                    }
                     break;
                 }
             }
@@ -255,6 +264,9 @@ impl Journal {
         for record in records {
             if let (Record::Step { made: new, .. }, Some(made)) = (record, &mut inner.made) {
                 made.extend(new.iter().cloned());
+            }
+            if let (Record::Unmade { folders, .. }, Some(made)) = (record, &mut inner.made) {
+                made.retain(|folder| !folders.contains(folder));
             }
             inner.ledger.take(record);
         }
@@ -288,23 +300,22 @@ impl Journal {
         Ok(())
     }
 
-    /// Writes a snapshot where the last run has ended and none says so. It changes nothing but what the next undo takes back.
+    /// Notes that whoever asked for the last run has learned of its end. It changes nothing but what the next undo takes back. Nothing may
+    /// be left to do but to exit.
     ///
     /// # Errors
     ///
-    /// When it cannot be written.
-    pub fn settle(&self) -> Result<()> {
-        let inner = &mut *self.inner();
-        if inner.ledger.closed && !inner.ledger.settled { self.put_snapshot(inner) } else { Ok(()) }
+    /// As [`Journal::write`].
+    pub fn note_reported(&self) -> Result<()> {
+        let is_due = self.with_ledger(|ledger| ledger.closed && !ledger.reported);
+        if is_due { self.write(&[Record::Reported], false) } else { Ok(()) }
     }
 
     fn put_snapshot(&self, inner: &mut Inner) -> Result<()> {
         let snapshot = inner.ledger.snapshot(&inner.extent);
         // An older one covers less of the journal, and the rest is read line by line.
         file::replace_soon(&self.folder.join(LEDGER), snapshot.as_bytes())
-            .map_err(|error| Trouble::from_io(format!("write the ledger in {}", self.folder.display()), &error))?;
-        inner.ledger.settled = inner.ledger.closed;
-        Ok(())
+            .map_err(|error| Trouble::from_io(format!("write the ledger in {}", self.folder.display()), &error))
     }
 
     /// Puts other records in the place of all that there are. They are durable when this returns.

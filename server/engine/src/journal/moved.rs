@@ -1,9 +1,15 @@
 //! Things that moved along with the spec: the paths that the journal knows them by.
 //!
-//! Paths are recorded as they were. When the spec is found in another folder, a role moved along if its thing is no longer where it
-//! was, and either the spec's folder is the same folder under another name, or what lies in the new place looks just as Seed left
-//! it. Anything else stays what it was: known in its old place, or gone from there.
+//! Paths are recorded as they were. When the spec is found in another folder, a role moved along in one of these cases:
+//!
+//! - The spec's folder is the same folder under another name, and the thing lay in it. What is in the old place now is somebody else's.
+//! - The thing is no longer where it was, and what lies in the new place looks just as Seed left it.
+//! - There is no thing, since the role was taken back; it lay in the spec's folder; and that is no longer in the old place. Only the
+//!   history tells of such a role: `undo` restores it where `present` would make it now.
+//!
+//! Anything else stays what it was: known in its old place, or gone from there.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use seed_role::attrs::{Attrs, Observation};
@@ -119,6 +125,7 @@ impl Way<'_> {
                 self.params(is, params);
                 self.observation(is, was);
             }
+            Record::Unmade { folders, .. } => self.paths(folders),
             Record::Step { made, litter, .. } => {
                 self.paths(made);
                 self.paths(litter);
@@ -140,42 +147,82 @@ pub(super) fn translate_history(records: &mut [Record]) {
     for at in 0..records.len() {
         let (before, rest) = records.split_at_mut(at);
         let Some(Record::Moved { from, to, roles, kept }) = rest.first_mut() else { continue };
-        let (roles, kept) = (std::mem::take(roles), std::mem::take(kept));
+        let (mut roles, kept): (BTreeSet<String>, _) = (std::mem::take(roles).into_iter().collect(), std::mem::take(kept));
         let way = Way { from, to };
-        for earlier in before {
-            let is_kept = matches!(earlier, Record::Kept { .. });
-            if is_kept || earlier.role().is_some_and(|role| roles.iter().any(|one| one == role)) {
+        for earlier in before.iter_mut().rev() {
+            if let Record::Renamed { from, to } = earlier
+                && roles.remove(to)
+            {
+                roles.insert(from.clone());
+            }
+            if matches!(earlier, Record::Kept { .. }) || earlier.role().is_some_and(|role| roles.contains(role)) {
                 way.translate_record(earlier, &kept);
             }
         }
     }
 }
 
-/// What moved along, since the spec lies in another folder than it did when this was written down; none if nothing did.
-pub(super) fn along(ledger: &Ledger, then: &spec::Note, now: &Path, host: &dyn Host) -> Option<Record> {
+/// What moved along, since the spec lies in another folder than it did when this was written down; none if nothing did. `records` are
+/// the history.
+pub(super) fn along(ledger: &Ledger, records: &[Record], then: &spec::Note, now: &Path, host: &dyn Host) -> Option<Record> {
     let (from, to) = (then.path.parent()?, now.parent()?);
     if from == to {
         return None;
     }
-    let same_folder = spec::inode_of(to).is_some_and(|inode| inode == then.folder);
+    let has_left = spec::inode_of(from) != Some(then.folder);
+    let same_folder = spec::inode_of(to) == Some(then.folder);
+    // What was in a folder that has another name now is not what somebody else puts into the old place.
+    let went = same_folder && has_left;
     let (outer_from, outer_to) = without_common_end(from, to);
     let way = Way { from: outer_from, to: outer_to };
     let is_gone = |path: &Path| matches!(host.metadata(path), Ok(None));
     let is_there = |path: &Path| matches!(host.metadata(path), Ok(Some(_)));
+    let lies_inside = |paths: &[PathBuf]| !paths.is_empty() && paths.iter().all(|path| path.starts_with(from));
     let moved = |owned: &Owned| {
         let paths = paths_of(owned, &way);
-        let inside = paths.iter().all(|path| path.starts_with(from));
-        !paths.is_empty()
-            && paths.iter().all(|path| is_gone(path))
-            && ((same_folder && inside)
-                || (paths.iter().any(|path| is_there(&way.path(path))) && looks_as_it_was_left(owned, &way, host)))
+        let all_gone = || paths.iter().all(|path| is_gone(path));
+        let is_like_there = || paths.iter().any(|path| is_there(&way.path(path))) && looks_as_it_was_left(owned, &way, host);
+        lies_inside(&paths) && (went || same_folder && all_gone()) || !paths.is_empty() && all_gone() && is_like_there()
     };
-    let roles = ledger.names().filter(|role| ledger.get(role).is_some_and(|owned| moved(&owned))).map(str::to_string).collect();
+    let mut roles: Vec<String> =
+        ledger.names().filter(|role| ledger.get(role).is_some_and(|owned| moved(&owned))).map(str::to_string).collect();
     let rests = ledger.backups().filter_map(|aside| aside.below.as_ref()).flat_map(|below| &below.files);
     let paths = ledger.backups().filter_map(|aside| aside.kept.path.clone()).chain(rests.map(|file| file.now.clone()));
-    let kept = paths.filter(|path| path.starts_with(way.from) && is_gone(path) && is_there(&way.path(path))).collect();
+    let is_along = |path: &PathBuf| {
+        went && path.starts_with(from) || path.starts_with(way.from) && is_gone(path) && is_there(&way.path(path))
+    };
+    let kept: Vec<PathBuf> = paths.filter(is_along).collect();
+    if has_left {
+        let stayed = |role: &str| {
+            let of_it = ledger.backups().filter(|aside| aside.role == role).filter_map(|aside| aside.kept.path.as_ref());
+            of_it.into_iter().any(|path| !kept.contains(path) && is_there(path))
+        };
+        let taken_back = taken_back(ledger, records).into_iter();
+        let along =
+            taken_back.filter(|(role, things)| things.iter().all(|thing| lies_inside(&paths_of(thing, &way))) && !stayed(role));
+        roles.extend(along.map(|(role, _)| role.to_string()));
+    }
     let record = Record::Moved { from: way.from.to_path_buf(), to: way.to.to_path_buf(), roles, kept };
     matches!(&record, Record::Moved { roles, kept, .. } if !roles.is_empty() || !kept.is_empty()).then_some(record)
+}
+
+/// The roles that only the history tells of, each with what it tells of its changes.
+fn taken_back<'r>(ledger: &Ledger, records: &'r [Record]) -> BTreeMap<&'r str, Vec<Owned>> {
+    let mut roles: BTreeMap<&str, Vec<Owned>> = BTreeMap::new();
+    for record in records {
+        match record {
+            Record::Begin { role, is, params, was, .. } if !ledger.owns(role) => {
+                roles.entry(role).or_default().push(Owned::begun(is, params, was));
+            }
+            Record::Renamed { from, to } if !ledger.owns(to) => {
+                let things = roles.remove(from.as_str()).unwrap_or_default();
+                roles.entry(to).or_default().extend(things);
+            }
+            Record::Forgot { role } => drop(roles.remove(role.as_str())),
+            _ => {}
+        }
+    }
+    roles
 }
 
 /// Two folders without the names that both end with: whatever moved, it was that, or lies in it.

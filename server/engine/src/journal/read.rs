@@ -293,6 +293,12 @@ pub struct History {
 }
 
 impl History {
+    /// Takes in what moved along with the spec, and is not in the journal yet.
+    pub fn take_along(&mut self, moved: &Record) {
+        self.records.push(moved.clone());
+        moved::translate_history(&mut self.records);
+    }
+
     /// Whether records are lost behind one that is there.
     pub fn is_broken_behind(&self, record: usize) -> bool {
         self.breaks.iter().any(|at| *at > record)

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use seed_role::attrs::{Attrs, Observation};
+use seed_role::host::Seal;
 use seed_role::step::Kept;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
@@ -66,6 +67,13 @@ pub enum Record {
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         undo: bool,
     },
+    /// Folders that were made for a role were removed: it has no need of them any more.
+    Unmade {
+        /// The role.
+        role: String,
+        /// The folders.
+        folders: Vec<PathBuf>,
+    },
     /// A step whose interruption would have to be undone has ended, and has put nothing aside.
     StepDone {
         /// The role.
@@ -89,6 +97,21 @@ pub enum Record {
         /// Where the rest of it lies, if this is only a part of it.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         below: Option<Below>,
+        /// Until when it is kept at least, in seconds since 1970.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        until: Option<u64>,
+        /// What tells it from what somebody else puts in its place, if it has a path.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        seal: Option<Seal>,
+    },
+    /// The spec has said since to keep backups for longer: one is kept until then.
+    Extended {
+        /// The role.
+        role: String,
+        /// The run that made the backup.
+        run: u64,
+        /// Until when it is kept, in seconds since 1970.
+        until: u64,
     },
     /// What was put aside was brought back.
     Restored {
@@ -105,6 +128,13 @@ pub enum Record {
         run: u64,
         /// When it was found, in seconds since 1970.
         time: u64,
+    },
+    /// A backup whose time is over is about to be removed: from here on, parts of it may be gone.
+    Removing {
+        /// The role.
+        role: String,
+        /// The run that made it.
+        run: u64,
     },
     /// The clock was found to be behind what was recorded: it was ahead then, or is behind now, and no backup counts as found expired.
     ClockBack {
@@ -178,6 +208,8 @@ pub enum Record {
         /// How: `done`, `failed`, `interrupted`.
         status: String,
     },
+    /// Whoever asked for the last run has learned of its end.
+    Reported,
     /// A role as the ledger knows it, carried over when the journal is begun anew.
     Owned {
         /// The role.
@@ -193,9 +225,12 @@ impl Record {
         match self {
             Record::Begin { role, .. }
             | Record::Step { role, .. }
+            | Record::Unmade { role, .. }
             | Record::StepDone { role, .. }
             | Record::Kept { role, .. }
             | Record::Expired { role, .. }
+            | Record::Extended { role, .. }
+            | Record::Removing { role, .. }
             | Record::Restored { role, .. }
             | Record::Forgotten { role, .. }
             | Record::End { role, .. }
@@ -207,6 +242,7 @@ impl Record {
             | Record::Renamed { .. }
             | Record::Moved { .. }
             | Record::Accepted
+            | Record::Reported
             | Record::Base { .. }
             | Record::Close { .. } => None,
         }
@@ -214,7 +250,10 @@ impl Record {
 
     /// Whether it can only follow the beginning of a role's change.
     pub(super) fn follows_a_beginning(&self) -> bool {
-        matches!(self, Record::Step { .. } | Record::StepDone { .. } | Record::Kept { .. } | Record::End { .. })
+        matches!(
+            self,
+            Record::Step { .. } | Record::Unmade { .. } | Record::StepDone { .. } | Record::Kept { .. } | Record::End { .. }
+        )
     }
 }
 

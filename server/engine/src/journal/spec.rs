@@ -1,7 +1,7 @@
 //! Whose journal it is: the spec that it was written for, and finding it again when the spec was moved or renamed.
 
 use std::fs;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{DirEntryExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use seed_role::trouble::{Kind, Result, Trouble};
@@ -44,7 +44,7 @@ impl Note {
         let file = fs::metadata(path).ok().filter(fs::Metadata::is_file).map(|metadata| SpecFile {
             owner: metadata.uid(),
             inode: (metadata.dev(), metadata.ino()),
-            text: blake3::hash(text.as_bytes()).to_hex().to_string(),
+            text: hash_of(text.as_bytes()),
         });
         let folder = path.parent().and_then(inode_of).unwrap_or_default();
         Note { path: path.to_path_buf(), name: name.map(str::to_owned), keep, file, folder }
@@ -86,11 +86,73 @@ impl Note {
     }
 
     /// Whether this was noted of the spec that now is another one, or is in another place.
-    fn is_of(&self, now: &Note) -> bool {
-        let (Some(then), Some(file)) = (&self.file, &now.file) else { return false };
-        let same = then.owner == file.owner && self.name == now.name && (then.inode == file.inode || then.text == file.text);
-        self.path == now.path || (same && self.is_gone())
+    fn fit(&self, now: &Note) -> Fit {
+        if self.path == now.path {
+            return Fit::Itself;
+        }
+        match (&self.file, &now.file) {
+            (Some(then), Some(file)) if then.owner == file.owner && self.name == now.name && self.is_gone() => {
+                match (then.inode == file.inode, then.text == file.text) {
+                    (true, _) => Fit::Itself,
+                    (false, true) => Fit::Copy,
+                    (false, false) => Fit::None,
+                }
+            }
+            _ => Fit::None,
+        }
     }
+
+    /// Other files that may be the spec that this was noted of, and not only the one that is a copy of it: the file itself, under another
+    /// name, or else further copies. Looked for in the folder of then, under whatever name beside its old one, and in that of the copy.
+    fn rivals(&self, copy: &Note, state_folder: &Path) -> (Option<PathBuf>, Vec<PathBuf>) {
+        let Some(then) = &self.file else { return (None, Vec::new()) };
+        let mut copies = Vec::new();
+        for path in self.places(copy).into_iter().flat_map(|folder| specs_in(&folder)).filter(|path| *path != copy.path) {
+            if inode_of(&path) == Some(then.inode) {
+                return (Some(path), Vec::new());
+            }
+            let owner = fs::metadata(&path).map(|metadata| metadata.uid());
+            let text = || crate::project::read_bytes(&path).map(|bytes| hash_of(&bytes));
+            // One with a journal of its own is another spec.
+            let has_own = || is_begun(&folder_of(state_folder, &path));
+            if owner.is_ok_and(|owner| owner == then.owner) && text().is_ok_and(|text| text == then.text) && !has_own() {
+                copies.push(path);
+            }
+        }
+        copies.sort();
+        copies.dedup();
+        (None, copies)
+    }
+
+    fn places(&self, copy: &Note) -> Vec<PathBuf> {
+        let folders = [&self.path, &copy.path].into_iter().filter_map(|path| path.parent());
+        let mut places: Vec<PathBuf> = folders.map(Path::to_path_buf).collect();
+        let above = self.path.parent().and_then(Path::parent);
+        let beside = above.into_iter().flat_map(|above| fs::read_dir(above).into_iter().flatten().flatten());
+        places.extend(beside.filter(|entry| entry.ino() == self.folder.1).map(|entry| entry.path()));
+        places.sort();
+        places.dedup();
+        places
+    }
+}
+
+/// How what was noted of a spec fits another one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fit {
+    /// Not at all.
+    None,
+    /// It has the same text, and the spec is gone from its place: a copy of it, or the spec in another file system.
+    Copy,
+    /// It is the same file, or in the same place.
+    Itself,
+}
+
+fn hash_of(text: &[u8]) -> String {
+    blake3::hash(text).to_hex().to_string()
+}
+
+fn specs_in(folder: &Path) -> Vec<PathBuf> {
+    crate::project::specs_in(folder)
 }
 
 /// Device and inode of what is at a path.
@@ -120,11 +182,12 @@ impl Located {
 }
 
 /// Finds the journal of a spec: by its path or, where that has none, the one whose spec is gone from its place and is this one, as
-/// owner, name, and inode or text tell. `note` gives what to look for, and none if the spec cannot have been moved.
+/// owner, name, and inode or text tell. The same inode comes before the same text: a copy does not take the journal of a spec that was
+/// only renamed. `note` gives what to look for, and none if the spec cannot have been moved.
 ///
 /// # Errors
 ///
-/// [`Kind::Unsafe`] when there are several; and when a note cannot be read.
+/// [`Kind::Unsafe`] when there are several, or when other copies of the spec may go on with it as well; and when a note cannot be read.
 pub fn locate(state_folder: &Path, spec: &Path, note: impl FnOnce() -> Option<Note>) -> Result<Located> {
     let own = folder_of(state_folder, spec);
     let by_path = Located { folder: own.clone(), own, continues: None, unreadable: Vec::new() };
@@ -134,11 +197,25 @@ pub fn locate(state_folder: &Path, spec: &Path, note: impl FnOnce() -> Option<No
     let Some(note) = note().filter(|note| note.file.is_some()) else { return Ok(by_path) };
     let mut unreadable = Vec::new();
     let mut found: Vec<(PathBuf, Note)> = Vec::new();
+    let mut copied: Vec<(PathBuf, Note)> = Vec::new();
     for folder in folders(state_folder) {
-        match Note::read(&folder)? {
-            Some(then) if then.is_of(&note) => found.push((folder, then)),
-            None if folder.join(NOTE).exists() => unreadable.push(folder.join(NOTE)),
-            _ => {}
+        let Some(then) = Note::read(&folder)? else {
+            unreadable.extend(Some(folder.join(NOTE)).filter(|note| note.exists()));
+            continue;
+        };
+        match then.fit(&note) {
+            Fit::Itself => found.push((folder, then)),
+            Fit::Copy => copied.push((folder, then)),
+            Fit::None => {}
+        }
+    }
+    if found.is_empty() {
+        for (folder, then) in copied {
+            match then.rivals(&note, state_folder) {
+                (Some(_), _) => {}
+                (None, copies) if copies.is_empty() => found.push((folder, then)),
+                (None, copies) => return Err(one_of_several(spec, &then, &copies)),
+            }
         }
     }
     if found.len() > 1 {
@@ -160,6 +237,17 @@ fn ambiguous(spec: &Path, several: &[(PathBuf, Note)]) -> Trouble {
     )
     .kind(Kind::Unsafe)
     .hint("move the spec back to the place whose journal it shall go on with and apply it there, or let go of the other journals: seed forget JOURNAL ROLE…")
+}
+
+fn one_of_several(spec: &Path, then: &Note, copies: &[PathBuf]) -> Trouble {
+    let copies: Vec<String> = copies.iter().map(|copy| copy.display().to_string()).collect();
+    let (then, spec) = (then.path.display(), spec.display());
+    Trouble::new(
+        format!("find the journal of {spec}"),
+        format!("{then} is gone from its place, and {spec} and {} are copies of it: which of them goes on with its journal is not known", copies.join(", ")),
+    )
+    .kind(Kind::Unsafe)
+    .hint("remove or change the other copies, or move the one that shall go on with it to the old place and apply it there")
 }
 
 /// The folders of all journals, sorted.

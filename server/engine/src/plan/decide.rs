@@ -10,6 +10,7 @@ use seed_role::{Contents, Mend, Role, Way};
 use super::losses::{Effect, backup_is_gone, gone, lies_in_backup};
 use super::{Action, Found, Ownership, PlannedRole, Planner, Wish, predicted};
 use crate::journal::{recall, unpack};
+use crate::node::TakesOver;
 use crate::stored;
 
 /// An action and what goes with it.
@@ -111,6 +112,11 @@ impl Known<'_> {
         Verdict { changes, loses, ..Verdict::because(Action::Replace, reason) }
     }
 
+    /// Whether a backup holds a thing as a whole, and is where it was put.
+    fn is_whole(&self, kept: &Kept) -> bool {
+        kept.path.as_deref().is_some_and(|path| matches!(self.host.metadata(path), Ok(Some(_))))
+    }
+
     /// The way back to what was there.
     pub fn towards_past(&self, role: &dyn Role, seen: &Observation, past: &Past<'_>) -> Verdict {
         match (seen, past.to) {
@@ -129,7 +135,11 @@ impl Known<'_> {
             (Observation::Present(attrs), Observation::Present(before)) => {
                 let changes = attrs.changes(before);
                 if changes.is_empty() {
-                    return Verdict::plain(Action::None);
+                    // What took its place may look just like it, and is another thing.
+                    let is_another = past.made_anew && !role.may_overwrite() && past.kept.is_some_and(|kept| self.is_whole(kept));
+                    if !is_another {
+                        return Verdict::plain(Action::None);
+                    }
                 }
                 let never = changes.iter().find_map(|change| match role.mend(change, attrs) {
                     Mend::Never(reason) => Some(reason),
@@ -217,10 +227,11 @@ impl Planner<'_> {
         };
         let mut wish = if self.came_back_with_its_folder(index, &wish, found) { Wish::Look(None) } else { wish };
         let (mut seen_before, mut stays) = (None, None);
+        let observe = || if self.is_vacated(index, found) { Ok(Observation::Absent) } else { role.observe(self.world.host) };
         if let Wish::Back { to: Observation::Present(past), .. } = &mut wish
             && owned.interrupted_in().is_none()
         {
-            let seen = role.observe(self.world.host);
+            let seen = observe();
             if let Ok(seen) = &seen {
                 stays = role.fit_past(past, seen);
             }
@@ -248,7 +259,7 @@ impl Planner<'_> {
                 (Observation::Unknown(reason.clone()), Verdict { loses, ..Verdict::because(action, reason) })
             }
             Wish::Back { to, kept, returned, lost, made_anew, .. } => {
-                let seen = seen_before.unwrap_or_else(|| role.observe(self.world.host));
+                let seen = seen_before.unwrap_or_else(observe);
                 let verdict = match &seen {
                     Ok(seen) => {
                         let past = Past { to, kept: kept.as_ref(), returned: *returned, made_anew: *made_anew };
@@ -299,12 +310,13 @@ impl Planner<'_> {
             Action::Create | Action::Change | Action::Remove => role.contents(&seen),
         };
         let commands = commands(role, &wish, &verdict, &node.params.json);
+        let folder = role.folder_of_commands().filter(|_| !commands.is_empty()).map(std::path::Path::to_path_buf);
         let now = now_role.ok().map(|role| Arc::new(role.outputs(seen.attrs())));
         let then = match verdict.action {
             Action::None => now.clone(),
             action => Some(Arc::new(predicted(role, action, &seen, &verdict.changes))),
         };
-        let planned = PlannedRole { commands, ..self.planned(index, owned, wish, seen, verdict) };
+        let planned = PlannedRole { commands, folder, ..self.planned(index, owned, wish, seen, verdict) };
         Found { planned, now, then, contents, hidden: None }
     }
 
@@ -367,8 +379,44 @@ impl Planner<'_> {
         Wish::Back { to, kept, from_run, returned, lost, made_anew, params }
     }
 
-    /// The verdict on a role that is to be present, given what is done with those it comes after.
+    /// Whether the device of a node is blank by its turn: what is there goes before, with another node.
+    fn is_vacated(&self, index: usize, found: &[Option<Found>]) -> bool {
+        let goes = |from: usize| found[from].as_ref().is_some_and(|one| one.planned.goes_down());
+        self.graph.nodes[index].takes_over.iter().any(|over| over.device && goes(over.from))
+    }
+
+    /// Who keeps the device or mount point of a node.
+    fn keeper<'f>(&self, index: usize, found: &'f [Option<Found>]) -> Option<&'f PlannedRole> {
+        let planned = |over: &TakesOver| Some((over.device, &found[over.from].as_ref()?.planned));
+        let mut others = self.graph.nodes[index].takes_over.iter().filter_map(planned);
+        let keeps = |device: bool, one: &PlannedRole| {
+            let is_there = |seen: &Attrs| device || seen.get("mount") != Some(&serde_json::Value::Null);
+            !one.goes_down() && one.seen.attrs().is_some_and(is_there)
+        };
+        others.find(|(device, one)| keeps(*device, one)).map(|(_, one)| one)
+    }
+
+    /// The verdict on a role that is to be present, which waits for what has its place.
     fn present(
+        &self,
+        index: usize,
+        known: &Known<'_>,
+        now_role: &dyn Role,
+        role: &dyn Role,
+        found: &[Option<Found>],
+    ) -> (Observation, Verdict) {
+        let (seen, verdict) = self.in_its_place(index, known, now_role, role, found);
+        match self.keeper(index, found).filter(|_| verdict.action != Action::None) {
+            Some(keeper) => {
+                let reason = format!("{} has its place, and {}", keeper.role, keeper.reason.as_deref().unwrap_or("stays there"));
+                (seen, Verdict { changes: verdict.changes, ..Verdict::refused(reason) })
+            }
+            None => (seen, verdict),
+        }
+    }
+
+    /// The same without that, given what is done with those it comes after.
+    fn in_its_place(
         &self,
         index: usize,
         known: &Known<'_>,
@@ -384,6 +432,19 @@ impl Planner<'_> {
             let action = if is_replaced { Action::Replace } else { verdict.action };
             let loses = open.and_then(|open| open.loses.clone());
             return (Observation::Absent, Verdict { action, loses, reason: Some(interrupted(step)), ..verdict });
+        }
+        if self.anew.contains(&index) {
+            let seen = role.observe(self.world.host);
+            if let Ok(Observation::Present(attrs)) = &seen {
+                let verdict = known.towards_present(role, &Observation::Present(attrs.clone()));
+                let loses = known.loses(role, attrs);
+                let reason = "what lies in it is kept as a whole, and makes room";
+                let verdict = Verdict { changes: verdict.changes, loses, ..Verdict::because(Action::Replace, reason) };
+                return (Observation::Present(attrs.clone()), verdict);
+            }
+        }
+        if self.is_vacated(index, found) {
+            return (Observation::Absent, known.towards_present(role, &Observation::Absent));
         }
         let action_of = |before: &usize| found[*before].as_ref().map(|one| (one.planned.action, one.contents));
         let gone = node.rests_on.iter().find(|before| matches!(action_of(before), Some((Action::Replace | Action::Remove, _))));
@@ -447,6 +508,7 @@ impl Planner<'_> {
             needs_root: false,
             backup: None,
             commands: Vec::new(),
+            folder: None,
             filled: None,
         }
     }

@@ -15,12 +15,15 @@ use crate::stored;
 
 /// The digest of a plan, and whether secrets are part of it: then only who made it can confirm it.
 ///
-/// It covers the spec by its path, the state that is asked for, and of each role that needs something its type, parameters (references left
+/// It covers the spec by its path and `name`, how long backups are kept, the state that is asked for, and of each role that needs something its type, parameters (references left
 /// open), commands, action, changes and losses, and whether it is disposable. A secret takes part by a MAC. Roles that need nothing do
 /// not count: of them nothing runs.
 pub(super) fn of(plan: &Plan, graph: &Graph, world: &World<'_>) -> (String, bool) {
     let mut digest = Digest { hasher: blake3::Hasher::new(), key: Key::Unread, world };
     digest.text(&spec_path(&plan.spec));
+    // By its name its journal is found again where the spec is moved.
+    digest.text(world.name.unwrap_or_default());
+    digest.number(world.keep);
     digest.text(if plan.state == State::Absent { "absent" } else { "present" });
     digest.number(plan.undoes.unwrap_or(0));
     for planned in plan.roles.iter().filter(|planned| planned.action != Action::None) {

@@ -61,6 +61,9 @@ fn role_json(planned: &PlannedRole, keep: u64) -> Json {
     if !planned.commands.is_empty() {
         one["commands"] = json!(planned.commands);
     }
+    if let Some(folder) = &planned.folder {
+        one["folder"] = json!(folder);
+    }
     if planned.refused {
         one["refused"] = json!(true);
     }

@@ -16,11 +16,12 @@ pub(super) fn what_is_wanted(graph: &Graph, roles: &mut [PlannedRole]) {
     if !roles.iter().any(|planned| is_orphan(planned) && planned.goes_down()) {
         return;
     }
+    // Where something is mounted says what it is only if nothing else does.
     let places = |planned: &PlannedRole| {
-        graph
-            .claims(planned.node)
-            .into_iter()
-            .filter(|claim| matches!(claim, Claim::Path(_) | Claim::Part(..) | Claim::Device(_) | Claim::Mount(_)))
+        let claims = graph.claims(planned.node);
+        let is_place = |claim: &Claim| matches!(claim, Claim::Path(_) | Claim::Part(..) | Claim::Device(_));
+        let has_place = claims.iter().any(is_place);
+        claims.into_iter().filter(move |claim| if has_place { is_place(claim) } else { matches!(claim, Claim::Mount(_)) })
     };
     // A file that is replaced is written over, and nothing is taken away before.
     let overwrites = |planned: &PlannedRole| {

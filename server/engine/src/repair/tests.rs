@@ -28,7 +28,7 @@ fn too_much(roles: &str, most: MaxDrift) -> Option<String> {
     let (analysis, graph) = analyse_with_graph(&request, &DiskLoader, Some(&host));
     assert!(!analysis.has_errors(), "{:?}", analysis.diagnostics);
     let ledger = Ledger::default();
-    let world = World { host: &host, ledger: &ledger, folder: Path::new("/nowhere") };
+    let world = World { host: &host, ledger: &ledger, folder: Path::new("/nowhere"), name: None, keep: 0 };
     let plan = plan(&graph, &world, "lab", &Options::default()).unwrap();
     require_little(&graph, &plan, most, Path::new("/nowhere")).err().map(|trouble| trouble.came_back)
 }

@@ -13,6 +13,7 @@ use std::time::Duration;
 use futures_util::{Stream, StreamExt};
 use reqwest::header::{CONTENT_TYPE, HeaderValue};
 use seed_role::Trouble;
+use seed_role::host::folder;
 use seed_role::trouble::Result;
 
 use crate::config::{CONTEXT, Entry, MAX_TOKENS, MOST_RETRIES, Timeouts};
@@ -22,6 +23,9 @@ use crate::key::{Key, KeySource};
 use crate::mask::Masker;
 use crate::message::{Event, Finish, Request, Usage};
 use crate::tokens::Prices;
+
+/// Longer than this, in bytes, no file of certificates is.
+const LONGEST_CA: u64 = 16 << 20;
 
 /// What comes of a question, piece by piece. Dropping it closes the connection.
 pub type Answer = Pin<Box<dyn Stream<Item = Result<Event>> + Send>>;
@@ -245,7 +249,7 @@ fn client(endpoint: &Endpoint, timeouts: &Timeouts, ca: Option<&Path>, proxy: Op
     }
     if let Some(ca) = ca {
         let read = || -> Result<Vec<reqwest::Certificate>, String> {
-            let bytes = std::fs::read(ca).map_err(|error| error.to_string())?;
+            let bytes = folder::read(ca, LONGEST_CA).map_err(|trouble| trouble.came_back)?.ok_or("there is no such file")?;
             let found = reqwest::Certificate::from_pem_bundle(&bytes).map_err(|error| plain(&error))?;
             if found.is_empty() { Err("it holds no certificate".into()) } else { Ok(found) }
         };

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::attributes::Attributes;
-use super::{FileKind, Host, Metadata, Owner};
+use super::{FileKind, Host, Metadata, Owner, Whole};
 use crate::trouble::{Kind, Result, Trouble};
 
 /// The length and hash of a content. Of what is secret nothing else is held in memory.
@@ -85,9 +85,10 @@ impl Before {
         }
     }
 
-    /// A file of which this was read.
-    pub fn of_file(there: &Metadata, content: &[u8], attributes: Attributes) -> Before {
-        Before::File { content: Digest::of(content), mode: there.mode, owner: owner_of(there), attributes }
+    /// A file that was read.
+    pub fn of_file(Whole { metadata, content, attributes }: &Whole) -> Before {
+        let attributes = attributes.clone();
+        Before::File { content: Digest::of(content), mode: metadata.mode, owner: owner_of(metadata), attributes }
     }
 
     /// The file to put in its place for another content: all else stays as it is. A new one has mode 0644, and is `owner`'s.

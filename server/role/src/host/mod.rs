@@ -17,9 +17,11 @@ pub mod folder;
 pub mod gpt;
 pub mod mount;
 pub(crate) mod options;
+pub mod others;
 pub(crate) mod people;
 pub mod real;
 pub(crate) mod refusal;
+pub mod seal;
 pub mod sim;
 
 pub use before::{Before, Digest, NewFile};
@@ -27,6 +29,7 @@ pub use block::{LoopConfig, LoopDevice};
 pub use btrfs::{BtrfsDevice, BtrfsFileSystem, Subvolume};
 pub use mount::{Mount, MountRequest};
 pub use real::{RealHost, attributes};
+pub use seal::Seal;
 pub use sim::SimHost;
 
 /// What kind of file it is.
@@ -67,6 +70,38 @@ pub struct Metadata {
     pub links: u64,
 }
 
+/// A regular file, read as a whole: all of it of one open file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Whole {
+    /// What fstat(2) tells of it.
+    pub metadata: Metadata,
+    /// What it holds, as far as was asked for.
+    pub content: Vec<u8>,
+    /// What else it has.
+    pub attributes: attributes::Attributes,
+}
+
+/// What is to be set of a file, folder or link; what is none stays as it is.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Access<'a> {
+    /// Owner and group.
+    pub owner: Option<Owner>,
+    /// The permission bits.
+    pub mode: Option<u32>,
+    /// What else it has, exactly.
+    pub attributes: Option<&'a attributes::Attributes>,
+}
+
+impl Access<'_> {
+    /// What is set, in words.
+    pub fn words(&self) -> String {
+        let owner = self.owner.map(|_| "the owner");
+        let attributes = self.attributes.map(|_| "the extended attributes");
+        let mode = self.mode.map(|_| "the mode");
+        owner.into_iter().chain(attributes).chain(mode).collect::<Vec<_>>().join(" and ")
+    }
+}
+
 /// A program to run. Never a shell: the arguments reach the program as they are.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Command {
@@ -74,7 +109,7 @@ pub struct Command {
     pub program: String,
     /// Its arguments.
     pub args: Vec<String>,
-    /// The folder it runs in.
+    /// The folder it runs in; reached as every path is, and entered by the descriptor.
     pub folder: Option<PathBuf>,
     /// What it reads on standard input; nothing if none.
     pub input: Option<Vec<u8>>,
@@ -119,12 +154,17 @@ pub trait Host: Send + Sync {
 
     /// What is at a path, links not followed; none if there is nothing.
     fn metadata(&self, path: &Path) -> Result<Option<Metadata>>;
-    /// The content of a regular file, at most `limit` bytes of it; none if there is nothing.
+    /// The content of a regular file, at most `limit` bytes of it; none if there is nothing. As root, a file in another user's folder
+    /// that belongs to a third user and has more than one name is refused.
     fn read(&self, path: &Path, limit: u64) -> Result<Option<Vec<u8>>>;
     /// Bytes of a file or block device; fewer than asked for at its end.
     fn read_at(&self, path: &Path, offset: u64, len: usize) -> Result<Vec<u8>>;
     /// Overwrites bytes of a file or block device in place, and syncs them.
     fn write_at(&self, path: &Path, offset: u64, bytes: &[u8]) -> Result<()>;
+    /// Where the first byte other than zero is in a range of a file or block device; holes are not read.
+    fn first_data(&self, path: &Path, offset: u64, len: u64) -> Result<Option<u64>>;
+    /// Makes a range of a file or block device read as zeros, and gives back the room that it takes. An interruption leaves parts of it.
+    fn erase(&self, path: &Path, offset: u64, len: u64) -> Result<()>;
     /// Where a symbolic link points.
     fn read_link(&self, path: &Path) -> Result<PathBuf>;
     /// The names in a folder, sorted.
@@ -132,13 +172,10 @@ pub trait Host: Send + Sync {
     /// Writes a file as a whole: to [`temporary_of`] its path, then renamed over it, with mode and owner set before.
     /// Durable only after [`Host::sync`].
     fn write_file(&self, path: &Path, content: &[u8], mode: u32, owner: Option<Owner>) -> Result<()>;
-    /// The content of a regular file, at most `limit` bytes of it, and what it has beside content, owner and mode; none if there is
-    /// nothing.
-    fn read_whole(&self, path: &Path, limit: u64) -> Result<Option<(Vec<u8>, attributes::Attributes)>>;
+    /// All of a regular file, of its content at most `limit` bytes; none if there is nothing.
+    fn read_whole(&self, path: &Path, limit: u64) -> Result<Option<Whole>>;
     /// What a file or folder has beside content, owner and mode.
     fn attributes(&self, path: &Path) -> Result<attributes::Attributes>;
-    /// Gives a file or folder exactly these. Its mode may have to be set again after it.
-    fn set_attributes(&self, path: &Path, attributes: &attributes::Attributes) -> Result<()>;
     /// Writes a file as a whole in place of what was confirmed. What somebody else put there since stays
     /// ([`crate::trouble::Kind::Changed`]), and so does all where the new file cannot have what it is to have. An interruption
     /// leaves what [`Host::settle`] sorts out. Durable only after [`Host::sync`].
@@ -152,18 +189,37 @@ pub trait Host: Send + Sync {
     /// and what somebody saved while it was changed gets its name back. If that name is taken by now it stays beside it: then where.
     fn settle(&self, temporary: &Path) -> Result<Option<PathBuf>>;
     /// Makes a sparse file of that length, or with `full` one whose blocks are all allocated. Atomic as
-    /// [`Host::write_file`] is; fails if there is something.
-    fn make_image(&self, path: &Path, len: u64, full: bool, mode: u32) -> Result<()>;
+    /// [`Host::write_file`] is; fails if there is something. Its owner is this process where it is left open.
+    fn make_image_for(&self, path: &Path, len: u64, full: bool, mode: u32, owner: Option<Owner>) -> Result<()>;
+    /// The same for this process itself.
+    fn make_image(&self, path: &Path, len: u64, full: bool, mode: u32) -> Result<()> {
+        self.make_image_for(path, len, full, mode, None)
+    }
     /// Changes a file's length, and with `full` allocates what is added; at the same length, what is not allocated yet.
     fn set_len(&self, path: &Path, len: u64, full: bool) -> Result<()>;
-    /// Makes a folder with exactly that mode; an existing folder is no error, and keeps the mode it has.
-    fn make_folder(&self, path: &Path, mode: u32) -> Result<()>;
+    /// Makes a folder with exactly that mode and owner (this process where it is left open); an existing folder is no error, and keeps
+    /// what it has.
+    fn make_folder_for(&self, path: &Path, mode: u32, owner: Option<Owner>) -> Result<()>;
+    /// The same for this process itself.
+    fn make_folder(&self, path: &Path, mode: u32) -> Result<()> {
+        self.make_folder_for(path, mode, None)
+    }
     /// Makes a symbolic link, in place of one that is there.
     fn make_link(&self, path: &Path, target: &Path) -> Result<()>;
-    /// Sets the permission bits.
+    /// Sets the permission bits of whatever is there.
     fn set_mode(&self, path: &Path, mode: u32) -> Result<()>;
-    /// Sets owner and group.
+    /// Sets owner and group of whatever is there.
     fn set_owner(&self, path: &Path, owner: Owner) -> Result<()>;
+    /// Sets owner, attributes and mode of what was seen there. Something else, or the same with another owner or mode, stays as it is
+    /// ([`crate::trouble::Kind::Changed`]). As root, in a folder that another user can write, no file of another user becomes root's, and
+    /// none gets a set-user-ID or set-group-ID bit ([`crate::trouble::Kind::Unsafe`]).
+    fn set_access(&self, path: &Path, seen: &Metadata, access: &Access<'_>) -> Result<()>;
+    /// Whether, for root, another user can put something else at a path from one moment to the next: they can write the folder that it
+    /// is in, or change the way to it. Never for other users, who are as safe as their folders.
+    fn others_can_replace(&self, path: &Path) -> Result<bool> {
+        let _ = path;
+        Ok(false)
+    }
     /// Renames within one file system; fails if there is something at `to`.
     fn rename(&self, from: &Path, to: &Path) -> Result<()>;
     /// Removes a file or link; nothing there is no error.
@@ -233,6 +289,18 @@ pub trait Host: Send + Sync {
     /// Makes the file system use all of one of its devices.
     fn btrfs_grow(&self, mounted: &Path, device_id: u64) -> Result<()>;
 
+    // Backups.
+
+    /// What tells a backup from what somebody else puts in its place; none if nothing is there.
+    fn seal(&self, path: &Path) -> Result<Option<Seal>>;
+    /// Removes a backup with all in it, if it is as it was sealed; nothing to do if nothing is there. Where a removal was begun before,
+    /// parts of it may be gone. An interruption leaves a part.
+    ///
+    /// # Errors
+    ///
+    /// [`crate::trouble::Kind::Changed`] when something else is there, or it was changed: then it stays.
+    fn remove_sealed(&self, path: &Path, seal: &Seal, was_begun: bool) -> Result<()>;
+
     // Programs and people.
 
     /// Runs a program and waits for it.
@@ -279,6 +347,14 @@ pub fn temporary_of(path: &Path) -> PathBuf {
     name.push(path.file_name().unwrap_or_default());
     name.push(".seed-new");
     path.with_file_name(name)
+}
+
+/// Sixteen digits that nobody can foresee, for a name that nobody else has taken beforehand.
+pub fn unforeseen() -> String {
+    use std::hash::{BuildHasher as _, Hasher as _};
+    // Every one of these has keys of its own, which come from the system's random numbers.
+    let random = std::collections::hash_map::RandomState::new().build_hasher().finish();
+    format!("{random:016x}")
 }
 
 /// Runs a program that must succeed, and that is stopped when it hangs: after `SEED_PROGRAM_LIMIT` (a duration such as

@@ -57,6 +57,13 @@ impl<T> Told<T> for Result<T, Refusal> {
     }
 }
 
+/// What is said of a file that [`Safety::has_second_name_of_another`](super::real::safety::Safety::has_second_name_of_another).
+pub(crate) fn second_name(attempted: String) -> Trouble {
+    Trouble::new(attempted, "it is a hard link to a file that belongs to somebody else")
+        .kind(Kind::Unsafe)
+        .hint("as root, links of others are not followed: put a copy in its place")
+}
+
 /// Whether an error says that there is nothing at a path.
 pub(crate) fn nothing_there(errno: Errno) -> bool {
     matches!(errno, Errno::ENOENT | Errno::ENOTDIR)

@@ -5,6 +5,7 @@ mod alike;
 mod attributes;
 mod contract;
 mod doors;
+mod exchanged;
 mod faults;
 mod programs;
 mod races;

@@ -68,6 +68,9 @@ fn nothing_is_done_through_a_link_of_another_user() {
         assert_refused(host.remove_file(&at("file")));
         assert_refused(host.remove_folder(&at("inner")));
         assert_refused(host.remove_tree(&at("inner")));
+        assert_refused(host.seal(&at("inner")));
+        let seal = host.seal(&trap.path("target/inner")).unwrap().unwrap();
+        assert_refused(host.remove_sealed(&at("inner"), &seal, false));
         assert_refused(host.read_link(&at("file")));
         assert_refused(host.list(&at("inner")));
         assert_refused(host.size_of(&at("file")));

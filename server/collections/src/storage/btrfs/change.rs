@@ -16,9 +16,12 @@ use super::look::{LEFT_OVER, MISSING};
 use super::{Btrfs, MKFS};
 use crate::storage::device::{Window, must_be_there, whole, window};
 use crate::storage::mounts::Source;
+use crate::storage::signature::probe;
 use crate::storage::{holdings, mounts, wipe};
 
 const MAKE: &str = "make the Btrfs file system";
+/// Its UUID follows, so that an interruption goes on with this one and no other.
+const ERASE: &str = "erase the file system ";
 const PUT_ASIDE: &str = "back up as ";
 
 /// A subvolume or snapshot as a goal has it.
@@ -120,7 +123,20 @@ pub fn recover(role: &Btrfs, host: &dyn Host, step: &str) -> Result<()> {
             let Some(window) = window else { continue };
             holdings::must_be_unused(host, window, device.path.as_deref())?;
         }
-        return windows.iter().flatten().try_for_each(|window| wipe::wipe(host, window));
+        let there = windows.iter().zip(&role.devices).filter_map(|(window, device)| Some((window.as_ref()?, device)));
+        return there.into_iter().try_for_each(|(window, device)| wipe::erase(host, device, window));
+    }
+    if let Some(uuid) = step.strip_prefix(ERASE) {
+        let source = Source { devices: role.known_paths(host), btrfs: Some(uuid.to_string()) };
+        mounts::unmount_all(host, &source, None)?;
+        for device in &role.devices {
+            let Some(window) = window(host, device)? else { continue };
+            // Another one was made by somebody else since.
+            if probe(host, &window)?.is_some_and(|found| found.uuid == uuid) {
+                wipe::erase(host, device, &window)?;
+            }
+        }
+        return Ok(());
     }
     if let Some(place) = step.strip_prefix(PUT_ASIDE) {
         let devices = role.known_paths(host);
@@ -150,16 +166,22 @@ fn remove(role: &Btrfs, host: &dyn Host, from: &Attrs, keep: Option<&str>) -> Re
         steps.push(Step::keeping("back up its signatures", save));
     }
     let role = role.clone();
+    let is_kept = keep.is_some();
+    let uuid = from.text("uuid").unwrap_or_default().to_string();
+    let erased = format!("{ERASE}{uuid}");
     let wipe = move |host: &dyn Host| {
         mounts::unmount_all(host, &source, None)?;
         for device in &role.devices {
-            if let Some(window) = window(host, device)? {
-                wipe::wipe(host, &window)?;
-            }
+            let Some(window) = window(host, device)? else { continue };
+            let is_member = probe(host, &window)?.is_some_and(|found| found.uuid == uuid);
+            if is_member && !is_kept { wipe::erase(host, device, &window)? } else { wipe::wipe(host, &window)? }
         }
         Ok(())
     };
-    steps.push(Step::new("wipe its signatures", wipe));
+    steps.push(match is_kept {
+        true => Step::new("wipe its signatures", wipe),
+        false => Step::new(erased, wipe).undo_when_interrupted(),
+    });
     Ok(steps)
 }
 

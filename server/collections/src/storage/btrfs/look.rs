@@ -100,7 +100,7 @@ pub fn observe(role: &Btrfs, host: &dyn Host) -> Result<Observation> {
     let known = known(role, host, file_system, &members)?;
     let attrs = Attrs::new().with("type", "btrfs").with("uuid", file_system.uuid.clone());
     let attrs = match &known {
-        Some(known) => with_known(role, attrs, known),
+        Some(known) => with_known(role, host, attrs, known)?,
         None => attrs.with("label", file_system.label.clone()).with("mount", Json::Null),
     };
     let attrs = attrs.with_some(HIDDEN, hidden(role, host)?);
@@ -143,16 +143,17 @@ fn with_devices(mut attrs: Attrs, devices: &[Seen], file_system: &Signature, liv
     attrs
 }
 
-fn with_known(role: &Btrfs, attrs: Attrs, known: &Known) -> Attrs {
+fn with_known(role: &Btrfs, host: &dyn Host, attrs: Attrs, known: &Known) -> Result<Attrs> {
     let top = known.mount.as_ref().filter(|mount| is_top(mount));
-    let options = top.map(|mount| mounts::options_attribute(role.options.as_deref(), mount));
+    let asked = role.options(host)?;
+    let options = top.map(|mount| mounts::options_attribute(asked.as_deref(), mount));
     let attrs = attrs
         .with("label", known.file_system.label.clone())
         .with("data", in_order(&known.file_system.data))
         .with("metadata", in_order(&known.file_system.metadata))
         .with("mount", top.map(|mount| mount.at.display().to_string()))
         .with_some("options", options);
-    with_subvolumes(role, attrs, &known.subvolumes)
+    Ok(with_subvolumes(role, attrs, &known.subvolumes))
 }
 
 /// Profiles that are joined, always in the same order.

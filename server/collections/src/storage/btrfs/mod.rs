@@ -53,6 +53,8 @@ pub(super) struct Btrfs {
     /// Where its top level is mounted. A missing folder is created. Default: not mounted.
     mount: Option<AbsPath>,
     /// Mount options of mount(8), such as `[noatime, compress=zstd]`. Default: none for a new mount; an existing one keeps its own.
+    /// If another user can replace the file behind a device, root mounts with `nosuid` and `nodev`, unless the options contain `suid` or
+    /// `dev`.
     options: Option<Vec<String>>,
     /// Subvolumes by name. A name with `/` is inside another subvolume, which must be listed before it.
     #[serde(default)]
@@ -336,7 +338,7 @@ impl Role for Btrfs {
         look::observe(self, host)
     }
 
-    fn wanted(&self, _: &dyn Host) -> Result<Attrs> {
+    fn wanted(&self, host: &dyn Host) -> Result<Attrs> {
         let devices: Vec<String> = self.devices.iter().map(BlockRef::key).collect();
         let size: Option<u64> = self.devices.iter().map(foreseen).sum();
         let subvolumes: Map<String, Json> = self
@@ -355,7 +357,7 @@ impl Role for Btrfs {
             .with_some("data", self.data.map(Profile::word))
             .with_some("metadata", self.metadata.map(Profile::word))
             .with_some("mount", self.mount.as_ref().map(|at| at.display().to_string()))
-            .with_some("options", self.options.clone())
+            .with_some("options", self.options(host)?)
             .with_some("subvolumes", (!subvolumes.is_empty()).then_some(subvolumes))
             .with_some("snapshots", (!snapshots.is_empty()).then_some(snapshots))
             .with_some(look::LEFT_OVER, self.left_over.prune.then(Map::new)))
@@ -504,6 +506,14 @@ impl Btrfs {
                  the new one another name"
             ))
         })
+    }
+
+    /// The options that it is to be mounted with.
+    fn options(&self, host: &dyn Host) -> Result<Option<Vec<String>>> {
+        match self.mount {
+            Some(_) => mounts::options_for(host, &self.devices, self.options.as_deref()),
+            None => Ok(None),
+        }
     }
 
     /// The options of its mount, for the kernel, with the devices that belong together: without udev it knows only the one

@@ -11,10 +11,13 @@ use seed_role::{Result, Trouble};
 use super::{Filesystem, FsType, tools};
 use crate::storage::device::{must_be_there, resolved, whole, window};
 use crate::storage::mounts::Source;
+use crate::storage::signature::{Kind as Found, probe};
 use crate::storage::{holdings, mounts, not_in_place, unknown, wipe};
 
 const MAKE: &str = "make the file system";
 const PUT_BACK: &str = "restore the file system";
+/// Its UUID follows, so that an interruption goes on with this one and no other.
+const ERASE: &str = "erase the file system ";
 
 /// The steps of a transition.
 pub(super) fn steps(role: &Filesystem, host: &dyn Host, transition: &Transition<'_>) -> Result<Vec<Step>> {
@@ -48,7 +51,7 @@ fn make(role: &Filesystem, host: &dyn Host, goal: &Attrs, kept: Option<&Kept>) -
             holdings::must_be_blank(host, &window)?;
             wipe::restore(host, &window, &pieces)
         };
-        return Ok(Step::new(PUT_BACK, put_back));
+        return Ok(Step::new(PUT_BACK, put_back).undo_when_interrupted());
     }
     let fs_type = role.fs_type;
     let (label, uuid) = (goal.text("label").unwrap_or_default().to_string(), goal.text("uuid").unwrap_or_default().to_string());
@@ -65,7 +68,22 @@ pub(super) fn recover(role: &Filesystem, host: &dyn Host, step: &str) -> Result<
     if step == MAKE {
         let Some(window) = window(host, &role.device)? else { return Ok(()) };
         holdings::must_be_unused(host, &window, role.known_path(host).as_deref())?;
-        return wipe::wipe(host, &window);
+        return wipe::erase(host, &role.device, &window);
+    }
+    if step == PUT_BACK {
+        // What tells what it is goes back last: before that it means nothing to anyone, and after that it is whole.
+        let Some(window) = window(host, &role.device)? else { return Ok(()) };
+        let is_in_part = probe(host, &window)?.is_some_and(|found| found.kind == Found::Unrecognised);
+        return if is_in_part { wipe::wipe(host, &window) } else { Ok(()) };
+    }
+    if let Some(uuid) = step.strip_prefix(ERASE) {
+        let Some(window) = window(host, &role.device)? else { return Ok(()) };
+        // Another one was made by somebody else since.
+        if probe(host, &window)?.is_none_or(|found| found.uuid != uuid) {
+            return Ok(());
+        }
+        mounts::unmount_all(host, &role.source(host), None)?;
+        return wipe::erase(host, &role.device, &window);
     }
     role.known_path(host).map_or(Ok(()), |device| mounts::end_private(host, &device))
 }
@@ -94,9 +112,14 @@ fn remove(role: &Filesystem, host: &dyn Host, from: &Attrs, keep: bool) -> Vec<S
     let wipe = move |host: &dyn Host| {
         mounts::unmount_all(host, &source, None)?;
         refuse_if_swapped_to(host, &source)?;
-        window(host, &device)?.map_or(Ok(()), |window| wipe::wipe(host, &window))
+        let Some(window) = window(host, &device)? else { return Ok(()) };
+        if keep { wipe::wipe(host, &window) } else { wipe::erase(host, &device, &window) }
     };
-    steps.push(Step::new("wipe its signatures", wipe));
+    let uuid = from.text("uuid").unwrap_or_default();
+    steps.push(match keep {
+        true => Step::new("wipe its signatures", wipe),
+        false => Step::new(format!("{ERASE}{uuid}"), wipe).undo_when_interrupted(),
+    });
     steps
 }
 

@@ -43,6 +43,8 @@ pub(super) struct Filesystem {
     /// Where it is mounted. A missing folder is created. Default: not mounted.
     mount: Option<AbsPath>,
     /// Mount options of mount(8), such as `[noatime, nosuid]`. Default: none for a new mount; an existing one keeps its own.
+    /// If another user can replace the file behind a device, root mounts with `nosuid` and `nodev`, unless the options contain `suid` or
+    /// `dev`.
     options: Option<Vec<String>>,
 }
 
@@ -148,6 +150,14 @@ impl Filesystem {
         mounts::Source::on(self.known_path(host).into_iter().collect())
     }
 
+    /// The options that it is to be mounted with.
+    fn options(&self, host: &dyn Host) -> Result<Option<Vec<String>>> {
+        match self.mount {
+            Some(_) => mounts::options_for(host, std::slice::from_ref(&self.device), self.options.as_deref()),
+            None => Ok(None),
+        }
+    }
+
     /// How much of its device it uses: of XFS that is mounted, the kernel knows, and the superblock only later.
     fn covered(&self, host: &dyn Host, found: &Signature, mounted: Option<&Path>, device: u64) -> Result<Option<u64>> {
         let told = match mounted {
@@ -194,7 +204,8 @@ impl Role for Filesystem {
         on.retain(|mount| mounts::is_visible(&table, mount));
         let mount = on.iter().find(|mount| self.mount.as_ref().is_some_and(|at| at.0 == mount.at)).or(on.first());
         let size = self.covered(host, &found, mount.map(|mount| mount.at.as_path()), window.len)?;
-        let options = mount.map(|mount| mounts::options_attribute(self.options.as_deref(), mount));
+        let asked = self.options(host)?;
+        let options = mount.map(|mount| mounts::options_attribute(asked.as_deref(), mount));
         let attrs = Attrs::new()
             .with("type", found.kind.word())
             .with("label", found.label)
@@ -206,7 +217,7 @@ impl Role for Filesystem {
         Ok(Observation::Present(attrs))
     }
 
-    fn wanted(&self, _: &dyn Host) -> Result<Attrs> {
+    fn wanted(&self, host: &dyn Host) -> Result<Attrs> {
         let size = foreseen(&self.device).filter(|_| self.fs_type.grows());
         Ok(Attrs::new()
             .with("type", self.fs_type.word())
@@ -214,7 +225,7 @@ impl Role for Filesystem {
             .with_some("label", self.label.clone())
             .with_some("uuid", self.uuid_attribute())
             .with_some("mount", self.mount.as_ref().map(|at| at.display().to_string()))
-            .with_some("options", self.options.clone()))
+            .with_some("options", self.options(host)?))
     }
 
     fn mend(&self, change: &Change, _: &Attrs) -> Mend {

@@ -40,6 +40,8 @@ pub(super) struct Mount {
     #[serde(rename = "type")]
     fs_type: Option<String>,
     /// Mount options of mount(8), such as `[ro, noatime]`. Default: none for a new mount; an existing one keeps its own.
+    /// If another user can replace the file behind a device, root mounts with `nosuid` and `nodev`, unless the options contain `suid` or
+    /// `dev`.
     options: Option<Vec<String>>,
     /// Whether and how it is mounted at boot.
     #[serde(default)]
@@ -73,6 +75,11 @@ impl Mount {
     /// What is on the device, as far as it can be read.
     fn signature(&self, host: &dyn Host) -> Result<Option<Signature>> {
         Ok(window(host, &self.device)?.map(|window| probe(host, &window)).transpose()?.flatten())
+    }
+
+    /// The options that it is to be mounted with.
+    fn options(&self, host: &dyn Host) -> Result<Option<Vec<String>>> {
+        mounts::options_for(host, std::slice::from_ref(&self.device), self.options.as_deref())
     }
 
     /// The subvolume that the options ask for.
@@ -220,7 +227,7 @@ impl Role for Mount {
         attrs.set("device", device);
         attrs.set("type", mount.fs_type.clone());
         attrs.set("root", mount.root.display().to_string());
-        attrs.set("options", mounts::options_attribute(self.options.as_deref(), mount));
+        attrs.set("options", mounts::options_attribute(self.options(host)?.as_deref(), mount));
         Ok(Observation::Present(attrs))
     }
 
@@ -231,7 +238,7 @@ impl Role for Mount {
             .with("persist", self.persist.word())
             .with_some("type", self.fs_type.clone())
             .with_some("root", self.root())
-            .with_some("options", self.options.clone());
+            .with_some("options", self.options(host)?);
         Ok(attrs.with_some("entry", persist::entry_foreseen(self, host)?))
     }
 

@@ -82,7 +82,7 @@ pub(super) fn entry_foreseen(role: &Mount, host: &dyn Host) -> Result<Option<Str
         // A loop device has another number next time; but a spec can mount a device that holds no UUID.
         None => role.device.path.as_ref().filter(|_| fs_type.is_some()).map(|path| path.display().to_string()),
     };
-    let options = role.options.clone().unwrap_or_default();
+    let options = role.options(host)?.unwrap_or_default();
     Ok(source.zip(fs_type).map(|(source, fs_type)| match role.persist {
         Persist::Unit => unit::text(&source, &role.at, &fs_type, &options),
         _ => fstab::entry(&source, &role.at, &fs_type, &options),
@@ -125,11 +125,9 @@ fn entry(role: &Mount, host: &dyn Host, told: Option<String>) -> Result<String> 
 fn change_fstab(host: &dyn Host, change: impl FnOnce(Option<&[u8]>) -> Option<Vec<u8>>) -> Result<()> {
     let _only_one = FSTAB.lock().unwrap_or_else(PoisonError::into_inner);
     let path = Path::new(fstab::PATH);
-    let before = match (host.metadata(path)?, host.read_whole(path, MOST)?) {
-        (Some(there), Some((text, attributes))) => Some((Before::of_file(&there, &text, attributes), text)),
-        _ => None,
-    };
-    let (before, text) = before.map_or((Before::Nothing, None), |(before, text)| (before, Some(text)));
+    let whole = host.read_whole(path, MOST)?;
+    let before = whole.as_ref().map_or(Before::Nothing, Before::of_file);
+    let text = whole.map(|whole| whole.content);
     let after = change(text.as_deref());
     match after {
         _ if text == after => Ok(()),

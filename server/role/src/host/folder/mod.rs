@@ -23,13 +23,13 @@ use nix::unistd::{Gid, Uid, fchown, geteuid};
 use seed_spec::unit::Size;
 
 use super::real::safety::{Safety, open_below};
-use super::refusal::{Refusal, Told, nothing_there};
+use super::refusal::{Refusal, Told, nothing_there, second_name};
 use super::{FileKind, Owner};
 use crate::trouble::{Kind, Result, Trouble};
 
 mod write;
 
-pub use write::{Exchanged, put, replace, write_new};
+pub use write::{Exchanged, put, replace, settle, write_new};
 
 /// How a folder is opened: so that it can be listed and synced.
 const FOLDER: OFlag = OFlag::O_RDONLY.union(OFlag::O_DIRECTORY).union(OFlag::O_CLOEXEC);
@@ -117,7 +117,8 @@ impl Folder {
         };
         let made = self.find(name)?.ok_or_else(|| Trouble::new(attempted(), "it was taken away meanwhile"))?;
         // Another one may have been put in its place since; nobody is given what another has put things into.
-        if is_ours && made.names()?.is_empty() {
+        let about = fstat(&made.fd).map_err(|errno| from_errno(attempted(), errno))?;
+        if is_ours && about.st_uid == geteuid().as_raw() && made.names()?.is_empty() {
             made.hand_over(&made.fd, attempted)?;
         }
         Ok(made)
@@ -263,13 +264,9 @@ pub fn open_file(path: &Path) -> Result<Option<File>> {
         fd => told(fd, attempted)?,
     };
     let file = regular(fd, attempted)?;
-    if geteuid().is_root() && file.metadata().is_ok_and(|about| about.nlink() > 1) {
-        let real = told(safety.canonical(path), attempted)?;
-        let place = told(safety.place(&real), attempted)?;
-        if place.guarded() {
-            let above = fstat(place.folder()).map_err(|errno| from_errno(attempted(), errno))?;
-            refuse_second_name(&file, above.st_uid, attempted)?;
-        }
+    let about = fstat(&file).map_err(|errno| from_errno(attempted(), errno))?;
+    if told(safety.has_second_name_of_another(path, &about), attempted)? {
+        return Err(second_name(attempted()));
     }
     Ok(Some(file))
 }
@@ -353,12 +350,7 @@ fn regular(fd: OwnedFd, attempted: impl Fn() -> String) -> Result<File> {
 /// this name for it (a hard link), where the kernel lets them (`fs.protected_hardlinks`).
 fn refuse_second_name(file: &File, user: u32, attempted: impl Fn() -> String) -> Result<()> {
     let about = file.metadata().map_err(|error| from_io(attempted(), &error))?;
-    if about.nlink() > 1 && about.uid() != user {
-        return Err(Trouble::new(attempted(), "it is a hard link to a file that belongs to somebody else")
-            .kind(Kind::Unsafe)
-            .hint("as root, links of others are not followed: put a copy in its place"));
-    }
-    Ok(())
+    if about.nlink() > 1 && about.uid() != user { Err(second_name(attempted())) } else { Ok(()) }
 }
 
 /// As [`Trouble::from_errno`], for files that a person keeps: who may not write there is no better off with `seed apply`, and may

@@ -60,7 +60,8 @@ fn an_edit_at_the_moment_of_the_exchange_comes_back() {
     let path = folder.path().join("file");
     fs::write(&path, "old").unwrap();
     fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
-    folder.write_beside("file", b"new", false).unwrap();
+    assert!(!folder.write_beside("file", b"new", |now| now == b"another", false).unwrap());
+    assert!(folder.write_beside("file", b"new", |_| true, false).unwrap());
     fs::write(&path, "edited").unwrap();
     assert_eq!(folder.exchange("file", |now| now == b"old").unwrap(), Exchanged::Changed);
     assert_eq!(fs::read(&path).unwrap(), b"edited");

@@ -3,18 +3,23 @@
 use std::fs::File;
 use std::io::Write as _;
 use std::os::fd::AsFd;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
 use nix::fcntl::{AtFlags, OFlag, RenameFlags, openat, renameat, renameat2};
 use nix::sys::stat::{Mode, fstat};
-use nix::unistd::{Gid, Uid, UnlinkatFlags, fchownat, symlinkat, unlinkat};
+use nix::unistd::{UnlinkatFlags, symlinkat, unlinkat};
 
-use super::{Folder, absolute, from_errno, from_io, real};
-use crate::host::before::spare_of;
+use super::{Folder, absolute, content, from_errno, from_io, real};
+use crate::host::attributes::{self, Attributes};
+use crate::host::before::{Before, Digest, spare_of};
+use crate::host::real::access::Held;
+use crate::host::real::exchange::{self, Stop, unforeseen_beside};
 use crate::host::real::files::rename_new_at;
+use crate::host::real::safety::Place;
 use crate::host::real::trees;
-use crate::host::{FileKind, attributes, temporary_of};
+use crate::host::{FileKind, Owner, temporary_of};
 use crate::trouble::{Kind, Result, Trouble};
 
 /// The longest file that is compared before it is replaced, in bytes.
@@ -92,10 +97,10 @@ impl Folder {
     pub fn put(&self, name: impl AsRef<Path>, bytes: &[u8], mode: u32, is_durable: bool) -> Result<()> {
         let name = self.plain(name.as_ref())?;
         match self.kind(name) {
-            Some(FileKind::File) => self.write_beside(name, bytes, is_durable)?,
+            Some(FileKind::File) => drop(self.write_beside(name, bytes, |_| true, is_durable)?),
             None | Some(FileKind::Link) => {
                 let temporary = temporary_of(name);
-                self.remove(&temporary)?;
+                self.clear(&temporary)?;
                 let file = self.create(&temporary, mode)?;
                 self.fill(&file, name, bytes, is_durable)?;
             }
@@ -116,7 +121,7 @@ impl Folder {
             return Ok(false);
         }
         let temporary = temporary_of(name);
-        self.remove(&temporary)?;
+        self.clear(&temporary)?;
         let file = self.create(&temporary, mode)?;
         let written = self.fill(&file, name, bytes, true).and_then(|()| self.rename_new(&temporary, name));
         if !matches!(written, Ok(true)) {
@@ -127,16 +132,27 @@ impl Folder {
         written
     }
 
-    /// Writes a text beside the regular file that it will replace, under the temporary name, with that file's attributes.
+    /// Writes a text beside the regular file that it will replace, under the temporary name, with that file's attributes. Tells whether it
+    /// did: attributes are taken of no file but one that holds what is expected, so that what was read of one file never gets the owner or
+    /// mode of another, which has its name by then.
     ///
     /// # Errors
     ///
     /// [`Kind::Unsafe`] when it is no regular file, and what the system says.
-    pub fn write_beside(&self, name: impl AsRef<Path>, bytes: &[u8], is_durable: bool) -> Result<()> {
+    pub fn write_beside(
+        &self,
+        name: impl AsRef<Path>,
+        bytes: &[u8],
+        is_expected: impl Fn(&[u8]) -> bool,
+        is_durable: bool,
+    ) -> Result<bool> {
         let name = self.plain(name.as_ref())?;
         let there = self.open_file(name)?.ok_or_else(|| from_errno(self.writing(name), Errno::ENOENT))?;
+        if !is_expected(&content(&there, LONGEST, || self.writing(name))?) {
+            return Ok(false);
+        }
         let temporary = temporary_of(name);
-        self.remove(&temporary)?;
+        self.clear(&temporary)?;
         let file = self.new_file(&temporary, 0o600)?;
         let written = self.fill(&file, name, bytes, false).and_then(|()| {
             attributes::preserve(there.as_fd(), file.as_fd()).map_err(|lost| {
@@ -149,7 +165,10 @@ impl Folder {
             let _ = self.remove(&temporary);
             return Err(trouble);
         }
-        if is_durable { file.sync_all().map_err(|error| from_io(self.writing(name), &error)) } else { Ok(()) }
+        if is_durable {
+            file.sync_all().map_err(|error| from_io(self.writing(name), &error))?;
+        }
+        Ok(true)
     }
 
     /// Exchanges a file for what was written beside it, unless it holds something else than is expected: what came out is
@@ -228,6 +247,11 @@ impl Folder {
         unreachable!("numbers do not end")
     }
 
+    fn place(&self, name: &Path) -> Result<Place<'static>> {
+        let fd = self.fd.try_clone().map_err(|error| from_io(self.writing(name), &error))?;
+        Ok(Place::within(fd, name.to_path_buf()))
+    }
+
     /// Device and inode of what has a name in it.
     pub fn identity(&self, name: &Path) -> Option<(u64, u64)> {
         let about = nix::sys::stat::fstatat(&self.fd, name, AtFlags::AT_SYMLINK_NOFOLLOW).ok()?;
@@ -274,12 +298,17 @@ impl Folder {
         let attempted = || format!("make the link {}", self.path.join(name).display());
         symlinkat(target, &self.fd, name).map_err(|errno| from_errno(attempted(), errno))?;
         let Some(owner) = self.owner else { return Ok(()) };
-        let (uid, gid) = (Some(Uid::from_raw(owner.uid)), Some(Gid::from_raw(owner.gid)));
-        if self.kind(name) != Some(FileKind::Link) {
-            return Err(Trouble::new(attempted(), "another file was put in its place").kind(Kind::Unsafe));
+        let held = Held::own_link(&self.fd, name, target).map_err(|errno| from_errno(attempted(), errno))?;
+        let held = held.ok_or_else(|| Trouble::new(attempted(), "another file was put in its place").kind(Kind::Unsafe))?;
+        held.give_to(owner).map_err(|errno| from_errno(attempted(), errno))
+    }
+
+    /// Frees a temporary name: a file there goes; a folder, which nobody but another user can have put there, is moved out of the way.
+    fn clear(&self, temporary: &Path) -> Result<()> {
+        if self.kind(temporary) != Some(FileKind::Directory) {
+            return self.remove(temporary);
         }
-        // Whom the folder belongs to may have another link there by now, and gets that: a link gives nobody rights.
-        fchownat(&self.fd, name, uid, gid, AtFlags::AT_SYMLINK_NOFOLLOW).map_err(|errno| from_errno(attempted(), errno))
+        self.rename_new(temporary, unforeseen_beside(temporary)).map(drop)
     }
 
     /// Removes a file, or a link itself; one that is not there is removed already.
@@ -408,18 +437,48 @@ pub fn write_new(path: &Path, bytes: &[u8], mode: u32) -> Result<bool> {
 /// [`Kind::Busy`] when it holds something else by now; as [`Folder::open`], and what the system says. The file is then untouched.
 pub fn replace(path: &Path, from: &[u8], to: &[u8]) -> Result<()> {
     let (folder, name) = place_behind(path)?;
-    let temporary = temporary_of(&name);
-    folder.write_beside(&name, to, true)?;
-    let ours = folder.identity(&temporary);
-    let exchanged = folder.exchange(&name, |now| now == from);
-    // What came out and could not be put back is not removed.
-    if exchanged.is_ok() || folder.identity(&temporary) == ours {
-        folder.remove(&temporary)?;
+    let attempted = || format!("write {}", path.display());
+    let changed = || Trouble::new(attempted(), "it was changed meanwhile").kind(Kind::Busy).hint("run the same command again");
+    let place = folder.place(&name)?;
+    settled(&place, path)?;
+    let there = folder.open_file(&name)?.ok_or_else(|| from_errno(attempted(), Errno::ENOENT))?;
+    let about = there.metadata().map_err(|error| from_io(attempted(), &error))?;
+    let before = Before::File {
+        content: Digest::of(from),
+        mode: about.mode() & 0o7777,
+        owner: Owner { uid: about.uid(), gid: about.gid() },
+        attributes: Attributes::of(there.as_fd()).map_err(|errno| from_errno(attempted(), errno))?,
+    };
+    if !folder.write_beside(&name, to, |now| now == from, true)? {
+        return Err(changed());
     }
-    match exchanged? {
-        Exchanged::Done | Exchanged::Replaced => folder.sync(),
-        Exchanged::Changed => Err(Trouble::new(format!("write {}", path.display()), "it was changed meanwhile")
-            .kind(Kind::Busy)
-            .hint("run the same command again")),
+    match exchange::put(&place, &place.temporary(), &before) {
+        Ok(()) => folder.sync(),
+        Err(Stop::Errno(errno)) => Err(from_errno(attempted(), errno)),
+        Err(Stop::Changed(_)) => Err(changed()),
+        Err(Stop::Kept(_, saved)) => Err(saved_twice(path, &saved)),
     }
+}
+
+/// Sorts out what an interrupted [`replace`] left beside a file.
+///
+/// # Errors
+///
+/// As [`Folder::open`]; when two versions of the file are there, since somebody has saved it meanwhile; and what the system says.
+pub fn settle(path: &Path) -> Result<()> {
+    let (folder, name) = place_behind(path)?;
+    settled(&folder.place(&name)?, path)
+}
+
+fn settled(place: &Place<'_>, path: &Path) -> Result<()> {
+    let attempted = || format!("sort out what an interruption left beside {}", path.display());
+    let kept = exchange::settle(place, &place.temporary()).map_err(|errno| from_errno(attempted(), errno))?;
+    kept.map_or(Ok(()), |saved| Err(saved_twice(path, &saved)))
+}
+
+fn saved_twice(path: &Path, saved: &Path) -> Trouble {
+    let said = format!("it was saved twice meanwhile: one of the texts is kept in {}", path.with_file_name(saved).display());
+    Trouble::new(format!("write {}", path.display()), said)
+        .kind(Kind::Busy)
+        .hint("compare the two, and run the same command again")
 }

@@ -7,11 +7,13 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::os::fd::BorrowedFd;
+use std::path::Path;
 
 use nix::sys::stat::{FileStat, Mode, fchmod, fstat};
 use nix::unistd::{Gid, Uid, fchown};
 use rustix::fs::{
-    IFlags, XattrFlags, fgetxattr, flistxattr, flistxattr_query, fremovexattr, fsetxattr, ioctl_getflags, ioctl_setflags,
+    IFlags, XattrFlags, fgetxattr, flistxattr, fremovexattr, fsetxattr, getxattr, ioctl_getflags, ioctl_setflags, listxattr,
+    setxattr,
 };
 use rustix::io::Errno;
 
@@ -135,6 +137,27 @@ impl Attributes {
         if lost.is_empty() { Ok(()) } else { Err(Lost(lost)) }
     }
 
+    /// Gives a new symbolic link what extended attributes another one has: those of the name space `trusted.`, since no others can be on
+    /// a link (xattr(7)). Both are paths of open descriptors.
+    ///
+    /// # Errors
+    ///
+    /// What it could not be given.
+    pub(super) fn carry_over(from: &Path, to: &Path) -> Result<(), Lost> {
+        let unread = |errno: Errno| Lost(vec![format!("what cannot be read of it ({errno})")]);
+        let mut lost = Vec::new();
+        for name in names_by(|list| listxattr(from, list)).map_err(unread)? {
+            if name.starts_with("security.") {
+                continue;
+            }
+            let value = value_by(|value| getxattr(from, name.as_str(), value)).map_err(unread)?;
+            if let Err(errno) = setxattr(to, name.as_str(), &value, XattrFlags::empty()) {
+                lost.push(format!("{} ({errno})", words(&name)));
+            }
+        }
+        if lost.is_empty() { Ok(()) } else { Err(Lost(lost)) }
+    }
+
     fn give_extended(&self, to: BorrowedFd<'_>, there: &BTreeMap<String, Vec<u8>>, lost: &mut Vec<String>) {
         // Of those in `security.` the kernel itself gives some to every new file.
         let inherited = there.keys().filter(|name| !self.extended.contains_key(*name) && !name.starts_with("security."));
@@ -200,11 +223,11 @@ const ATTEMPTS: usize = 8;
 
 fn extended_of(file: BorrowedFd<'_>) -> rustix::io::Result<BTreeMap<String, Vec<u8>>> {
     let mut found = BTreeMap::new();
-    for name in names_of(file)? {
+    for name in names_by(|list| flistxattr(file, list))? {
         if OF_THE_CONTENT.contains(&name.as_str()) {
             continue;
         }
-        match value_of(file, &name) {
+        match value_by(|value| fgetxattr(file, name.as_str(), value)) {
             Ok(value) => drop(found.insert(name, value)),
             // Taken away meanwhile.
             Err(Errno::NODATA) => {}
@@ -214,34 +237,36 @@ fn extended_of(file: BorrowedFd<'_>) -> rustix::io::Result<BTreeMap<String, Vec<
     Ok(found)
 }
 
-fn names_of(file: BorrowedFd<'_>) -> rustix::io::Result<Vec<String>> {
+/// The names that `read` lists; of an empty list it tells how long it has to be.
+fn names_by(read: impl Fn(&mut [u8]) -> rustix::io::Result<usize>) -> rustix::io::Result<Vec<String>> {
     for _ in 0..ATTEMPTS {
-        let len = match flistxattr_query(file) {
+        let len = match read(&mut []) {
             Ok(0) | Err(Errno::NOTSUP | Errno::NOSYS) => return Ok(Vec::new()),
             other => other?,
         };
         let mut list = vec![0; len];
-        let read = match flistxattr(file, &mut list[..]) {
+        let filled = match read(&mut list) {
             Err(Errno::RANGE) => continue,
             other => other?,
         };
-        let names = list[..read].split(|byte| *byte == 0).filter(|name| !name.is_empty());
+        let names = list[..filled].split(|byte| *byte == 0).filter(|name| !name.is_empty());
         return names.map(|name| String::from_utf8(name.to_vec()).map_err(|_| Errno::ILSEQ)).collect();
     }
     Err(Errno::AGAIN)
 }
 
-fn value_of(file: BorrowedFd<'_>, name: &str) -> rustix::io::Result<Vec<u8>> {
+/// The value that `read` gives; for an empty buffer it tells how long that has to be.
+fn value_by(read: impl Fn(&mut [u8]) -> rustix::io::Result<usize>) -> rustix::io::Result<Vec<u8>> {
     for _ in 0..ATTEMPTS {
-        let len = rustix::fs::fgetxattr_query(file, name)?;
+        let len = read(&mut [])?;
         if len == 0 {
             return Ok(Vec::new());
         }
         let mut value = vec![0; len];
-        match fgetxattr(file, name, &mut value[..]) {
+        match read(&mut value) {
             Err(Errno::RANGE) => {}
-            read => {
-                value.truncate(read?);
+            filled => {
+                value.truncate(filled?);
                 return Ok(value);
             }
         }

@@ -26,21 +26,23 @@ use nix::errno::Errno;
 use nix::fcntl::{AtFlags, OFlag, RenameFlags, openat, readlinkat, renameat, renameat2};
 use nix::sys::signal::Signal;
 use nix::sys::stat::{FileStat, Mode, fstat, fstatat};
-use nix::unistd::{UnlinkatFlags, unlinkat};
+use nix::unistd::{UnlinkatFlags, geteuid, unlinkat};
 
 use super::attributes::Attributes;
 use super::files::{kind_of, rename_new};
 use super::safety::Place;
 use crate::host::before::{Before, Digest, difference, spare_of};
-use crate::host::{FileKind, Owner};
+use crate::host::{FileKind, Owner, unforeseen};
 
 /// How long someone is waited for who is in the midst of writing into a file.
 const PATIENCE: Duration = Duration::from_millis(200);
 /// What stands for the new file where something is only taken away.
 const NO_FILE: &str = "removal";
+/// What stands between a temporary name and what makes it one that nobody can foresee.
+const UNFORESEEN: &str = ".x";
 
 /// Why it was not done.
-pub(super) enum Stop {
+pub(in crate::host) enum Stop {
     /// What the system said.
     Errno(Errno),
     /// It is not as it was confirmed; how.
@@ -56,7 +58,9 @@ impl From<Errno> for Stop {
 }
 
 /// Puts what is under the temporary name in place of what was confirmed. Whatever comes of it, nothing stays under that name.
-pub(super) fn put(place: &Place<'_>, temporary: &Path, before: &Before) -> Result<(), Stop> {
+pub(in crate::host) fn put(place: &Place<'_>, temporary: &Path, before: &Before) -> Result<(), Stop> {
+    // What changes places is named after this, whatever name was free for the new file.
+    let base = &place.temporary();
     let swapped = match swap(place, temporary, before) {
         Ok(None) => return Ok(()),
         Ok(Some(swapped)) => swapped,
@@ -66,9 +70,9 @@ pub(super) fn put(place: &Place<'_>, temporary: &Path, before: &Before) -> Resul
         }
     };
     AFTER.pass();
-    match compare_at_rest(place, &swapped.name(temporary), before) {
-        Ok(()) => Ok(remove(place, &swapped.name(temporary))?),
-        Err(stop) => Err(put_back(place, temporary, &swapped, stop)),
+    match compare_at_rest(place, &swapped.name(base), before) {
+        Ok(()) => Ok(remove(place, &swapped.name(base))?),
+        Err(stop) => Err(put_back(place, base, &swapped, stop)),
     }
 }
 
@@ -87,7 +91,7 @@ fn swap(place: &Place<'_>, temporary: &Path, before: &Before) -> Result<Option<S
     let there = compare(place, place.name(), before).map_err(|stop| (temporary.to_path_buf(), stop))?;
     let ours = identity(&stat(place, temporary).map_err(at(temporary))?);
     let swapped = Swapped { ours, before: identity(&there) };
-    let name = swapped.name(temporary);
+    let name = swapped.name(&place.temporary());
     let replace = |name: &Path| {
         // It was compared right before.
         renameat(place.folder(), name, place.folder(), place.name()).map(|()| None).map_err(at(name))
@@ -165,27 +169,57 @@ fn keep(place: &Place<'_>, out: &Path) -> nix::Result<PathBuf> {
 
 /// Sorts out what an interruption left of [`put`] and [`take`], or of a file that was being written. What came out and is what was
 /// compared is removed, as it would have been; what somebody saved meanwhile goes back to its name, or stays under the one given back.
-pub(super) fn settle(place: &Place<'_>, temporary: &Path) -> nix::Result<Option<PathBuf>> {
+pub(in crate::host) fn settle(place: &Place<'_>, temporary: &Path) -> nix::Result<Option<PathBuf>> {
     let mut kept = None;
     for (name, swapped) in left_over(place, temporary)? {
         let left = match stat(place, &name) {
             Err(Errno::ENOENT) => continue,
             left => left?,
         };
-        let Some(Swapped { ours, before }) = swapped else {
+        let is_folder = kind_of(&left) == FileKind::Directory;
+        let Some(Swapped { ours, before }) = swapped.filter(|_| !is_folder) else {
             // Not yet ready to be exchanged.
-            remove(place, &name)?;
+            remove_unfinished(place, &name, is_folder)?;
             continue;
         };
         // A power failure can leave of a new file nothing but its name.
         let is_torn = left.st_size == 0 && stat(place, place.name()).is_ok_and(|there| identity(&there) == before);
         if [&ours, &before].contains(&&identity(&left)) || is_torn {
             remove(place, &name)?;
+        } else if !may_have_the_name(place, &left)? {
+            kept = Some(name);
         } else {
             kept = give_back(place, &name, &ours)?.or(kept);
         }
     }
     Ok(kept)
+}
+
+/// Removes what was being made. What another user has put there and this process cannot remove stays.
+fn remove_unfinished(place: &Place<'_>, name: &Path, is_folder: bool) -> nix::Result<()> {
+    let flag = if is_folder { UnlinkatFlags::RemoveDir } else { UnlinkatFlags::NoRemoveDir };
+    match unlinkat(place.folder(), name, flag) {
+        Err(Errno::ENOENT | Errno::ENOTDIR | Errno::ENOTEMPTY | Errno::EEXIST | Errno::EPERM | Errno::EACCES) => Ok(()),
+        other => other,
+    }
+}
+
+/// Whether whoever owns what was left may have the name beside which it lies, so that nothing is won by forging it: in a folder with the
+/// sticky bit nobody else may rename what is this process's (inode(7)).
+fn may_have_the_name(place: &Place<'_>, left: &FileStat) -> nix::Result<bool> {
+    let above = place.name().parent().filter(|above| !above.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = fstatat(place.folder(), above, AtFlags::empty())?;
+    let is_link = kind_of(left) == FileKind::Link;
+    let is_ours = left.st_uid == geteuid().as_raw() && left.st_nlink == 1 && (is_link || left.st_mode & 0o022 == 0);
+    Ok(is_ours || folder.st_mode & libc::S_ISVTX == 0 || folder.st_uid == left.st_uid)
+}
+
+/// A name beside a temporary one that nobody can foresee, for when that one is taken. [`settle`] finds it, too.
+pub(in crate::host) fn unforeseen_beside(temporary: &Path) -> PathBuf {
+    let mut name = temporary.file_name().unwrap_or_default().to_os_string();
+    name.push(UNFORESEEN);
+    name.push(unforeseen());
+    temporary.with_file_name(name)
 }
 
 /// What is beside a path under its temporary name and those that begin with it.
@@ -203,11 +237,15 @@ fn left_over(place: &Place<'_>, temporary: &Path) -> nix::Result<Vec<(PathBuf, O
         let name = entry.file_name().to_bytes();
         let Some(rest) = name.strip_prefix(base) else { continue };
         let swapped = std::str::from_utf8(rest).ok().and_then(Swapped::read);
-        if rest.is_empty() || swapped.is_some() {
+        if rest.is_empty() || is_unforeseen(rest) || swapped.is_some() {
             found.push((temporary.with_file_name(OsStr::from_bytes(name)), swapped));
         }
     }
     Ok(found)
+}
+
+fn is_unforeseen(rest: &[u8]) -> bool {
+    rest.strip_prefix(UNFORESEEN.as_bytes()).is_some_and(|digits| digits.len() == 16 && digits.iter().all(u8::is_ascii_hexdigit))
 }
 
 fn remove(place: &Place<'_>, name: &Path) -> nix::Result<()> {

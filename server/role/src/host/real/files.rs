@@ -8,16 +8,17 @@ use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
 use nix::fcntl::{AtFlags, FallocateFlags, OFlag, RenameFlags, fallocate, openat, readlinkat, renameat, renameat2};
-use nix::sys::stat::{FchmodatFlags, FileStat, Mode, fchmod, fchmodat, fstat, fstatat, mkdirat};
-use nix::unistd::{Gid, Uid, UnlinkatFlags, fchown, fchownat, ftruncate, symlinkat, unlinkat};
+use nix::sys::stat::{FileStat, Mode, fchmod, fstat, fstatat};
+use nix::unistd::{Gid, Uid, UnlinkatFlags, Whence, fchown, ftruncate, lseek, symlinkat, unlinkat};
 
 use super::RealHost;
+use super::access::{beside, refuse_set_id};
 use super::attributes::{Attributes, Lost};
 use super::exchange::{self, Stop};
 use super::safety::Place;
 use crate::host::before::{Before, NewFile, changed, path_of_temporary};
-use crate::host::refusal::{Refusal, Told, nothing_there};
-use crate::host::{FileKind, Metadata, Owner};
+use crate::host::refusal::{Refusal, Told, nothing_there, second_name};
+use crate::host::{FileKind, Metadata, Owner, Whole};
 use crate::trouble::{Result, Trouble};
 
 /// How many bytes of zeros are written at once where a file system cannot allocate without writing.
@@ -35,7 +36,7 @@ pub(super) fn kind_of(stat: &FileStat) -> FileKind {
 
 // What these fields are called is the same everywhere, how wide they are is not.
 #[allow(clippy::unnecessary_cast)]
-fn metadata_of(stat: &FileStat) -> Metadata {
+pub(super) fn metadata_of(stat: &FileStat) -> Metadata {
     Metadata {
         kind: kind_of(stat),
         mode: stat.st_mode & 0o7777,
@@ -54,7 +55,7 @@ fn signed(number: u64, attempted: impl FnOnce() -> String) -> Result<i64> {
 }
 
 /// None where the refusal is only that there is nothing.
-fn unless_gone<T>(result: Result<T, Refusal>) -> Result<Option<T>, Refusal> {
+pub(super) fn unless_gone<T>(result: Result<T, Refusal>) -> Result<Option<T>, Refusal> {
     match result {
         Ok(value) => Ok(Some(value)),
         Err(Refusal::Errno(errno)) if nothing_there(errno) => Ok(None),
@@ -72,17 +73,9 @@ struct Temporary<'a> {
 
 impl<'a> Temporary<'a> {
     fn new(place: &'a Place<'a>) -> nix::Result<Self> {
-        let name = place.temporary();
         let flags = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
-        let open = || openat(place.folder(), &name, flags, Mode::from_bits_truncate(0o600));
-        let file = match open() {
-            Err(Errno::EEXIST) => {
-                // What an interrupted run left.
-                exchange::settle(place, &name)?;
-                open()?
-            }
-            other => other?,
-        };
+        let open = |name: &Path| openat(place.folder(), name, flags, Mode::from_bits_truncate(0o600));
+        let (name, file) = beside(place, open)?;
         Ok(Temporary { place, name, file: File::from(file), placed: false })
     }
 
@@ -121,35 +114,6 @@ impl Drop for Temporary<'_> {
 fn start_writing(file: &File) {
     // SAFETY: takes numbers only, and the descriptor is open.
     let _ = unsafe { libc::sync_file_range(file.as_raw_fd(), 0, 0, libc::SYNC_FILE_RANGE_WRITE) };
-}
-
-/// A file that has capabilities, opened, and what it has; none for all else, and for what this process may not read.
-fn capable(place: &Place<'_>) -> nix::Result<Option<(File, Attributes)>> {
-    if kind_of(&place.stat()?) != FileKind::File {
-        return Ok(None);
-    }
-    let flags = OFlag::O_RDONLY | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
-    let file = match openat(place.folder(), place.name(), flags, Mode::empty()) {
-        Err(Errno::EACCES) => return Ok(None),
-        file => File::from(file?),
-    };
-    let attributes = Attributes::of(file.as_fd())?;
-    Ok(attributes.has_capabilities().then_some((file, attributes)))
-}
-
-/// Makes a link under the temporary name.
-fn temporary_link(place: &Place<'_>, target: &Path) -> nix::Result<PathBuf> {
-    let name = place.temporary();
-    let link = || symlinkat(target, place.folder(), &name);
-    match link() {
-        Err(Errno::EEXIST) => {
-            // What an interrupted run left.
-            exchange::settle(place, &name)?;
-            link()?;
-        }
-        other => other?,
-    }
-    Ok(name)
 }
 
 fn told_of_exchange(done: Result<(), Stop>, path: &Path, attempted: impl FnOnce() -> String) -> Result<()> {
@@ -218,13 +182,19 @@ impl RealHost {
     }
 
     pub(super) fn read_file(&self, path: &Path, limit: u64) -> Result<Option<Vec<u8>>> {
-        Ok(self.read_opened(path, limit)?.map(|(_, content)| content))
+        let Some((file, content)) = self.read_opened(path, limit)? else { return Ok(None) };
+        let attempted = || format!("read {}", path.display());
+        if self.safety.has_second_name_of_another(path, &fstat(&file).told(attempted)?).told(attempted)? {
+            return Err(second_name(attempted()));
+        }
+        Ok(Some(content))
     }
 
-    pub(super) fn read_with_attributes(&self, path: &Path, limit: u64) -> Result<Option<(Vec<u8>, Attributes)>> {
+    pub(super) fn read_with_attributes(&self, path: &Path, limit: u64) -> Result<Option<Whole>> {
         let Some((file, content)) = self.read_opened(path, limit)? else { return Ok(None) };
-        let attributes = Attributes::of(file.as_fd()).told(|| format!("read the extended attributes of {}", path.display()))?;
-        Ok(Some((content, attributes)))
+        let attempted = || format!("read the extended attributes of {}", path.display());
+        let attributes = Attributes::of(file.as_fd()).told(attempted)?;
+        Ok(Some(Whole { metadata: metadata_of(&fstat(&file).told(attempted)?), content, attributes }))
     }
 
     fn read_opened(&self, path: &Path, limit: u64) -> Result<Option<(File, Vec<u8>)>> {
@@ -282,6 +252,61 @@ impl RealHost {
         file.sync_data().told(attempted)
     }
 
+    pub(super) fn first_byte(&self, path: &Path, offset: u64, len: u64) -> Result<Option<u64>> {
+        let attempted = || format!("look for data in {}", path.display());
+        let file = File::from(self.safety.open(path, OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_NOCTTY).told(attempted)?);
+        let end = offset.saturating_add(len);
+        let mut bytes = vec![0; ZEROS];
+        let mut at = offset;
+        loop {
+            // Where holes cannot be told (as on block devices) all of it counts as data.
+            at = match lseek(&file, signed(at, attempted)?, Whence::SeekData) {
+                Ok(next) => u64::try_from(next).unwrap_or(at),
+                Err(Errno::ENXIO) => return Ok(None),
+                Err(Errno::EINVAL) => at,
+                Err(errno) => return Err(Trouble::from_errno(attempted(), errno)),
+            };
+            if at >= end {
+                return Ok(None);
+            }
+            let wanted = usize::try_from(end - at).unwrap_or(ZEROS).min(ZEROS);
+            let count = match file.read_at(&mut bytes[..wanted], at) {
+                Ok(0) => return Ok(None),
+                Ok(count) => count,
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
+                Err(error) => return Err(Trouble::from_io(attempted(), &error)),
+            };
+            if let Some(found) = bytes[..count].iter().position(|byte| *byte != 0) {
+                return Ok(Some(at + found as u64));
+            }
+            at += count as u64;
+        }
+    }
+
+    pub(super) fn erase_range(&self, path: &Path, offset: u64, len: u64) -> Result<()> {
+        let attempted = || format!("erase {len} bytes at {offset} of {}", path.display());
+        if len == 0 {
+            return Ok(());
+        }
+        let file = File::from(self.safety.open(path, OFlag::O_WRONLY | OFlag::O_NOCTTY).told(attempted)?);
+        let (start, count) = (signed(offset, attempted)?, signed(len, attempted)?);
+        let ways = [FallocateFlags::FALLOC_FL_PUNCH_HOLE, FallocateFlags::FALLOC_FL_ZERO_RANGE];
+        for way in ways {
+            match fallocate(&file, way | FallocateFlags::FALLOC_FL_KEEP_SIZE, start, count) {
+                Err(Errno::EOPNOTSUPP | Errno::ENODEV) => {}
+                ended => return ended.told(attempted).and_then(|()| file.sync_data().told(attempted)),
+            }
+        }
+        // Neither the file system nor the device can do it. Zeros are written only where anything else is.
+        let mut at = offset;
+        while let Some(found) = self.first_byte(path, at, offset + len - at)? {
+            let now = (offset + len - found).min(ZEROS as u64);
+            file.write_all_at(&vec![0; usize::try_from(now).unwrap_or(ZEROS)], found).told(attempted)?;
+            at = found + now;
+        }
+        file.sync_data().told(attempted)
+    }
+
     pub(super) fn link_target(&self, path: &Path) -> Result<PathBuf> {
         let attempted = || format!("read the link {}", path.display());
         let place = self.safety.place(path).told(attempted)?;
@@ -306,6 +331,7 @@ impl RealHost {
     pub(super) fn write_whole(&self, path: &Path, content: &[u8], mode: u32, owner: Option<Owner>) -> Result<()> {
         let attempted = || format!("write {}", path.display());
         let place = self.safety.place(path).told(attempted)?;
+        refuse_set_id(&place, &NewFile { content, mode, owner, attributes: None }, &Before::Nothing, attempted)?;
         let mut temporary = Temporary::new(&place).told(attempted)?;
         temporary.file.write_all(content).told(attempted)?;
         if let Some(owner) = owner {
@@ -326,6 +352,7 @@ impl RealHost {
                 .hint("nothing was changed: take that away first, or change the file by hand")
         };
         let place = self.safety.place(path).told(attempted)?;
+        refuse_set_id(&place, new, before, attempted)?;
         let mut temporary = Temporary::new(&place).told(attempted)?;
         if let Some(attributes) = new.attributes.filter(|attributes| attributes.flags != 0) {
             // Some flags are taken by an empty file alone. What is lacking is found below.
@@ -359,15 +386,7 @@ impl RealHost {
     pub(super) fn replace_link_confirmed(&self, path: &Path, target: &Path, owner: Option<Owner>, before: &Before) -> Result<()> {
         let attempted = || format!("make the link {}", path.display());
         let place = self.safety.place(path).told(attempted)?;
-        let temporary = temporary_link(&place, target).told(attempted)?;
-        if let Some(Owner { uid, gid }) = owner {
-            let no_follow = AtFlags::AT_SYMLINK_NOFOLLOW;
-            let given = fchownat(place.folder(), &temporary, Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid)), no_follow);
-            if given.is_err() {
-                let _ = unlinkat(place.folder(), &temporary, UnlinkatFlags::NoRemoveDir);
-            }
-            given.told(attempted)?;
-        }
+        let temporary = self.temporary_link(&place, target, owner, before, &attempted)?;
         let replaced = exchange::put(&place, &temporary, before);
         self.safety.forget_below(path);
         told_of_exchange(replaced, path, attempted)
@@ -387,15 +406,6 @@ impl RealHost {
         Attributes::of(self.open_itself(path).told(attempted)?.as_fd()).told(attempted)
     }
 
-    pub(super) fn change_attributes(&self, path: &Path, attributes: &Attributes) -> Result<()> {
-        let attempted = || format!("set the extended attributes of {}", path.display());
-        let file = self.open_itself(path).told(attempted)?;
-        let given = attributes.give(file.as_fd());
-        // An access list may let others into a folder.
-        self.safety.changed(path, false);
-        given.map_err(|lost| Trouble::new(attempted(), lost.to_string()))
-    }
-
     /// Opens a file or folder, and not what a link there leads to.
     fn open_itself(&self, path: &Path) -> Result<OwnedFd, Refusal> {
         let place = self.safety.place(path)?;
@@ -403,14 +413,18 @@ impl RealHost {
         Ok(openat(place.folder(), place.name(), flags, Mode::empty())?)
     }
 
-    pub(super) fn new_image(&self, path: &Path, len: u64, full: bool, mode: u32) -> Result<()> {
+    pub(super) fn new_image(&self, path: &Path, len: u64, full: bool, mode: u32, owner: Option<Owner>) -> Result<()> {
         let attempted = || format!("make the image {}", path.display());
         let end = signed(len, attempted)?;
         let place = self.safety.place(path).told(attempted)?;
         if place.stat().is_ok() {
             return Err(Trouble::from_errno(attempted(), Errno::EEXIST).hint("move it away, or choose another path"));
         }
+        refuse_set_id(&place, &NewFile { content: &[], mode, owner, attributes: None }, &Before::Nothing, attempted)?;
         let temporary = Temporary::new(&place).told(attempted)?;
+        if let Some(owner) = owner {
+            fchown(&temporary.file, Some(Uid::from_raw(owner.uid)), Some(Gid::from_raw(owner.gid))).told(attempted)?;
+        }
         fchmod(&temporary.file, Mode::from_bits_truncate(mode)).told(attempted)?;
         ftruncate(&temporary.file, end).told(attempted)?;
         if full {
@@ -438,22 +452,6 @@ impl RealHost {
         ftruncate(&file, end).told(attempted)
     }
 
-    pub(super) fn new_folder(&self, path: &Path, mode: u32) -> Result<()> {
-        let attempted = || format!("make the folder {}", path.display());
-        let place = self.safety.place(path).told(attempted)?;
-        let mode = Mode::from_bits_truncate(mode);
-        match mkdirat(place.folder(), place.name(), mode) {
-            // Once more by hand: mkdir(2) takes the process's mask away, and inherits a set-group bit.
-            Ok(()) => fchmodat(place.folder(), place.name(), mode, FchmodatFlags::NoFollowSymlink).told(attempted),
-            Err(Errno::EEXIST) => match self.safety.open(path, OFlag::O_PATH | OFlag::O_DIRECTORY) {
-                Ok(_) => Ok(()),
-                Err(refusal @ Refusal::Link(_)) => Err(refusal).told(attempted),
-                Err(_) => Err(Trouble::new(attempted(), "there is something else that is no folder")),
-            },
-            Err(errno) => Err(Trouble::from_errno(attempted(), errno)),
-        }
-    }
-
     pub(super) fn new_link(&self, path: &Path, target: &Path) -> Result<()> {
         let attempted = || format!("make the link {}", path.display());
         let place = self.safety.place(path).told(attempted)?;
@@ -466,38 +464,13 @@ impl RealHost {
                 Trouble::new(attempted(), "there is something else that is no link").hint("move it away, or choose another path")
             );
         }
-        let temporary = temporary_link(&place, target).told(attempted)?;
+        let temporary = self.temporary_link(&place, target, None, &Before::Nothing, &attempted)?;
         let renamed = renameat(place.folder(), &temporary, place.folder(), place.name());
         self.safety.forget_below(path);
         if renamed.is_err() {
             let _ = unlinkat(place.folder(), &temporary, UnlinkatFlags::NoRemoveDir);
         }
         renamed.told(attempted)
-    }
-
-    pub(super) fn change_mode(&self, path: &Path, mode: u32) -> Result<()> {
-        let attempted = || format!("set the mode of {} to {mode:04o}", path.display());
-        let place = self.safety.place(path).told(attempted)?;
-        let bits = Mode::from_bits_truncate(mode);
-        fchmodat(place.folder(), place.name(), bits, FchmodatFlags::NoFollowSymlink).told(attempted)?;
-        self.safety.changed(path, mode & 0o022 == 0);
-        Ok(())
-    }
-
-    pub(super) fn change_owner(&self, path: &Path, owner: Owner) -> Result<()> {
-        let attempted = || format!("give {} to {}:{}", path.display(), owner.uid, owner.gid);
-        let place = self.safety.place(path).told(attempted)?;
-        let (uid, gid) = (Uid::from_raw(owner.uid), Gid::from_raw(owner.gid));
-        let no_follow = AtFlags::AT_SYMLINK_NOFOLLOW;
-        let capable = capable(&place).told(attempted)?;
-        fchownat(place.folder(), place.name(), Some(uid), Some(gid), no_follow).told(attempted)?;
-        if let Some((file, attributes)) = capable {
-            // chown(2) takes capabilities away.
-            attributes.give(file.as_fd()).map_err(|lost| Trouble::new(attempted(), format!("{lost}")))?;
-        }
-        // A group may have been given what its bits allow.
-        self.safety.changed(path, owner == Owner { uid: 0, gid: 0 });
-        Ok(())
     }
 
     pub(super) fn move_file(&self, from: &Path, to: &Path) -> Result<()> {

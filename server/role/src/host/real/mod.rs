@@ -1,20 +1,26 @@
 //! The machine that this process runs on.
 
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use nix::fcntl::OFlag;
 use seed_spec::value::Secret;
 
 use super::before::{Before, NewFile};
-use super::{BtrfsFileSystem, Command, Host, LoopConfig, LoopDevice, Metadata, Mount, MountRequest, Outcome, Owner, Subvolume};
+use super::{
+    Access, BtrfsFileSystem, Command, Host, LoopConfig, LoopDevice, Metadata, Mount, MountRequest, Outcome, Owner, Seal,
+    Subvolume, Whole,
+};
 use crate::host::refusal::Told;
 use crate::trouble::Result;
 
+pub(in crate::host) mod access;
 pub mod attributes;
 mod btrfs;
 mod btrfs_ioctl;
 mod btrfs_tree;
-mod exchange;
+pub(in crate::host) mod exchange;
 pub(in crate::host) mod files;
 mod loops;
 mod mounts;
@@ -22,6 +28,7 @@ mod partitions;
 mod people;
 mod programs;
 pub(in crate::host) mod safety;
+mod sealed;
 pub(in crate::host) mod trees;
 
 /// The machine that this process runs on, through its system calls.
@@ -87,6 +94,13 @@ impl RealHost {
         }
     }
 
+    /// The folder that a program runs in, opened.
+    fn folder_of(&self, command: &Command) -> Result<Option<OwnedFd>> {
+        let Some(folder) = &command.folder else { return Ok(None) };
+        let opened = self.safety.open(folder, OFlag::O_PATH | OFlag::O_DIRECTORY);
+        opened.told(|| format!("run {} in {}", command.program, folder.display())).map(Some)
+    }
+
     /// Forgets all that a program, or a change to mounts and loop devices, may have changed.
     fn forget_tables(&self) {
         self.mounts.forget();
@@ -108,6 +122,12 @@ impl Host for RealHost {
     fn write_at(&self, path: &Path, offset: u64, bytes: &[u8]) -> Result<()> {
         self.write_range(path, offset, bytes)
     }
+    fn first_data(&self, path: &Path, offset: u64, len: u64) -> Result<Option<u64>> {
+        self.first_byte(path, offset, len)
+    }
+    fn erase(&self, path: &Path, offset: u64, len: u64) -> Result<()> {
+        self.erase_range(path, offset, len)
+    }
     fn read_link(&self, path: &Path) -> Result<PathBuf> {
         self.link_target(path)
     }
@@ -117,14 +137,11 @@ impl Host for RealHost {
     fn write_file(&self, path: &Path, content: &[u8], mode: u32, owner: Option<Owner>) -> Result<()> {
         self.write_whole(path, content, mode, owner)
     }
-    fn read_whole(&self, path: &Path, limit: u64) -> Result<Option<(Vec<u8>, attributes::Attributes)>> {
+    fn read_whole(&self, path: &Path, limit: u64) -> Result<Option<Whole>> {
         self.read_with_attributes(path, limit)
     }
     fn attributes(&self, path: &Path) -> Result<attributes::Attributes> {
         self.attributes_of(path)
-    }
-    fn set_attributes(&self, path: &Path, attributes: &attributes::Attributes) -> Result<()> {
-        self.change_attributes(path, attributes)
     }
     fn replace_file(&self, path: &Path, new: &NewFile<'_>, before: &Before) -> Result<()> {
         self.replace_confirmed(path, new, before)
@@ -138,23 +155,29 @@ impl Host for RealHost {
     fn settle(&self, temporary: &Path) -> Result<Option<PathBuf>> {
         self.settle_temporary(temporary)
     }
-    fn make_image(&self, path: &Path, len: u64, full: bool, mode: u32) -> Result<()> {
-        self.new_image(path, len, full, mode)
+    fn make_image_for(&self, path: &Path, len: u64, full: bool, mode: u32, owner: Option<Owner>) -> Result<()> {
+        self.new_image(path, len, full, mode, owner)
     }
     fn set_len(&self, path: &Path, len: u64, full: bool) -> Result<()> {
         self.resize_file(path, len, full)
     }
-    fn make_folder(&self, path: &Path, mode: u32) -> Result<()> {
-        self.new_folder(path, mode)
+    fn make_folder_for(&self, path: &Path, mode: u32, owner: Option<Owner>) -> Result<()> {
+        self.new_folder(path, mode, owner)
     }
     fn make_link(&self, path: &Path, target: &Path) -> Result<()> {
         self.new_link(path, target)
     }
     fn set_mode(&self, path: &Path, mode: u32) -> Result<()> {
-        self.change_mode(path, mode)
+        self.change_access(path, None, &Access { mode: Some(mode), ..Access::default() })
     }
     fn set_owner(&self, path: &Path, owner: Owner) -> Result<()> {
-        self.change_owner(path, owner)
+        self.change_access(path, None, &Access { owner: Some(owner), ..Access::default() })
+    }
+    fn set_access(&self, path: &Path, seen: &Metadata, access: &Access<'_>) -> Result<()> {
+        self.change_access(path, Some(seen), access)
+    }
+    fn others_can_replace(&self, path: &Path) -> Result<bool> {
+        self.safety.is_guarded(path).told(|| format!("look at {}", path.display()))
     }
     fn rename(&self, from: &Path, to: &Path) -> Result<()> {
         self.move_file(from, to)
@@ -244,8 +267,15 @@ impl Host for RealHost {
         self.grow_device(mounted, device_id)
     }
 
+    fn seal(&self, path: &Path) -> Result<Option<Seal>> {
+        self.seal_of(path)
+    }
+    fn remove_sealed(&self, path: &Path, seal: &Seal, was_begun: bool) -> Result<()> {
+        self.unlink_sealed(path, seal, was_begun)
+    }
+
     fn execute(&self, command: &Command) -> Result<Outcome> {
-        let done = programs::execute(command);
+        let done = programs::execute(command, self.folder_of(command)?);
         // A program may have mounted, attached or changed anything.
         self.forget_tables();
         done

@@ -100,7 +100,7 @@ impl Vault for RealHost {
     }
 
     fn command(&self, command: &Command) -> Result<(i32, Vec<u8>)> {
-        let done = programs::execute_raw(command)?;
+        let done = programs::execute_raw(command, self.folder_of(command)?)?;
         self.forget_tables();
         Ok((done.status, done.stdout))
     }

@@ -58,20 +58,22 @@ pub(super) struct Raw {
 }
 
 /// Runs a program and waits for it.
-pub(super) fn execute(command: &Command) -> Result<Outcome> {
-    let raw = execute_raw(command)?;
+///
+/// The folder that it runs in is given open: between a look at its path and the start of the program it could be exchanged.
+pub(super) fn execute(command: &Command, folder: Option<OwnedFd>) -> Result<Outcome> {
+    let raw = execute_raw(command, folder)?;
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     Ok(Outcome { status: raw.status, stdout: text(&raw.stdout), stderr: text(&raw.stderr) })
 }
 
-pub(super) fn execute_raw(command: &Command) -> Result<Raw> {
+pub(super) fn execute_raw(command: &Command, folder: Option<OwnedFd>) -> Result<Raw> {
     let attempted = || format!("run {}", command.program);
     let program = find(&command.program).ok_or_else(|| {
         Trouble::new(attempted(), format!("{} is not installed", command.program))
             .kind(Kind::MissingTool)
             .hint("it was looked for in $PATH and in the system's folders for programs")
     })?;
-    let mut child = spawn(&program, command).told(attempted)?;
+    let mut child = spawn(&program, command, folder).told(attempted)?;
     let deadline = command.limit.map(|limit| Instant::now() + limit);
     let done = attend(&mut child, command.input.as_deref(), deadline);
     let ended = match done {
@@ -93,7 +95,7 @@ pub(super) fn execute_raw(command: &Command) -> Result<Raw> {
     Ok(ended)
 }
 
-fn spawn(program: &Path, command: &Command) -> std::io::Result<Child> {
+fn spawn(program: &Path, command: &Command, folder: Option<OwnedFd>) -> std::io::Result<Child> {
     let parent = nix::unistd::getpid();
     let mut starting = std::process::Command::new(program);
     starting
@@ -105,9 +107,6 @@ fn spawn(program: &Path, command: &Command) -> std::io::Result<Child> {
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .process_group(0);
-    if let Some(folder) = &command.folder {
-        starting.current_dir(folder);
-    }
     // SAFETY: between fork and exec only system calls are made that are safe there.
     unsafe {
         starting.pre_exec(move || {
@@ -115,6 +114,9 @@ fn spawn(program: &Path, command: &Command) -> std::io::Result<Child> {
             // The parent may have gone before that took effect.
             if nix::unistd::getppid() != parent {
                 return Err(std::io::Error::from_raw_os_error(libc::ESRCH));
+            }
+            if let Some(folder) = &folder {
+                nix::unistd::fchdir(folder)?;
             }
             // What this process was given open by others is none of the program's business. Kernels before 5.11 do
             // not know the call; what this process opens itself is closed in any case.

@@ -18,7 +18,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, AtFlags, OFlag, OpenHow, ResolveFlag, openat, openat2, readlinkat};
-use nix::sys::stat::{FileStat, Mode, fstatat, lstat};
+use nix::sys::stat::{FileStat, Mode, fstat, fstatat, lstat};
 
 use crate::host::refusal::{Refusal, nothing_there};
 
@@ -79,6 +79,11 @@ pub(in crate::host) struct Place<'p> {
 }
 
 impl Place<'_> {
+    /// A name in a folder that is held open.
+    pub fn within(folder: OwnedFd, name: PathBuf) -> Place<'static> {
+        Place { folder: Some(folder), name: Cow::Owned(name) }
+    }
+
     /// The folder.
     pub fn folder(&self) -> BorrowedFd<'_> {
         self.folder.as_ref().map_or(AT_FDCWD, |folder| folder.as_fd())
@@ -99,6 +104,11 @@ impl Place<'_> {
         crate::host::temporary_of(&self.name)
     }
 
+    /// The same, for as long as it is wanted.
+    pub fn into_owned(self) -> Place<'static> {
+        Place { folder: self.folder, name: Cow::Owned(self.name.into_owned()) }
+    }
+
     /// lstat(2).
     pub fn stat(&self) -> nix::Result<FileStat> {
         fstatat(self.folder(), self.name(), AtFlags::AT_SYMLINK_NOFOLLOW)
@@ -107,18 +117,27 @@ impl Place<'_> {
 
 /// Whether only root can change what is in a folder.
 fn only_root_writes(stat: &FileStat, path: &Path) -> bool {
-    if stat.st_uid != 0 || stat.st_mode & 0o002 != 0 {
-        return false;
-    }
-    // The group's bits are also the mask of an access list (acl(5)), which may let others in.
-    stat.st_mode & 0o020 == 0 || (stat.st_gid == 0 && !has_access_list(path))
+    only_these_write(stat.st_mode, stat.st_uid == 0, stat.st_gid == 0, || has_access_list(path))
 }
 
-fn has_access_list(path: &Path) -> bool {
-    let Ok(path) = std::ffi::CString::new(std::os::unix::ffi::OsStrExt::as_bytes(path.as_os_str())) else { return true };
-    // SAFETY: both strings end in a zero byte, and no buffer is given: only the attribute's length is asked for.
-    let len = unsafe { libc::lgetxattr(path.as_ptr(), c"system.posix_acl_access".as_ptr(), std::ptr::null_mut(), 0) };
-    len >= 0
+/// Whether nobody but certain users can write something that has this mode, given whether its owner and its group are theirs. Where an access
+/// list (acl(5)) lets anybody write, the group's bits are its mask, and it counts as letting in others.
+pub(in crate::host) fn only_these_write(
+    mode: u32,
+    is_owner: bool,
+    is_group: bool,
+    has_access_list: impl FnOnce() -> bool,
+) -> bool {
+    is_owner && mode & 0o002 == 0 && (mode & 0o020 == 0 || (is_group && !has_access_list()))
+}
+
+/// Whether something has an access list; of a link under `/proc/self/fd`, the open file that it stands for.
+pub(in crate::host) fn has_access_list(path: &Path) -> bool {
+    // No buffer is given: only the attribute's length is asked for. Nothing else is a link here.
+    !matches!(
+        rustix::fs::getxattr(path, "system.posix_acl_access", &mut [0_u8; 0]),
+        Err(rustix::io::Errno::NODATA | rustix::io::Errno::NOTSUP)
+    )
 }
 
 fn is_kind(stat: &FileStat, kind: libc::mode_t) -> bool {
@@ -217,6 +236,15 @@ impl Safety {
         }
     }
 
+    /// Whether others can change the folder that a path is in, or the way to it. The path need not be there.
+    pub fn is_guarded(&self, path: &Path) -> Result<bool> {
+        if !self.active {
+            return Ok(false);
+        }
+        let folder = path.parent().filter(|_| path.file_name().is_some()).unwrap_or(path);
+        Ok(matches!(self.folder(folder)?, Verdict::Guarded { .. }))
+    }
+
     /// Opens what is at a path, following a link at its end where that is safe.
     pub fn open(&self, path: &Path, flags: OFlag) -> Result<OwnedFd> {
         let flags = flags | OFlag::O_CLOEXEC;
@@ -252,6 +280,21 @@ impl Safety {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(path.to_path_buf()),
             Err(error) => Err(Errno::from_raw(error.raw_os_error().unwrap_or(libc::EIO)).into()),
         }
+    }
+
+    /// Whether a file that was opened at a path lies in a folder that another user can write, has a second name elsewhere, and is not that
+    /// user's: that user may have made this name for it (a hard link), where the kernel lets them (`fs.protected_hardlinks`).
+    pub fn has_second_name_of_another(&self, path: &Path, file: &FileStat) -> Result<bool> {
+        if !self.active || file.st_nlink < 2 {
+            return Ok(false);
+        }
+        let real = self.canonical(path)?;
+        let place = self.place(&real)?;
+        if !place.guarded() {
+            return Ok(false);
+        }
+        let folder = fstat(place.folder())?;
+        Ok(file.st_uid != folder.st_uid || folder.st_mode & 0o022 != 0)
     }
 
     /// What is known of a folder, found out where it is not.

@@ -6,12 +6,13 @@ use std::path::{Path, PathBuf};
 
 use nix::dir::{Dir, Type};
 use nix::errno::Errno;
-use nix::fcntl::{AtFlags, OFlag, OpenHow, ResolveFlag, openat, openat2};
+use nix::fcntl::{AtFlags, OFlag, OpenHow, RenameFlags, ResolveFlag, openat, openat2, renameat2};
 use nix::sys::stat::{Mode, fstat, fstatat};
 use nix::unistd::{UnlinkatFlags, unlinkat};
 
 use super::RealHost;
 use crate::host::refusal::{Refusal, Told, nothing_there};
+use crate::host::seal::Time;
 use crate::trouble::{Kind, Result, Trouble};
 
 /// A folder being emptied.
@@ -63,6 +64,29 @@ fn crossing(path: &Path) -> Trouble {
         .hint("unmount it, or remove the subvolume, then run the same command again")
 }
 
+/// How many levels of a tree are held open at once.
+const DEEPEST: usize = 64;
+
+/// Moves a folder of the deepest level into the first, under a name that is free there.
+fn raise(levels: &[Level], name: &CString, count: &mut u64) -> nix::Result<CString> {
+    let (Some(top), Some(deepest)) = (levels.first(), levels.last()) else { return Err(Errno::EINVAL) };
+    loop {
+        *count += 1;
+        let raised = CString::new(format!(".seed-deep-{count}")).map_err(|_| Errno::EINVAL)?;
+        match renameat2(&deepest.folder, name.as_c_str(), &top.folder, raised.as_c_str(), RenameFlags::RENAME_NOREPLACE) {
+            Err(Errno::EEXIST) => {}
+            renamed => return renamed.map(|()| raised),
+        }
+    }
+}
+
+/// A path that is too long for a message, shortened in its middle.
+fn brief(top: &Path, path: &Path) -> String {
+    const LONGEST: usize = 240;
+    let (whole, name) = (path.display().to_string(), path.file_name().unwrap_or_default().display());
+    if whole.len() <= LONGEST { whole } else { format!("{}/…/{name}", top.display()) }
+}
+
 /// Removes all that is in a folder, by open folders and through no link; `path` is what the folder is called in messages.
 ///
 /// # Errors
@@ -72,17 +96,18 @@ pub(in crate::host) fn empty(top: OwnedFd, path: &Path) -> Result<()> {
     let device = fstat(&top).told(|| format!("remove {} with all in it", path.display()))?.st_dev;
     let top = Level::read(top, path.to_path_buf(), CString::default()).told(|| format!("look into {}", path.display()))?;
     let mut levels = vec![top];
+    let mut raised: u64 = 0;
     while let Some(level) = levels.last_mut() {
         let Some((name, is_folder)) = level.entries.pop() else {
             let done = levels.pop();
             if let (Some(done), Some(above)) = (done, levels.last()) {
                 let removed = unlinkat(&above.folder, done.name.as_c_str(), UnlinkatFlags::RemoveDir);
-                removed.told(|| format!("remove {}", done.path.display()))?;
+                removed.told(|| format!("remove {}", brief(path, &done.path)))?;
             }
             continue;
         };
         let below = level.path.join(name.to_string_lossy().as_ref());
-        let attempted = || format!("remove {}", below.display());
+        let attempted = || format!("remove {}", brief(path, &below));
         if !is_folder {
             match unlinkat(&level.folder, name.as_c_str(), UnlinkatFlags::NoRemoveDir) {
                 Ok(()) | Err(Errno::ENOENT) => continue,
@@ -97,18 +122,59 @@ pub(in crate::host) fn empty(top: OwnedFd, path: &Path) -> Result<()> {
         if fstat(&folder).told(attempted)?.st_dev != device {
             return Err(crossing(&below));
         }
+        if levels.len() == DEEPEST {
+            // Whoever made the tree chose how deep it is, and each level costs a descriptor.
+            let raised = raise(&levels, &name, &mut raised).told(attempted)?;
+            levels[0].entries.push((raised, true));
+            continue;
+        }
         levels.push(Level::read(folder, below.clone(), name).told(attempted)?);
     }
     Ok(())
 }
 
+/// What in a folder was changed later than a time, if anything was; found by open folders and through no link.
+///
+/// # Errors
+///
+/// As [`empty`].
+pub(super) fn changed_since(top: &OwnedFd, path: &Path, since: Time) -> Result<Option<PathBuf>> {
+    let attempted = |path: &Path| format!("look into {}", path.display());
+    let read = |folder: OwnedFd, path: PathBuf| Level::read(folder, path.clone(), CString::default()).told(|| attempted(&path));
+    let mut levels = vec![read(top.try_clone().map_err(|error| Trouble::from_io(attempted(path), &error))?, path.to_path_buf())?];
+    while let Some(level) = levels.last_mut() {
+        let Some((name, is_folder)) = level.entries.pop() else {
+            levels.pop();
+            continue;
+        };
+        let below = level.path.join(name.to_string_lossy().as_ref());
+        let stat = fstatat(&level.folder, name.as_c_str(), AtFlags::AT_SYMLINK_NOFOLLOW).told(|| attempted(&below))?;
+        if (stat.st_ctime, stat.st_ctime_nsec) > since {
+            return Ok(Some(below));
+        }
+        if is_folder {
+            let folder = match enter(&level.folder, &name) {
+                Err(Errno::EXDEV) => return Err(crossing(&below)),
+                folder => folder.told(|| attempted(&below))?,
+            };
+            levels.push(read(folder, below)?);
+        }
+    }
+    Ok(None)
+}
+
 impl RealHost {
+    /// Refuses where something is mounted at a path or below it: seen before anything is removed, not half-way.
+    pub(super) fn refuse_mounts_below(&self, path: &Path) -> Result<()> {
+        match self.mounts.get(super::mounts::read_table)?.iter().find(|mount| mount.at.starts_with(path)) {
+            Some(mount) => Err(crossing(&mount.at)),
+            None => Ok(()),
+        }
+    }
+
     pub(super) fn unlink_tree(&self, path: &Path) -> Result<()> {
         let attempted = || format!("remove {} with all in it", path.display());
-        // Seen before anything is removed, not half-way.
-        if let Some(mount) = self.mounts.get(super::mounts::read_table)?.iter().find(|mount| mount.at.starts_with(path)) {
-            return Err(crossing(&mount.at));
-        }
+        self.refuse_mounts_below(path)?;
         let place = match self.safety.place(path) {
             Err(Refusal::Errno(errno)) if nothing_there(errno) => return Ok(()),
             place => place.told(attempted)?,

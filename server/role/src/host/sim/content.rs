@@ -66,6 +66,29 @@ impl Content {
         }
     }
 
+    /// Where the first byte other than zero is in a range.
+    pub fn first_data(&self, offset: u64, end: u64) -> Option<u64> {
+        let inside = |(number, page): (&u64, &Arc<[u8]>)| {
+            let data = page.iter().enumerate().filter(|(_, byte)| **byte != 0).map(|(at, _)| number * PAGE + at as u64);
+            data.into_iter().find(|at| *at >= offset)
+        };
+        self.pages.range(offset / PAGE..).find_map(inside).filter(|at| *at < end)
+    }
+
+    /// Makes a range read as zeros, and frees what it takes.
+    pub fn erase(&mut self, offset: u64, end: u64) {
+        let end = end.min(self.len);
+        for number in self.pages.range(offset / PAGE..end.div_ceil(PAGE)).map(|(number, _)| *number).collect::<Vec<_>>() {
+            let start = number * PAGE;
+            let mut page = self.pages.get(&number).map(|page| page.to_vec()).unwrap_or_default();
+            let (from, to) = (usize_of(offset.saturating_sub(start)), usize_of((end - start).min(page.len() as u64)));
+            page.get_mut(from..to).unwrap_or_default().fill(0);
+            self.keep(number, &page);
+        }
+        let pieces = |(from, to): (u64, u64)| [(from, to.min(offset)), (from.max(end), to)];
+        self.full = self.full.drain(..).flat_map(pieces).filter(|(from, to)| from < to).collect();
+    }
+
     fn keep(&mut self, number: u64, page: &[u8]) {
         match page.iter().rposition(|byte| *byte != 0) {
             Some(last) => self.pages.insert(number, page[..=last].into()),

@@ -104,6 +104,23 @@ impl Machine {
         Ok(self.bytes_behind(extent)?.read(extent.start + offset, len.min(left)))
     }
 
+    /// Where the first byte other than zero is in a range of a device or file.
+    pub fn first_data(&self, path: &Path, offset: u64, len: u64) -> Result<Option<u64>> {
+        let extent = self.extent_at(path)?;
+        let end = offset.saturating_add(len).min(extent.len);
+        let found = self.bytes_behind(&extent)?.first_data(extent.start + offset, extent.start + end);
+        Ok(found.map(|at| at - extent.start))
+    }
+
+    pub fn erase(&mut self, path: &Path, offset: u64, len: u64) -> Result<()> {
+        let extent = self.extent_at(path)?;
+        if extent.read_only {
+            return Err(Errno::EPERM.into());
+        }
+        let end = offset.saturating_add(len).min(extent.len);
+        Ok(self.change_content(extent.file, |content| content.erase(extent.start + offset, extent.start + end))?)
+    }
+
     pub fn write_device(&mut self, extent: &Extent, offset: u64, bytes: &[u8]) -> Result<(), Errno> {
         if extent.read_only {
             return Err(Errno::EPERM);

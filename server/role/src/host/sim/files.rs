@@ -13,7 +13,7 @@ use super::walk::{Spot, Walked};
 use crate::host::attributes::{Attributes, Lost};
 use crate::host::before::{Before, Digest, NewFile, difference};
 use crate::host::refusal::{Refusal, nothing_there};
-use crate::host::{Metadata, Owner};
+use crate::host::{Access, Metadata, Owner, Whole};
 
 type Result<T, E = Refusal> = std::result::Result<T, E>;
 
@@ -156,18 +156,35 @@ impl Machine {
         Ok(self.remove_file(path)?)
     }
 
-    pub fn set_attributes(&mut self, path: &Path, attributes: &Attributes) -> Result<()> {
+    pub fn read_whole(&self, path: &Path, limit: u64) -> Result<Option<Whole>> {
+        let Some(content) = self.read(path, limit)? else { return Ok(None) };
         let spot = self.spot(path, true)?;
-        self.writable(spot)?;
-        self.node_mut(spot.file)?.attributes = attributes.clone();
-        Ok(())
+        let metadata = self.tree(spot.file.tree)?.metadata(spot.file.ino)?;
+        Ok(Some(Whole { metadata, content, attributes: self.node(spot.file)?.attributes.clone() }))
+    }
+
+    pub fn set_access(&mut self, path: &Path, seen: &Metadata, access: &Access<'_>) -> Result<(), Denied> {
+        let there = self.metadata(path)?.ok_or(Refusal::Errno(Errno::ENOENT))?;
+        let known = |one: &Metadata| (one.kind, one.device, one.inode, one.mode, one.uid, one.gid);
+        if known(&there) != known(seen) {
+            return Err(Denied::Changed("something else is there"));
+        }
+        if let Some(owner) = access.owner {
+            self.set_owner(path, owner)?;
+        }
+        if let Some(attributes) = access.attributes {
+            let spot = self.spot(path, false)?;
+            self.writable(spot)?;
+            self.node_mut(spot.file)?.attributes = attributes.clone();
+        }
+        Ok(access.mode.map_or(Ok(()), |mode| self.set_mode(path, mode))?)
     }
 
     pub fn attributes(&self, path: &Path) -> Result<Attributes> {
         Ok(self.node(self.spot(path, true)?.file)?.attributes.clone())
     }
 
-    pub fn make_image(&mut self, path: &Path, len: u64, full: bool, mode: u32) -> Result<()> {
+    pub fn make_image(&mut self, path: &Path, len: u64, full: bool, mode: u32, owner: Option<Owner>) -> Result<()> {
         if i64::try_from(len).is_err() {
             return Err(Errno::EFBIG.into());
         }
@@ -180,7 +197,7 @@ impl Machine {
         if full {
             content.allocate(0, len);
         }
-        let node = Node::new(NodeKind::File(content), mode, self.me);
+        let node = Node::new(NodeKind::File(content), mode, owner.unwrap_or(self.me));
         self.put(&walked, node)
     }
 
@@ -200,7 +217,7 @@ impl Machine {
         Ok(self.change_content(spot.file, change)?)
     }
 
-    pub fn make_folder(&mut self, path: &Path, mode: u32) -> Result<()> {
+    pub fn make_folder(&mut self, path: &Path, mode: u32, owner: Option<Owner>) -> Result<()> {
         let walked = self.walk(path, false)?;
         if walked.found.is_some() {
             return match self.spot(path, true) {
@@ -210,7 +227,7 @@ impl Machine {
                 _ => Err(Errno::ENOTDIR.into()),
             };
         }
-        let node = Node::new(NodeKind::Directory(HashMap::new()), mode, self.me);
+        let node = Node::new(NodeKind::Directory(HashMap::new()), mode, owner.unwrap_or(self.me));
         self.put(&walked, node)
     }
 

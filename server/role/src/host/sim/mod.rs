@@ -11,10 +11,10 @@ use seed_spec::value::Secret;
 
 use super::attributes::Attributes;
 use super::before::{Before, NewFile};
-use super::refusal::{Refusal, Told};
+use super::refusal::Told;
 use super::{
-    BtrfsFileSystem, Command, Host, LoopConfig, LoopDevice, Metadata, Mount, MountRequest, Outcome, Owner, Subvolume,
-    temporary_of,
+    Access, BtrfsFileSystem, Command, FileKind, Host, LoopConfig, LoopDevice, Metadata, Mount, MountRequest, Outcome, Owner,
+    Seal, Subvolume, Whole, temporary_of,
 };
 use crate::trouble::{Kind, Result, Trouble};
 
@@ -242,6 +242,12 @@ impl Host for SimHost {
     fn write_at(&self, path: &Path, offset: u64, bytes: &[u8]) -> Result<()> {
         self.change("write_at", &[path], on("write bytes of", path), |machine| machine.write_at(path, offset, bytes))
     }
+    fn first_data(&self, path: &Path, offset: u64, len: u64) -> Result<Option<u64>> {
+        self.look("first_data", &[path], on("look for data in", path), |machine| machine.first_data(path, offset, len))
+    }
+    fn erase(&self, path: &Path, offset: u64, len: u64) -> Result<()> {
+        self.change("erase", &[path], on("erase bytes of", path), |machine| machine.erase(path, offset, len))
+    }
     fn read_link(&self, path: &Path) -> Result<PathBuf> {
         self.look("read_link", &[path], on("read the link", path), |machine| machine.read_link(path))
     }
@@ -256,18 +262,11 @@ impl Host for SimHost {
             machine.write_file(path, content, mode, owner)
         })
     }
-    fn read_whole(&self, path: &Path, limit: u64) -> Result<Option<(Vec<u8>, Attributes)>> {
-        self.look("read", &[path], on("read", path), |machine| {
-            let Some(content) = machine.read(path, limit)? else { return Ok::<_, Refusal>(None) };
-            Ok(Some((content, machine.attributes(path)?)))
-        })
+    fn read_whole(&self, path: &Path, limit: u64) -> Result<Option<Whole>> {
+        self.look("read", &[path], on("read", path), |machine| machine.read_whole(path, limit))
     }
     fn attributes(&self, path: &Path) -> Result<Attributes> {
         self.look("attributes", &[path], on("read the extended attributes of", path), |machine| machine.attributes(path))
-    }
-    fn set_attributes(&self, path: &Path, attributes: &Attributes) -> Result<()> {
-        let attempted = on("set the extended attributes of", path);
-        self.change("set_attributes", &[path], attempted, |machine| machine.set_attributes(path, attributes))
     }
     fn replace_file(&self, path: &Path, new: &NewFile<'_>, before: &Before) -> Result<()> {
         let midst = |machine: &mut Machine| drop(machine.write_file(&temporary_of(path), new.content, 0o600, None));
@@ -287,18 +286,18 @@ impl Host for SimHost {
         // Here nothing can be stopped between two names.
         self.remove_file(temporary).map(|()| None)
     }
-    fn make_image(&self, path: &Path, len: u64, full: bool, mode: u32) -> Result<()> {
-        let midst = |machine: &mut Machine| drop(machine.make_image(&temporary_of(path), len, full, mode));
+    fn make_image_for(&self, path: &Path, len: u64, full: bool, mode: u32, owner: Option<Owner>) -> Result<()> {
+        let midst = |machine: &mut Machine| drop(machine.make_image(&temporary_of(path), len, full, mode, None));
         self.change_with_midst("make_image", &[path], on("make the image", path), midst, |machine| {
             machine.remove_file(&temporary_of(path))?;
-            machine.make_image(path, len, full, mode)
+            machine.make_image(path, len, full, mode, owner)
         })
     }
     fn set_len(&self, path: &Path, len: u64, full: bool) -> Result<()> {
         self.change("set_len", &[path], on("change the length of", path), |machine| machine.set_len(path, len, full))
     }
-    fn make_folder(&self, path: &Path, mode: u32) -> Result<()> {
-        self.change("make_folder", &[path], on("make the folder", path), |machine| machine.make_folder(path, mode))
+    fn make_folder_for(&self, path: &Path, mode: u32, owner: Option<Owner>) -> Result<()> {
+        self.change("make_folder", &[path], on("make the folder", path), |machine| machine.make_folder(path, mode, owner))
     }
     fn make_link(&self, path: &Path, target: &Path) -> Result<()> {
         self.change("make_link", &[path], on("make the link", path), |machine| machine.make_link(path, target))
@@ -308,6 +307,10 @@ impl Host for SimHost {
     }
     fn set_owner(&self, path: &Path, owner: Owner) -> Result<()> {
         self.change("set_owner", &[path], on("set the owner of", path), |machine| machine.set_owner(path, owner))
+    }
+    fn set_access(&self, path: &Path, seen: &Metadata, access: &Access<'_>) -> Result<()> {
+        let attempted = || format!("set {} of {}", access.words(), path.display());
+        self.change("set_access", &[path], attempted, |machine| machine.set_access(path, seen, access))
     }
     fn rename(&self, from: &Path, to: &Path) -> Result<()> {
         let attempted = || format!("rename {} to {}", from.display(), to.display());
@@ -406,6 +409,24 @@ impl Host for SimHost {
     fn btrfs_grow(&self, mounted: &Path, device_id: u64) -> Result<()> {
         let attempted = on("grow the Btrfs file system on", mounted);
         self.change("btrfs_grow", &[mounted], attempted, |machine| machine.grow_device(mounted, device_id))
+    }
+
+    /// Of what is changed in it nothing is noticed: only what it is.
+    fn seal(&self, path: &Path) -> Result<Option<Seal>> {
+        let still = (0, 0);
+        let seal = |there: Metadata| Seal::Tree { inode: there.inode, born: None, changed: still, sealed: still };
+        Ok(self.metadata(path)?.map(seal))
+    }
+    fn remove_sealed(&self, path: &Path, seal: &Seal, _: bool) -> Result<()> {
+        let (Some(metadata), Some(there)) = (self.metadata(path)?, self.seal(path)?) else { return Ok(()) };
+        if !there.is_of_the_same(seal) {
+            let attempted = format!("remove {}", path.display());
+            return Err(Trouble::new(attempted, "something else is there").kind(Kind::Changed));
+        }
+        match metadata.kind {
+            FileKind::Directory => self.btrfs_delete(path).or_else(|_| self.remove_tree(path)),
+            _ => self.remove_file(path),
+        }
     }
 
     fn execute(&self, command: &Command) -> Result<Outcome> {

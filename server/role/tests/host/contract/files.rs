@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use seed_role::host::attributes::Attributes;
-use seed_role::host::{Before, FileKind, Host, NewFile, Owner, temporary_of};
+use seed_role::host::{Access, Before, FileKind, Host, NewFile, Owner, Whole, temporary_of};
 use seed_role::trouble::Kind;
 
 use super::Question;
@@ -22,6 +22,7 @@ pub const ALL: &[Question] = &[
     ("links", links),
     ("renamed", renamed),
     ("trees", trees),
+    ("sealed", sealed),
     ("owners", owners),
     ("through-links", through_links),
 ];
@@ -48,6 +49,39 @@ fn nothing(host: &dyn Host, folder: &Path) {
     assert_eq!(trouble.kind, Kind::Gone);
     let words = trouble.to_string();
     assert!(words.starts_with("could not ") && words.contains("no/file"), "{words}");
+}
+
+/// What was sealed is removed with all in it, wherever it was moved to; what is in its place is not.
+fn sealed(host: &dyn Host, folder: &Path) {
+    let (first, other, moved) = (folder.join("first"), folder.join("other"), folder.join("moved"));
+    assert_eq!(host.seal(&first).unwrap(), None);
+    for is_folder in [false, true] {
+        let make = |path: &Path| match is_folder {
+            true => {
+                host.make_folder(&path.join("in"), 0o755).or_else(|_| {
+                    host.make_folder(path, 0o755)?;
+                    host.make_folder(&path.join("in"), 0o755)
+                })?;
+                host.write_file(&path.join("in/file"), b"x", 0o644, None)
+            }
+            false => host.write_file(path, b"x", 0o644, None),
+        };
+        make(&first).unwrap();
+        let seal = host.seal(&first).unwrap().unwrap();
+        host.rename(&first, &moved).unwrap();
+        make(&other).unwrap();
+        for was_begun in [false, true] {
+            assert_eq!(host.remove_sealed(&other, &seal, was_begun).unwrap_err().kind, Kind::Changed);
+        }
+        assert!(host.metadata(&other).unwrap().is_some());
+        host.remove_sealed(&first, &seal, false).unwrap();
+        // A rename is a change, unless it belongs to what had been begun.
+        host.remove_sealed(&moved, &seal, true).unwrap();
+        assert_eq!(host.metadata(&moved).unwrap(), None);
+        let seal = host.seal(&other).unwrap().unwrap();
+        host.remove_sealed(&other, &seal, false).unwrap();
+        assert_eq!(host.metadata(&other).unwrap(), None);
+    }
 }
 
 /// A file is what was written last, as a whole, with exactly its mode.
@@ -162,7 +196,9 @@ fn beside_the_content(host: &dyn Host, folder: &Path) {
     let new = NewFile { content: b"y", mode: 0o600, owner: None, attributes: Some(&attributes) };
     let plain = Before::look(host, &file).unwrap();
     host.replace_file(&file, &new, &plain).unwrap();
-    assert_eq!(host.read_whole(&file, 10).unwrap(), Some((b"y".to_vec(), attributes.clone())));
+    let whole =
+        Whole { metadata: host.metadata(&file).unwrap().unwrap(), content: b"y".to_vec(), attributes: attributes.clone() };
+    assert_eq!(host.read_whole(&file, 10).unwrap(), Some(whole));
     assert_eq!(host.attributes(&file).unwrap(), attributes);
     let Before::File { content, mode, owner, .. } = Before::look(host, &file).unwrap() else { panic!() };
     let without = Before::File { content, mode, owner, attributes: Attributes::default() };
@@ -173,11 +209,15 @@ fn beside_the_content(host: &dyn Host, folder: &Path) {
     assert!(refused.unwrap_err().to_string().contains("immutable"));
     assert_eq!(host.attributes(&file).unwrap(), attributes);
     assert_eq!(host.list(folder).unwrap(), ["file"]);
-    host.set_attributes(&file, &Attributes::default()).unwrap();
+    let set = |path: &Path, attributes: &Attributes| {
+        let there = host.metadata(path).unwrap().unwrap();
+        host.set_access(path, &there, &Access { attributes: Some(attributes), ..Access::default() }).unwrap();
+    };
+    set(&file, &Attributes::default());
     assert!(host.attributes(&file).unwrap().is_empty());
     // A folder has some as well.
     assert!(host.attributes(folder).unwrap().is_empty());
-    host.set_attributes(folder, &attributes).unwrap();
+    set(folder, &attributes);
     assert_eq!(host.attributes(folder).unwrap(), attributes);
 }
 

@@ -110,8 +110,8 @@ impl Doing<'_> {
             let summary = Summary { unchanged: self.plan.roles.len(), ..Summary::default() };
             report::apply::Progress::new(global, None).finish(&summary)?;
         }
-        // What was done before is known to have been told by now.
-        self.journal.settle()?;
+        // The end of what was done before is known by now.
+        self.journal.note_reported()?;
         Ok(Exit::Ok)
     }
 

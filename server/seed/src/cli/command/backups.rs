@@ -9,7 +9,6 @@ use seed_engine::journal::ledger::PutAside;
 use seed_engine::journal::{self, Journal, Note, spec};
 use seed_role::backup;
 use seed_role::host::real::RealHost;
-use seed_spec::analysis::DEFAULT_KEEP;
 use serde_json::{Value as Json, json};
 
 use crate::cli::exit::{Exit, Result};
@@ -42,7 +41,6 @@ pub struct Args {
 struct Listed {
     folder: PathBuf,
     spec: Option<PathBuf>,
-    keep: u64,
     backups: Vec<PutAside>,
 }
 
@@ -93,14 +91,13 @@ fn size(host: &RealHost, aside: &PutAside) -> Option<u64> {
 impl Listed {
     fn read(folder: PathBuf) -> Result<Listed> {
         let note = Note::read(&folder)?;
-        let keep = note.as_ref().map_or(DEFAULT_KEEP, |note| note.keep);
         let backups = journal::read(&folder)?.backups().cloned().collect();
-        Ok(Listed { folder, spec: note.map(|note| note.path), keep, backups })
+        Ok(Listed { folder, spec: note.map(|note| note.path), backups })
     }
 
     fn json<'a>(&'a self, host: &'a RealHost) -> impl Iterator<Item = Json> + 'a {
         self.backups.iter().map(|aside| {
-            let mut one = backup_json(aside, self.keep);
+            let mut one = backup_json(aside);
             one["spec"] = json!(self.spec);
             one["size"] = json!(size(host, aside));
             one
@@ -116,7 +113,7 @@ impl Listed {
             let size = size(host, aside).map(|size| format!(", {}", HumanBytes(size))).unwrap_or_default();
             writeln!(out, "  {}  {}{size}", aside.role, aside.kept.what)?;
             writeln!(out, "      {}", place(aside.kept.path.as_deref()))?;
-            let (since, until) = (local_time(aside.time), local_time(aside.until(self.keep)));
+            let (since, until) = (local_time(aside.time), local_time(aside.until));
             writeln!(out, "      {dim}since {since}, until {until}{dim:#}")?;
         }
         Ok(())

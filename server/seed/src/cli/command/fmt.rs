@@ -31,6 +31,9 @@ pub fn run(args: &Args, global: &Global) -> Result {
     let mut told: Vec<Json> = Vec::new();
     let (mut unformatted, mut broken) = (0, 0);
     for path in &args.specs {
+        if !args.check && path.exists() {
+            folder::settle(path)?;
+        }
         let (real, bytes) = spec_file::read_raw(&SpecArg { spec: path.clone(), path: None })?;
         let text = text_of(&bytes, &format!("read {}", real.display()))?;
         let source = Source::new(path.clone(), text.clone());

@@ -5,11 +5,11 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use seed_engine::journal::ledger::PutAside;
-use seed_engine::journal::{Journal, Ledger, Note, Record};
+use seed_engine::journal::{Journal, Ledger, Record};
 use seed_engine::plan::belongs_to;
+use seed_engine::undo::FORGET;
 use seed_role::Trouble;
 use seed_role::host::real::RealHost;
-use seed_spec::analysis::DEFAULT_KEEP;
 use serde_json::json;
 
 use crate::cli::exit::{Exit, Result};
@@ -22,7 +22,7 @@ use crate::cli::{confirm, output, report, spec_file, style};
 ///
 /// What was made for these roles stays, but no longer belongs to Seed: `absent` and `undo` leave it alone. Their backups stay until they
 /// expire, and are not restored. The name of a loop or composite role stands for all its instances or parts. Shows what would be forgotten
-/// and asks.
+/// and asks. Names that the journal does not know are reported, and the exit status is then 1.
 ///
 /// This is also how to continue after damage to the journal: once no damage concerns any role, the journal is rewritten. The damaged file is
 /// kept beside it as `journal.damaged-TIME`.
@@ -46,12 +46,11 @@ pub struct Args {
 pub fn run(args: &Args, global: &Global) -> Result {
     let journal = open(&args.spec)?;
     let ledger = journal.ledger();
-    let roles = chosen(args, &ledger)?;
-    let keep = Note::read(journal.folder())?.map_or(DEFAULT_KEEP, |note| note.keep);
+    let Chosen { roles, unknown } = chosen(args, &ledger)?;
     let backups: Vec<&PutAside> = ledger.put_aside.iter().filter(|aside| roles.contains(&aside.role)).collect();
     let accepts = args.damage && !ledger.damage.is_empty();
     if !global.json {
-        show(&ledger, &roles, &backups, keep, accepts)?;
+        show(&ledger, &roles, &backups, accepts)?;
     }
     let nothing = roles.is_empty() && !accepts;
     if !nothing {
@@ -61,10 +60,14 @@ pub fn run(args: &Args, global: &Global) -> Result {
         forget(&journal, &roles, accepts)?;
     }
     if global.json {
-        let backups: Vec<_> = backups.iter().map(|aside| backup_json(aside, keep)).collect();
-        writeln!(output::stdout(), "{}", json!({ "forgotten": roles, "backups": backups }))?;
+        let backups: Vec<_> = backups.iter().map(|aside| backup_json(aside)).collect();
+        writeln!(output::stdout(), "{}", json!({ "forgotten": roles, "backups": backups, "unknown": unknown }))?;
     }
-    Ok(Exit::Ok)
+    if unknown.is_empty() {
+        return Ok(Exit::Ok);
+    }
+    report::journal::warn(&[not_known(&unknown, &journal.ledger())])?;
+    Ok(Exit::Failed)
 }
 
 /// Opens the journal that is meant: by its folder, or of a spec.
@@ -85,23 +88,37 @@ pub(super) fn open(spec: &Path) -> Result<Journal> {
     }
 }
 
-/// The roles to forget, sorted. Names that are not known are no error where others are: a run that was interrupted may have forgotten
-/// some of them.
-fn chosen(args: &Args, ledger: &Ledger) -> Result<BTreeSet<String>> {
-    let mut chosen = BTreeSet::new();
+/// What is to be forgotten.
+struct Chosen {
+    /// The roles, sorted.
+    roles: BTreeSet<String>,
+    /// The names that no role has. They do not keep the others from being forgotten: a run that was interrupted may have forgotten some.
+    unknown: Vec<String>,
+}
+
+fn chosen(args: &Args, ledger: &Ledger) -> Result<Chosen> {
+    let (mut roles, mut unknown) = (BTreeSet::new(), Vec::new());
     for name in &args.roles {
         let known = ledger.names().chain(damaged_names(ledger));
-        chosen.extend(known.filter(|role| *role == name || belongs_to(role, name)).map(str::to_string));
+        let mut meant = known.filter(|role| *role == name || belongs_to(role, name)).map(str::to_string).peekable();
+        if meant.peek().is_none() {
+            unknown.push(name.clone());
+        }
+        roles.extend(meant);
     }
-    if chosen.is_empty() && !args.roles.is_empty() && !args.damage {
-        let known: Vec<&str> = ledger.names().collect();
-        let trouble = Trouble::new(format!("forget {}", args.roles.join(", ")), "the journal knows no role of that name");
-        return Err(if known.is_empty() { trouble } else { trouble.hint(format!("it knows {}", known.join(", "))) }.into());
+    if roles.is_empty() && !unknown.is_empty() && !args.damage {
+        return Err(not_known(&unknown, ledger).into());
     }
     if args.damage {
-        chosen.extend(ledger.names().filter(|role| ledger.doubt(role).is_some()).map(str::to_string));
+        roles.extend(ledger.names().filter(|role| ledger.doubt(role).is_some()).map(str::to_string));
     }
-    Ok(chosen)
+    Ok(Chosen { roles, unknown })
+}
+
+fn not_known(names: &[String], ledger: &Ledger) -> Trouble {
+    let known: Vec<&str> = ledger.names().collect();
+    let trouble = Trouble::new(format!("forget {}", names.join(", ")), "the journal knows no role of that name");
+    if known.is_empty() { trouble } else { trouble.hint(format!("it knows {}", known.join(", "))) }
 }
 
 fn damaged_names(ledger: &Ledger) -> impl Iterator<Item = &str> {
@@ -109,7 +126,7 @@ fn damaged_names(ledger: &Ledger) -> impl Iterator<Item = &str> {
     unknown.filter_map(|damage| damage.roles.as_ref()).flatten().map(String::as_str)
 }
 
-fn show(ledger: &Ledger, roles: &BTreeSet<String>, backups: &[&PutAside], keep: u64, accepts: bool) -> Result<()> {
+fn show(ledger: &Ledger, roles: &BTreeSet<String>, backups: &[&PutAside], accepts: bool) -> Result<()> {
     let (gone, dim, good) = (style::GONE, style::DIM, style::GOOD);
     let mut out = output::stdout();
     for role in roles {
@@ -120,7 +137,7 @@ fn show(ledger: &Ledger, roles: &BTreeSet<String>, backups: &[&PutAside], keep: 
         )?;
     }
     for aside in backups {
-        writeln!(out, "    its backup stays and is not restored: {}", backup_words(aside, keep))?;
+        writeln!(out, "    its backup stays and is not restored: {}", backup_words(aside))?;
     }
     if accepts {
         writeln!(out, "  The damage to the journal is accepted. What was lost cannot be recovered.")?;
@@ -136,7 +153,7 @@ fn forget(journal: &Journal, roles: &BTreeSet<String>, accepts: bool) -> Result<
     if accepts {
         what.push("the damage");
     }
-    journal.begin(&format!("forget {}", what.join(", ")), "", Vec::new())?;
+    journal.begin(&format!("{FORGET}{}", what.join(", ")), "", Vec::new())?;
     let mut records: Vec<Record> = roles.iter().map(|role| Record::Forgot { role: role.clone() }).collect();
     if accepts {
         records.push(Record::Accepted);

@@ -127,6 +127,10 @@ pub fn run(args: &Args, global: &Global) -> Result {
         What::Add(args) => add(args)?,
     };
     show(&report, &args.what, global)?;
+    if let What::Add(AddArgs { paths, .. }) = &args.what {
+        // The last act: run again after a kill it must not embed it twice.
+        seed_fragment::reported(&root(paths)?)?;
+    }
     Ok(match Summary::of(&report.items) {
         Summary::Clean => Exit::Ok,
         Summary::ToDo => Exit::Changes,

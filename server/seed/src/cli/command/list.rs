@@ -6,7 +6,6 @@ use std::path::Path;
 use seed_engine::journal::{self, Ledger, Note, spec};
 use seed_engine::plan::damage_json;
 use seed_engine::undo::{self, Run};
-use seed_spec::analysis::DEFAULT_KEEP;
 use serde_json::{Value as Json, json};
 
 use crate::cli::exit::{Exit, Result};
@@ -63,10 +62,6 @@ impl Listed<'_> {
         self.note.as_ref().is_some_and(Note::is_gone)
     }
 
-    fn keep(&self) -> u64 {
-        self.note.as_ref().map_or(DEFAULT_KEEP, |note| note.keep)
-    }
-
     fn json(&self) -> Json {
         let run = self
             .last_run
@@ -78,7 +73,7 @@ impl Listed<'_> {
             "name": self.note.as_ref().and_then(|note| note.name.as_ref()),
             "roles": self.ledger.names().count(),
             "last_run": run,
-            "backups": self.ledger.backups().map(|aside| backup_json(aside, self.keep())).collect::<Vec<_>>(),
+            "backups": self.ledger.backups().map(backup_json).collect::<Vec<_>>(),
             "damage": self.ledger.damage.iter().map(damage_json).collect::<Vec<_>>(),
             "journal": self.folder,
         })
@@ -101,7 +96,7 @@ impl Listed<'_> {
             self.last_run.as_ref().map(|run| format!(", #{} {} {} {}", run.id, run.command, local_time(run.time), run.status));
         writeln!(out, "    {title}: {roles}{}", run.unwrap_or_default())?;
         for aside in self.ledger.backups() {
-            writeln!(out, "    backup of {}", backup_words(aside, self.keep()))?;
+            writeln!(out, "    backup of {}", backup_words(aside))?;
         }
         for damage in &self.ledger.damage {
             writeln!(out, "    {bad}damaged{bad:#}: {} {} (concerns: {})", damage.place(), damage.what, damage.concern())?;

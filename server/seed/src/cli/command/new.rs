@@ -4,11 +4,12 @@ use std::ffi::OsStr;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use seed_engine::project::LONGEST;
 use seed_fragment::skeleton::{self, Skeleton};
 use seed_fragment::{kept, root_of};
 use seed_role::Trouble;
 use seed_role::host::folder::Folder;
-use seed_role::host::temporary_of;
+use seed_role::host::{FileKind, temporary_of};
 use seed_spec::SPEC_ENDINGS;
 use seed_spec::analysis::ROLES;
 use serde_json::json;
@@ -84,9 +85,9 @@ pub fn run(args: &Args, global: &Global) -> Result {
     let root = root_of(Path::new("."))?;
     let files = Skeleton::of_project(&root, what)?.render(name).map_err(|said| Trouble::new(attempted.clone(), said))?;
     let new = New { folder, is_own, files, attempted };
-    new.write()?;
+    let is_new = new.write()?;
     let note = new.keep_in_step(&root, name);
-    new.tell(&next(what, name), global)?;
+    new.tell(is_new, &next(what, name), global)?;
     if let Some(note) = note {
         writeln!(output::stderr(), "{note}")?;
     }
@@ -99,8 +100,8 @@ fn new_meta(global: &Global) -> Result {
     let files = skeleton::built_in().flat_map(|(what, files)| files.iter().map(move |one| file(what, one))).collect();
     let folder = PathBuf::from(skeleton::FOLDER);
     let new = New { folder, is_own: true, files, attempted: "write the skeletons".into() };
-    new.write()?;
-    new.tell("edit them, and delete those that you do not change", global)?;
+    let is_new = new.write()?;
+    new.tell(is_new, "edit them, and delete those that you do not change", global)?;
     Ok(Exit::Ok)
 }
 
@@ -127,9 +128,16 @@ fn next(what: &str, name: &str) -> String {
     }
 }
 
+/// Whether a file in a folder holds just this text.
+fn holds(folder: &Folder, name: &OsStr, text: &str) -> std::result::Result<bool, Trouble> {
+    let there = if folder.kind(name) == Some(FileKind::File) { folder.read(name, LONGEST)? } else { None };
+    Ok(there.is_some_and(|there| there == text.as_bytes()))
+}
+
 impl New {
-    /// Writes all of it, or nothing, and over nothing.
-    fn write(&self) -> std::result::Result<(), Trouble> {
+    /// Writes all of it, or nothing, and over nothing. What is there just as it would be written counts as written: a run that was
+    /// interrupted may have left it. Tells whether anything was missing.
+    fn write(&self) -> std::result::Result<bool, Trouble> {
         let exists = |path: &Path| {
             Trouble::new(self.attempted.clone(), format!("{} already exists", path.display())).hint("choose another name")
         };
@@ -140,22 +148,27 @@ impl New {
                 let written = Folder::made(place.parent().unwrap_or(Path::new("."))).and_then(|folder| {
                     let name = path.file_name().unwrap_or_default();
                     let is_new = folder.write_new(name, text.as_bytes(), 0o666)?;
-                    if is_new { Ok((folder, name)) } else { Err(exists(&place)) }
+                    match is_new || holds(&folder, name, text)? {
+                        true => Ok(is_new.then_some((folder, name))),
+                        false => Err(exists(&place)),
+                    }
                 });
                 match written {
-                    Ok(one) => done.push(one),
+                    Ok(one) => done.extend(one),
                     Err(trouble) => {
                         done.iter().for_each(|(folder, name)| drop(folder.remove(name)));
                         return Err(trouble);
                     }
                 }
             }
-            return Ok(());
+            return Ok(!done.is_empty());
         }
         let above = Folder::made(self.folder.parent().unwrap_or(Path::new(".")))?;
         let name = self.folder.file_name().unwrap_or_default();
-        if above.kind(name).is_some() {
-            return Err(exists(&self.folder));
+        match above.kind(name) {
+            Some(FileKind::Directory) if self.is_written(&above.make(name)?)? => return Ok(false),
+            Some(_) => return Err(exists(&self.folder)),
+            None => {}
         }
         let beside = temporary_of(Path::new(name));
         let written = self.write_to(&above, &beside).and_then(|()| above.rename_new(&beside, name));
@@ -164,7 +177,32 @@ impl New {
             let _ = above.remove_tree(&beside);
         }
         above.sync()?;
-        if written? { Ok(()) } else { Err(exists(&self.folder)) }
+        if written? { Ok(true) } else { Err(exists(&self.folder)) }
+    }
+
+    /// Whether a folder holds just what would be written to it.
+    fn is_written(&self, top: &Folder) -> std::result::Result<bool, Trouble> {
+        for (path, text) in &self.files {
+            let folder = top.find(path.parent().unwrap_or(Path::new("")))?;
+            let name = path.file_name().unwrap_or_default();
+            if !folder.map_or(Ok(false), |folder| holds(&folder, name, text))? {
+                return Ok(false);
+            }
+        }
+        let mut open = vec![PathBuf::new()];
+        while let Some(below) = open.pop() {
+            let Some(folder) = top.find(&below)? else { return Ok(false) };
+            for name in folder.names()? {
+                let path = below.join(&name);
+                let leads_to_file = self.files.iter().any(|(file, _)| file.starts_with(&path));
+                match folder.kind(&name) {
+                    _ if !leads_to_file => return Ok(false),
+                    Some(FileKind::Directory) => open.push(path),
+                    _ => {}
+                }
+            }
+        }
+        Ok(true)
     }
 
     fn write_to(&self, above: &Folder, beside: &Path) -> std::result::Result<(), Trouble> {
@@ -189,14 +227,17 @@ impl New {
     }
 
     /// Tells what was written, and what comes next.
-    fn tell(&self, next: &str, global: &Global) -> std::io::Result<()> {
+    fn tell(&self, is_new: bool, next: &str, global: &Global) -> std::io::Result<()> {
         let (bold, told) = (style::NAME, self.told());
         if global.json {
             let path = |(path, _): &(PathBuf, String)| self.folder.join(path).display().to_string();
             let written: Vec<String> = self.files.iter().map(path).map(|path| path.trim_start_matches("./").to_owned()).collect();
             return writeln!(output::stdout(), "{}", json!({ "written": written, "next": next }));
         }
-        writeln!(output::stdout(), "Wrote {bold}{told}{bold:#}. Next: {next}")
+        if is_new {
+            return writeln!(output::stdout(), "Wrote {bold}{told}{bold:#}. Next: {next}");
+        }
+        writeln!(output::stdout(), "{bold}{told}{bold:#} is there already, just as it would be written. Next: {next}")
     }
 
     fn told(&self) -> String {

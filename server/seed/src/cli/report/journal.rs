@@ -63,13 +63,13 @@ pub fn warn(troubles: &[Trouble]) -> Result<()> {
 }
 
 /// A backup and how long it is kept, as a person reads it.
-pub fn backup_words(aside: &PutAside, keep: u64) -> String {
-    format!("{}: {}, {}, until {}", aside.role, aside.kept.what, place(aside.kept.path.as_deref()), local_time(aside.until(keep)))
+pub fn backup_words(aside: &PutAside) -> String {
+    format!("{}: {}, {}, until {}", aside.role, aside.kept.what, place(aside.kept.path.as_deref()), local_time(aside.until))
 }
 
 /// The same for programs.
-pub fn backup_json(aside: &PutAside, keep: u64) -> Json {
-    json!({"role": aside.role, "what": aside.kept.what, "path": aside.kept.path, "time": aside.time, "until": aside.until(keep)})
+pub fn backup_json(aside: &PutAside) -> Json {
+    json!({"role": aside.role, "what": aside.kept.what, "path": aside.kept.path, "time": aside.time, "until": aside.until})
 }
 
 /// Where a backup is, in words.

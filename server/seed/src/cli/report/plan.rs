@@ -164,6 +164,9 @@ fn write_role(out: &mut dyn Canvas, planned: &PlannedRole, place: &Place<'_>, ke
     for command in &planned.commands {
         writeln!(out, "{below}{dim}runs{dim:#}  {}", shell::line(command))?;
     }
+    if let Some(folder) = &planned.folder {
+        writeln!(out, "{below}{dim}in{dim:#}    {}", shell::word(folder))?;
+    }
     let fields = planned.changes.iter().map(|change| change.field.chars().count()).max().unwrap_or(0);
     for change in &planned.changes {
         write_change(out, change, &below, fields)?;

@@ -87,7 +87,11 @@ struct Names {
 
 /// Runs it.
 pub fn run(args: &Args, global: &Global) -> Result {
-    let spec = Spec::open(args.spec.as_deref())?;
+    let path = args.spec.as_deref().map_or_else(only_spec, |path| Ok(spec_file::absolute(path)))?;
+    if !matches!(args.what, What::List { .. }) && path.exists() {
+        folder::settle(&path)?;
+    }
+    let spec = Spec::open(&path)?;
     match &args.what {
         What::Add { name, url, rev } => add(&spec, (name, url, rev.as_deref()), global),
         What::Fetch(names) => fetch(&spec, &names.names, false, global),
@@ -106,11 +110,8 @@ struct Spec {
 }
 
 impl Spec {
-    fn open(path: Option<&Path>) -> Result<Spec> {
-        let path = match path {
-            Some(path) => spec_file::absolute(path),
-            None => only_spec()?,
-        };
+    fn open(path: &Path) -> Result<Spec> {
+        let path = path.to_path_buf();
         let source = Source::new(path.clone(), read_text(&path)?);
         let folder = path.parent().unwrap_or(Path::new("/")).to_owned();
         let analysis = analyse(&path, source.text());
@@ -321,7 +322,7 @@ fn vendor(spec: &Spec, names: &[String], global: &Global) -> Result {
             return Err(taken(&to).into());
         }
         // Each edit is of the text as it is now.
-        let now = Spec::open(Some(&spec.path))?;
+        let now = Spec::open(&spec.path)?;
         let rev = rev.as_deref().map(|rev| format!(" {rev},")).unwrap_or_default();
         let remark = format!("{url},{rev} commit {}", short(&pin.commit));
         let text = Text::new(&now.source).replace(name, Entry::Folder(&format!("./{place}")), &remark).ok_or_else(|| {
@@ -335,7 +336,7 @@ fn vendor(spec: &Spec, names: &[String], global: &Global) -> Result {
         write_lock(&spec.folder, lock, &analyse(&spec.path, &text))?;
         done.push(name.to_owned());
     }
-    let now = Spec::open(Some(&spec.path))?;
+    let now = Spec::open(&spec.path)?;
     let lock = Lock::read(&spec.folder)?;
     if done.is_empty() && now.folder.join(LOCK).exists() {
         // What a run left that was interrupted right before this.

@@ -1,0 +1,49 @@
+//! Who else can write something: what root, or a user, reads and acts on must be written by nobody else.
+
+use std::fs::{File, Metadata};
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use nix::unistd::{getegid, geteuid};
+
+use super::real::safety::{has_access_list, only_these_write};
+
+/// The first folder of a path, itself among them, in which others than this user, root and who called sudo can write or put something
+/// in the place of the next. The path has no symbolic links.
+pub fn others_can_write(folder: &Path) -> Option<PathBuf> {
+    let mut above: Vec<&Path> = folder.ancestors().collect();
+    above.reverse();
+    let can = |path: &&Path| {
+        let is_last = *path == folder;
+        std::fs::symlink_metadata(path).map_or(true, |metadata| others_write(&metadata, path, !is_last))
+    };
+    above.into_iter().find(can).map(Path::to_path_buf)
+}
+
+/// Whether this is the number of another user than this one, root and who called sudo.
+pub fn is_of_another_user(uid: u32) -> bool {
+    !is_own(uid, geteuid().as_raw(), "SUDO_UID")
+}
+
+fn is_own(id: u32, mine: u32, caller: &str) -> bool {
+    let is_callers = || geteuid().is_root() && std::env::var(caller).ok().and_then(|caller| caller.parse().ok()) == Some(id);
+    id == 0 || id == mine || is_callers()
+}
+
+/// Whether others than this user, root and who called sudo can write an open file, by its mode or its access list (acl(5)).
+///
+/// # Errors
+///
+/// What the system says.
+pub fn others_write_file(file: &File) -> std::io::Result<bool> {
+    Ok(others_write(&file.metadata()?, &PathBuf::from(format!("/proc/self/fd/{}", file.as_raw_fd())), false))
+}
+
+/// The same of what is at a path. With `keeps`, a sticky folder does not count, since nobody can replace there what another has made.
+fn others_write(about: &Metadata, path: &Path, keeps: bool) -> bool {
+    let is_ours = !is_of_another_user(about.uid());
+    let is_our_group = is_own(about.gid(), getegid().as_raw(), "SUDO_GID");
+    let is_sticky = keeps && is_ours && about.mode() & libc::S_ISVTX != 0;
+    !is_sticky && !only_these_write(about.mode(), is_ours, is_our_group, || has_access_list(path))
+}
