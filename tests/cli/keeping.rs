@@ -110,7 +110,7 @@ fn expires_after(change: impl FnOnce(&Sandbox)) -> Sandbox {
     sandbox
 }
 
-const LEFT: &str = "not Seed's any more";
+const LEFT: &str = "no longer belongs to Seed";
 
 #[test]
 fn what_somebody_put_in_the_place_of_a_backup_stays_and_is_reported_once() {
@@ -185,7 +185,7 @@ fn a_kept_subvolume_goes_only_if_it_is_still_the_same() {
         sandbox.seed(APPLY).exits(0);
         sandbox.write("pool/b/letter", "precious");
         sandbox.seed(&["undo", "--yes", "--destroy-data", spec]).exits(0);
-        let kept = sandbox.at("pool/seed-backup-3");
+        let kept = sandbox.at("pool/seed-backup-3/b");
         assert!(kept.join("letter").exists());
         if is_replaced {
             let btrfs = |args: &[&str]| {

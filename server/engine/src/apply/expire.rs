@@ -106,10 +106,12 @@ fn remove(host: &dyn Host, aside: &PutAside) -> Result<()> {
     let Some(path) = &aside.kept.path else { return Ok(()) };
     let removed = match &aside.seal {
         // A folder of snapshots: no tree that is removed goes into them.
-        Some(seal) if place::holds_snapshots(path) => match host.seal(path)?.is_none_or(|now| now.is_of_the_same(seal)) {
-            true => place::remove(host, path),
-            false => Err(Trouble::new("", "something else is there").kind(Kind::Changed)),
-        },
+        Some(seal) if place::holds_snapshots(path) => {
+            match host.seal(path)?.is_none_or(|now| now.is_of_the_same(seal) && (aside.is_going || now.is_unchanged(seal))) {
+                true => place::remove(host, path),
+                false => Err(Trouble::new("", "it was changed since it was made").kind(Kind::Changed)),
+            }
+        }
         Some(seal) => host.remove_sealed(path, seal, aside.is_going).and_then(|()| place::clear(host, path)),
         None if host.metadata(path)?.is_none() => Ok(()),
         None => Err(Trouble::new("", "Seed cannot tell whether it is still the backup").kind(Kind::Changed)),
