@@ -8,7 +8,7 @@ use std::sync::Arc;
 use seed_collection::LOCK;
 use seed_role::Trouble;
 use seed_role::claim::Claim;
-use seed_role::host::others::{is_of_another_user, others_can_write, others_write_file};
+use seed_role::host::others::{is_of_another_user, others_can_replace, others_write_file};
 use seed_role::host::{Host, folder};
 use seed_role::shell;
 use seed_role::trouble::{Kind, Result};
@@ -176,7 +176,7 @@ fn refuse_others_files(path: &Path, file: &File) -> Result<()> {
         return refused(if is_others { "it belongs to another user" } else { "others can write it" }, path);
     }
     let real = folder::real(path)?;
-    match others_can_write(real.parent().unwrap_or(&real)) {
+    match others_can_replace(&real) {
         Some(above) => refused(&format!("others can write in {}, and put another file in its place", above.display()), &above),
         None => Ok(()),
     }

@@ -15,6 +15,10 @@ pub struct Attrs(pub BTreeMap<Cow<'static, str>, Json>);
 /// The attribute that tells what is mounted over a mount point, so that what a role has mounted there is out of reach. Not a parameter.
 pub const HIDDEN: &str = "hidden_by";
 
+/// The attribute that tells by what a file or folder is known, device and inode, where another user can put something else in its place: only
+/// this very thing is changed. Not a parameter, and nothing that comes back.
+pub const IDENTITY: &str = "identity";
+
 impl Attrs {
     /// None.
     pub fn new() -> Self {

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use seed_role::attrs::{Attrs, Change};
+use seed_role::attrs::{Attrs, Change, IDENTITY};
 use seed_role::host::{Access as HostAccess, Host, Metadata, Owner};
 use seed_role::param::Mode;
 use seed_role::step::Step;
@@ -29,9 +29,6 @@ impl Access<'_> {
         Ok(attrs.with_some(OWNER, owner.map(|owner| host.owner_name(owner))))
     }
 }
-
-/// By what it is known, device and inode, where another user can put something else in its place: only this very thing is changed.
-const IDENTITY: &str = "identity";
 
 /// Adds by what it is known to the attributes seen, where that matters.
 pub(crate) fn identified(host: &dyn Host, path: &Path, metadata: &Metadata, attrs: Attrs) -> Result<Attrs> {

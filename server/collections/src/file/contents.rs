@@ -170,8 +170,7 @@ pub(super) fn wanted(file: &dyn Contents, host: &dyn Host) -> Result<Attrs> {
     let attribute = if file.is_secret() { AS_IN_SPEC.into() } else { bytes::encode(content) };
     let access = file.access();
     let attrs = access.wanted(host, Attrs::new().with(CONTENT, attribute))?;
-    // A new file has them anyway.
-    if !file.is_secret() || host.metadata(file.path())?.is_none() {
+    if !file.is_secret() {
         return Ok(attrs);
     }
     // Whoever owns a file reads what is written into it.

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-use seed_role::attrs::{Attrs, Observation};
+use seed_role::attrs::{Attrs, IDENTITY, Observation};
 use seed_role::trouble::{Result, Trouble};
 use serde_json::{Value as Json, json};
 
@@ -99,6 +99,8 @@ pub(super) fn remove_others(journal: &Path, needed: &HashSet<String>) {
 /// Attributes with long texts as their hashes: enough to tell later whether they are still the same.
 pub fn fingerprint(attrs: &Attrs) -> Attrs {
     let mut short = attrs.clone();
+    // A copy is as good.
+    short.0.remove(IDENTITY);
     for value in short.0.values_mut() {
         if let Json::String(text) = value
             && text.len() > LONG

@@ -323,13 +323,14 @@ fn many_files_are_written_or_none() {
     }
     assert_eq!(world.update().written.len(), 50);
     world.write("fragments/f", "A\n");
-    // One of the places cannot be written to: what is in the way is no file.
-    fs::create_dir_all(world.at("d7/.file.seed-new/x")).unwrap();
+    // One of the places cannot be written to: no temporary name is short enough.
+    let unwritable = format!("d7/{}", "x".repeat(250));
+    world.write(&unwritable, "# seed:begin f#long\n# seed:end f#long\n");
     let before = world.bytes();
     let error = update(&world.root, &[]).unwrap_err().to_string();
     assert!(error.contains("d7"), "{error}");
     assert_eq!(world.bytes(), before);
-    fs::remove_dir_all(world.at("d7/.file.seed-new")).unwrap();
+    fs::remove_file(world.at(&unwritable)).unwrap();
     assert_eq!(world.update().written.len(), 51);
 }
 

@@ -212,7 +212,7 @@ pub trait Host: Send + Sync {
     fn set_owner(&self, path: &Path, owner: Owner) -> Result<()>;
     /// Sets owner, attributes and mode of what was seen there. Something else, or the same with another owner or mode, stays as it is
     /// ([`crate::trouble::Kind::Changed`]). As root, in a folder that another user can write, no file of another user becomes root's, and
-    /// none gets a set-user-ID or set-group-ID bit ([`crate::trouble::Kind::Unsafe`]).
+    /// none gets a set-user-ID or set-group-ID bit, nor is a third user's changed by a second name ([`crate::trouble::Kind::Unsafe`]).
     fn set_access(&self, path: &Path, seen: &Metadata, access: &Access<'_>) -> Result<()>;
     /// Whether, for root, another user can put something else at a path from one moment to the next: they can write the folder that it
     /// is in, or change the way to it. Never for other users, who are as safe as their folders.

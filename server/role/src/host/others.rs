@@ -12,13 +12,22 @@ use super::real::safety::{has_access_list, only_these_write};
 /// The first folder of a path, itself among them, in which others than this user, root and who called sudo can write or put something
 /// in the place of the next. The path has no symbolic links.
 pub fn others_can_write(folder: &Path) -> Option<PathBuf> {
+    first_open(folder, |path| path != folder)
+}
+
+/// The first folder above a path in which they can put something else in the place of what is on the way there, or at its end. The path has no
+/// symbolic links.
+pub fn others_can_replace(path: &Path) -> Option<PathBuf> {
+    first_open(path.parent()?, |_| true)
+}
+
+/// The first folder that others can write; a sticky one does not count where it only `keeps` the next.
+fn first_open(folder: &Path, keeps: impl Fn(&Path) -> bool) -> Option<PathBuf> {
     let mut above: Vec<&Path> = folder.ancestors().collect();
     above.reverse();
-    let can = |path: &&Path| {
-        let is_last = *path == folder;
-        std::fs::symlink_metadata(path).map_or(true, |metadata| others_write(&metadata, path, !is_last))
-    };
-    above.into_iter().find(can).map(Path::to_path_buf)
+    let is_open =
+        |path: &&Path| std::fs::symlink_metadata(path).map_or(true, |metadata| others_write(&metadata, path, keeps(path)));
+    above.into_iter().find(is_open).map(Path::to_path_buf)
 }
 
 /// Whether this is the number of another user than this one, root and who called sudo.

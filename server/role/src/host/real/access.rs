@@ -19,7 +19,7 @@ use super::exchange;
 use super::files::{kind_of, metadata_of, rename_new};
 use super::safety::Place;
 use crate::host::before::{Before, NewFile, changed};
-use crate::host::refusal::{Refusal, Told};
+use crate::host::refusal::{Refusal, Told, second_name};
 use crate::host::{Access, FileKind, Metadata, Owner};
 use crate::trouble::{Kind, Result, Trouble};
 
@@ -154,6 +154,9 @@ impl RealHost {
         let (place, held) = self.hold(path, seen, &attempted)?;
         let stat = held.stat().told(attempted)?;
         if place.guarded() && kind_of(&stat) == FileKind::File {
+            if self.safety.has_second_name_of_another(path, &stat).told(attempted)? {
+                return Err(second_name(attempted()));
+            }
             if access.mode.is_some_and(|mode| mode & SET_ID != 0) {
                 return Err(no_set_id(attempted()));
             }

@@ -12,8 +12,8 @@ use std::path::Path;
 use nix::sys::stat::{FileStat, Mode, fchmod, fstat};
 use nix::unistd::{Gid, Uid, fchown};
 use rustix::fs::{
-    IFlags, XattrFlags, fgetxattr, flistxattr, fremovexattr, fsetxattr, getxattr, ioctl_getflags, ioctl_setflags, listxattr,
-    setxattr,
+    IFlags, XattrFlags, fgetxattr, fgetxattr_query, flistxattr, flistxattr_query, fremovexattr, fsetxattr, getxattr,
+    getxattr_query, ioctl_getflags, ioctl_setflags, listxattr, listxattr_query, setxattr,
 };
 use rustix::io::Errno;
 
@@ -146,11 +146,12 @@ impl Attributes {
     pub(super) fn carry_over(from: &Path, to: &Path) -> Result<(), Lost> {
         let unread = |errno: Errno| Lost(vec![format!("what cannot be read of it ({errno})")]);
         let mut lost = Vec::new();
-        for name in names_by(|list| listxattr(from, list)).map_err(unread)? {
+        for name in names_by(|| listxattr_query(from), |list| listxattr(from, list)).map_err(unread)? {
             if name.starts_with("security.") {
                 continue;
             }
-            let value = value_by(|value| getxattr(from, name.as_str(), value)).map_err(unread)?;
+            let value =
+                value_by(|| getxattr_query(from, name.as_str()), |value| getxattr(from, name.as_str(), value)).map_err(unread)?;
             if let Err(errno) = setxattr(to, name.as_str(), &value, XattrFlags::empty()) {
                 lost.push(format!("{} ({errno})", words(&name)));
             }
@@ -223,11 +224,11 @@ const ATTEMPTS: usize = 8;
 
 fn extended_of(file: BorrowedFd<'_>) -> rustix::io::Result<BTreeMap<String, Vec<u8>>> {
     let mut found = BTreeMap::new();
-    for name in names_by(|list| flistxattr(file, list))? {
+    for name in names_by(|| flistxattr_query(file), |list| flistxattr(file, list))? {
         if OF_THE_CONTENT.contains(&name.as_str()) {
             continue;
         }
-        match value_by(|value| fgetxattr(file, name.as_str(), value)) {
+        match value_by(|| fgetxattr_query(file, name.as_str()), |value| fgetxattr(file, name.as_str(), value)) {
             Ok(value) => drop(found.insert(name, value)),
             // Taken away meanwhile.
             Err(Errno::NODATA) => {}
@@ -237,10 +238,13 @@ fn extended_of(file: BorrowedFd<'_>) -> rustix::io::Result<BTreeMap<String, Vec<
     Ok(found)
 }
 
-/// The names that `read` lists; of an empty list it tells how long it has to be.
-fn names_by(read: impl Fn(&mut [u8]) -> rustix::io::Result<usize>) -> rustix::io::Result<Vec<String>> {
+/// The names that `read` lists; `query` tells how much room they take.
+fn names_by(
+    query: impl Fn() -> rustix::io::Result<usize>,
+    read: impl Fn(&mut [u8]) -> rustix::io::Result<usize>,
+) -> rustix::io::Result<Vec<String>> {
     for _ in 0..ATTEMPTS {
-        let len = match read(&mut []) {
+        let len = match query() {
             Ok(0) | Err(Errno::NOTSUP | Errno::NOSYS) => return Ok(Vec::new()),
             other => other?,
         };
@@ -255,10 +259,13 @@ fn names_by(read: impl Fn(&mut [u8]) -> rustix::io::Result<usize>) -> rustix::io
     Err(Errno::AGAIN)
 }
 
-/// The value that `read` gives; for an empty buffer it tells how long that has to be.
-fn value_by(read: impl Fn(&mut [u8]) -> rustix::io::Result<usize>) -> rustix::io::Result<Vec<u8>> {
+/// The value that `read` gives; `query` tells how much room it takes.
+fn value_by(
+    query: impl Fn() -> rustix::io::Result<usize>,
+    read: impl Fn(&mut [u8]) -> rustix::io::Result<usize>,
+) -> rustix::io::Result<Vec<u8>> {
     for _ in 0..ATTEMPTS {
-        let len = read(&mut [])?;
+        let len = query()?;
         if len == 0 {
             return Ok(Vec::new());
         }

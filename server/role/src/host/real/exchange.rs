@@ -185,7 +185,7 @@ pub(in crate::host) fn settle(place: &Place<'_>, temporary: &Path) -> nix::Resul
         // A power failure can leave of a new file nothing but its name.
         let is_torn = left.st_size == 0 && stat(place, place.name()).is_ok_and(|there| identity(&there) == before);
         if [&ours, &before].contains(&&identity(&left)) || is_torn {
-            remove(place, &name)?;
+            remove_unfinished(place, &name, is_folder)?;
         } else if !may_have_the_name(place, &left)? {
             kept = Some(name);
         } else {

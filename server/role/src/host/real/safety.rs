@@ -133,9 +133,9 @@ pub(in crate::host) fn only_these_write(
 
 /// Whether something has an access list; of a link under `/proc/self/fd`, the open file that it stands for.
 pub(in crate::host) fn has_access_list(path: &Path) -> bool {
-    // No buffer is given: only the attribute's length is asked for. Nothing else is a link here.
+    // Nothing else is a link here.
     !matches!(
-        rustix::fs::getxattr(path, "system.posix_acl_access", &mut [0_u8; 0]),
+        rustix::fs::getxattr_query(path, "system.posix_acl_access"),
         Err(rustix::io::Errno::NODATA | rustix::io::Errno::NOTSUP)
     )
 }
