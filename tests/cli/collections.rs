@@ -501,13 +501,13 @@ fn mistakes_in_the_names_and_sources_are_told() {
     collection `storage` is a built-in collection, and no other can have its name
     bad-name `Desk` cannot name a collection
     collection there is no folder WORK/nowhere
-    collection a collection comes from a repository (`git`) or from a folder (`path`), not from both
+    collection a collection has either `git` or `path`, not both
     collection it is not said where `c` comes from
-    collection `rev` is of a git repository, and this is a folder
+    collection `rev` is only for git repositories, and this is a folder
     collection `http://` does not authenticate the server; use `https://` or `ssh://`
     collection a URL with a name or password would be shared in the lock file; use ssh
     unknown-key `gut` is not a key of this mapping
-    interpolation the source of a collection cannot use variables: roles are looked up before them
+    interpolation the source of a collection cannot use variables, because roles are found before variables are read
     unknown-reference there is no variable `x`
     collection-missing the collection `i` is not pinned yet: there is no seed.lock
     ");

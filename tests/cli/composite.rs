@@ -253,3 +253,22 @@ fn a_new_role_is_written_checked_and_used() {
     sandbox.seed(&["apply", "name.seed.yaml", "--yes"]).exits(0);
     assert_eq!(sandbox.read("mine/README"), "Made by desk.\n");
 }
+
+#[test]
+fn apply_shows_a_composite_role_as_one_line_and_its_parts_where_asked() {
+    let sandbox = sandbox(USES);
+    let ran =
+        sandbox.seed(&["apply", "--yes", "name.seed.yaml"]).exits(0).says("✓ ada  dev-box  5 created").says("✓ beside  create");
+    assert!(!ran.stderr().contains("note"), "{}", ran.told());
+    sandbox.write("ada/README", "changed");
+    let ran = sandbox.seed(&["apply", "--yes", "-v", "name.seed.yaml"]).exits(0).says("✓ ada  dev-box  1 changed, 4 unchanged");
+    assert!(ran.stderr().contains("✓ note  change"), "{}", ran.told());
+}
+
+#[test]
+fn a_part_that_fails_is_shown_below_its_composite_role() {
+    let sandbox = sandbox(USES);
+    sandbox.write("ada", "in the way");
+    let ran = sandbox.seed(&["apply", "--yes", "name.seed.yaml"]).exits(1).says("✗ ada  dev-box  ").says("failed");
+    assert!(ran.stderr().contains("✗ folder  "), "{}", ran.told());
+}

@@ -8,7 +8,7 @@ use crate::sandbox::{Ran, Sandbox};
 #[test]
 fn without_a_terminal_and_without_yes_nothing_is_done() {
     let (sandbox, spec) = Sandbox::with_spec(FILES);
-    sandbox.seed(&["apply", spec]).exits(3).says("no terminal").says("--yes");
+    sandbox.seed(&["apply", spec]).exits(3).says("not a terminal").says("--yes");
     assert!(!sandbox.at("tree").exists());
     sandbox.seed(&["apply", "--yes", spec]).exits(0);
     sandbox.seed(&["apply", "--state", "absent", spec]).exits(3);
@@ -184,7 +184,7 @@ fn two_applies_of_one_spec_do_not_meet() {
         assert!(begun.elapsed() < Duration::from_secs(60), "the first apply does not begin");
         std::thread::sleep(Duration::from_millis(10));
     }
-    sandbox.seed(&["apply", "--yes", spec]).exits(3).says("another seed is at work");
+    sandbox.seed(&["apply", "--yes", spec]).exits(3).says("another `seed` is working on this spec");
     sandbox.seed(&["undo", "--yes", spec]).exits(3);
     let looked = sandbox.seed(&["plan", spec]);
     assert!(matches!(looked.code(), Some(0 | 2)), "looking waits for nobody: {}", looked.told());

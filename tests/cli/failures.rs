@@ -207,22 +207,6 @@ fn a_busy_mount_stays_and_goes_once_it_is_free() {
 }
 
 #[test]
-fn without_rights_a_role_says_what_would_give_them() {
-    if !is_root() {
-        return;
-    }
-    let (sandbox, spec) = Sandbox::with_spec(
-        "scratch:\n  is: storage.tmpfs\n  mount: ./scratch\n  size: 1 MiB\n\nbeside:\n  is: file.text\n  path: ./beside\n  content: x\n",
-    );
-    let ran = sandbox.seed_as_nobody(&["apply", "--yes", "--json", spec]).exits(1);
-    assert!(failure(&ran, "scratch").contains("sudo"), "{}", ran.told());
-    assert_eq!(sandbox.read("beside"), "x");
-    sandbox.seed_as_nobody(&["apply", "--yes", "--state", "absent", spec]).exits(0);
-    assert!(!sandbox.at("beside").exists());
-    assert!(!sandbox.at("scratch").exists(), "nor is a folder left for the mount that failed");
-}
-
-#[test]
 fn a_device_that_is_not_there_fails_its_role_alone() {
     if !is_root() {
         return;

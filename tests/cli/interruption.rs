@@ -262,7 +262,7 @@ fn an_undo_that_was_killed_takes_one_run_back_and_no_more() {
         // Now it is over, and another one is another one.
         sandbox.seed(UNDO).exits(0);
         assert!(!sandbox.at("a").exists() && !sandbox.at("b").exists(), "killed behind record {record}");
-        sandbox.seed(UNDO).exits(1).says("the journal of this spec tells of none");
+        sandbox.seed(UNDO).exits(1).says("the journal of this spec has no apply to undo");
     }
     assert!(kills >= 10, "{kills}");
     tell("two runs, undo", kills);
@@ -312,7 +312,7 @@ fn a_second_ctrl_c_ends_at_once_and_the_next_run_goes_on() {
     send(&child, Signal::SIGINT);
     let ran = Ran::ended("apply", child.wait_with_output().unwrap());
     assert_eq!(ran.code(), None, "{}", ran.told());
-    assert!(ran.stderr().contains("ending after step0; Ctrl-C again ends at once"), "{}", ran.told());
+    assert!(ran.stderr().contains("stopping after step0; press Ctrl-C again to stop at once"), "{}", ran.told());
     sandbox.write("go", "");
     sandbox.seed(&["apply", "--yes", spec]).exits(0);
     sandbox.seed(&["info", spec]).exits(0);

@@ -87,7 +87,7 @@ fn with_backup() -> Sandbox {
     sandbox
 }
 
-const KEPT: &str = ".box.seed-kept-2/letter";
+const KEPT: &str = ".box.seed-backup-2/box/letter";
 const APPLY: &[&str] = &["apply", "--yes", SPEC];
 
 #[test]
@@ -110,15 +110,15 @@ fn expires_after(change: impl FnOnce(&Sandbox)) -> Sandbox {
     sandbox
 }
 
-const LEFT: &str = "not Seed's any more";
+const LEFT: &str = "no longer belongs to Seed";
 
 #[test]
 fn what_somebody_put_in_the_place_of_a_backup_stays_and_is_reported_once() {
     let sandbox = expires_after(|sandbox| {
-        fs::rename(sandbox.at(".box.seed-kept-2"), sandbox.at("rescued")).unwrap();
+        fs::rename(sandbox.at(".box.seed-backup-2/box"), sandbox.at("rescued")).unwrap();
         sandbox.write(KEPT, "precious, too");
     });
-    seed_at(&sandbox, 8 * DAY + 3700, APPLY).exits(0).says("something else is there").says(".box.seed-kept-2").says(LEFT);
+    seed_at(&sandbox, 8 * DAY + 3700, APPLY).exits(0).says("something else is there").says(".box.seed-backup-2").says(LEFT);
     assert_eq!(sandbox.read(KEPT), "precious, too");
     seed_at(&sandbox, 9 * DAY, APPLY).exits(0).never_says(LEFT);
     assert_eq!(sandbox.read("rescued/letter"), "precious");
@@ -129,9 +129,9 @@ fn what_somebody_put_in_the_place_of_a_backup_stays_and_is_reported_once() {
 #[test]
 fn a_backup_that_somebody_changed_stays() {
     let changes: [fn(&Sandbox); 3] = [
-        |sandbox| sandbox.write(".box.seed-kept-2/reply", "precious, too"),
+        |sandbox| sandbox.write(".box.seed-backup-2/box/reply", "precious, too"),
         |sandbox| sandbox.write(KEPT, "changed in place"),
-        |sandbox| sandbox.write(".box.seed-kept-2/deep/down/reply", "precious, too"),
+        |sandbox| sandbox.write(".box.seed-backup-2/box/deep/down/reply", "precious, too"),
     ];
     for change in changes {
         let sandbox = expires_after(|sandbox| {
@@ -156,13 +156,13 @@ fn a_kept_file_goes_only_if_it_is_still_the_same() {
         fs::write(sandbox.at("a.img"), &bytes).unwrap();
         sandbox.seed(&["apply", "--yes", "--destroy-data", "--state", "absent", spec]).exits(0);
         if is_replaced {
-            fs::remove_file(sandbox.at(".a.img.seed-kept-2")).unwrap();
-            sandbox.write(".a.img.seed-kept-2", "somebody's");
+            fs::remove_file(sandbox.at(".a.img.seed-backup-2/a.img")).unwrap();
+            sandbox.write(".a.img.seed-backup-2/a.img", "somebody's");
         }
         for ahead in [8 * DAY, 8 * DAY + 3700] {
             seed_at(&sandbox, ahead, APPLY).exits(0);
         }
-        assert_eq!(sandbox.at(".a.img.seed-kept-2").exists(), is_replaced);
+        assert_eq!(sandbox.at(".a.img.seed-backup-2/a.img").exists(), is_replaced);
     }
 }
 
@@ -185,7 +185,7 @@ fn a_kept_subvolume_goes_only_if_it_is_still_the_same() {
         sandbox.seed(APPLY).exits(0);
         sandbox.write("pool/b/letter", "precious");
         sandbox.seed(&["undo", "--yes", "--destroy-data", spec]).exits(0);
-        let kept = sandbox.at("pool/seed-kept-3-b");
+        let kept = sandbox.at("pool/seed-backup-3/b");
         assert!(kept.join("letter").exists());
         if is_replaced {
             let btrfs = |args: &[&str]| {
@@ -214,7 +214,7 @@ fn a_removal_of_a_backup_that_was_killed_is_ended_by_the_next_run() {
     // As far as it may have come.
     fs::remove_file(sandbox.at(KEPT)).unwrap();
     seed_at(&sandbox, 8 * DAY + 3800, APPLY).exits(0).never_says(LEFT);
-    assert!(!sandbox.at(".box.seed-kept-2").exists());
+    assert!(!sandbox.at(".box.seed-backup-2").exists());
 }
 
 #[test]
@@ -288,10 +288,10 @@ fn a_backup_that_cannot_be_removed_is_told_of_and_stops_nothing() {
     }
     let sandbox = with_backup();
     seed_at(&sandbox, 8 * DAY, APPLY).exits(0);
-    let kept = sandbox.at(".box.seed-kept-2");
+    let kept = sandbox.at(".box.seed-backup-2/box");
     nix::mount::mount(Some("tmpfs"), &kept, Some("tmpfs"), nix::mount::MsFlags::empty(), None::<&str>).unwrap();
     fs::remove_dir(sandbox.at("box")).unwrap();
-    seed_at(&sandbox, 8 * DAY + 3700, APPLY).exits(0).says("backup").says("seed-kept-2");
+    seed_at(&sandbox, 8 * DAY + 3700, APPLY).exits(0).says("backup").says("seed-backup-2");
     assert!(sandbox.at("box").is_dir());
     nix::mount::umount(&kept).unwrap();
     seed_at(&sandbox, 8 * DAY + 3800, APPLY).exits(0);

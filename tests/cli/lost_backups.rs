@@ -37,7 +37,7 @@ fn a_blob_that_is_lost_or_damaged_takes_no_file_away() {
         for args in
             [&["apply", "--yes", "--destroy-data", "--state", "absent", SPEC][..], &["undo", "--yes", "--destroy-data", SPEC]]
         {
-            sandbox.seed(args).exits(1).says("what was there before cannot be read");
+            sandbox.seed(args).exits(1).says("the previous state cannot be read");
             assert_eq!(sandbox.read("note"), "what the spec says");
         }
         let plan = sandbox.seed(&["plan", "--json", "--state", "absent", SPEC]).exits(1).json();
@@ -65,7 +65,7 @@ fn a_backup_that_somebody_removed_is_told_before_anything_is_done() {
     sandbox.seed(&["apply", "--yes", spec]).exits(0);
     sandbox.write("tree/letter", "dear\n");
     sandbox.seed(&["apply", "--yes", "--destroy-data", "--state", "absent", spec]).exits(0);
-    fs::remove_dir_all(sandbox.at(".tree.seed-kept-2")).unwrap();
+    fs::remove_dir_all(sandbox.at(".tree.seed-backup-2/tree")).unwrap();
     sandbox.seed(&["undo", "--yes", spec]).exits(1).says("the backup").says("is gone");
     assert!(!sandbox.at("tree").exists());
 }

@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod attributes;
+mod backups;
 mod collections;
 mod commands;
 mod composite;
@@ -22,10 +23,12 @@ mod hostile;
 mod identity;
 mod interruption;
 mod keeping;
+mod left_over;
 mod lost_backups;
 mod mending;
 mod mistakes;
 mod moved;
+mod newcomer;
 mod others_folders;
 mod owners;
 mod ownership;
@@ -44,3 +47,4 @@ mod trials;
 mod trust;
 mod undo;
 mod watching;
+mod without_root;

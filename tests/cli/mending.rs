@@ -40,8 +40,8 @@ fn each_drift_is_mended_in_its_way_and_a_repair_can_be_taken_back() {
 fn without_consent_nothing_is_mended() {
     let (sandbox, spec) = applied(2);
     fs::remove_file(sandbox.at("d/f0")).unwrap();
-    sandbox.seed(&["repair", spec]).exits(3).says("no terminal");
-    sandbox.seed(&["repair", spec, "--watch"]).exits(3).says("no terminal");
+    sandbox.seed(&["repair", spec]).exits(3).says("not a terminal");
+    sandbox.seed(&["repair", spec, "--watch"]).exits(3).says("not a terminal");
     assert!(!sandbox.at("d/f0").exists());
     let digest = sandbox.seed(&["plan", spec, "--json"]).json()["digest"].as_str().unwrap().to_string();
     fs::remove_file(sandbox.at("d/f1")).unwrap();

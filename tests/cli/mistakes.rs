@@ -123,18 +123,18 @@ fn what_is_left_out_orders_nothing() {
 fn words_fit_what_they_are_about() {
     let (sandbox, spec) = Sandbox::with_spec("");
     sandbox.write(spec, "seed: 1\nname: name\nwhy: A test.\nroles: {}\n");
-    sandbox.seed(&["plan", spec]).exits(0).says("there are no roles");
+    sandbox.seed(&["plan", spec]).exits(0).says("the spec has no roles");
     sandbox.seed(&["info", spec]).exits(0).says("There are no roles");
 
     let listed = sandbox.seed(&["types", "file"]).exits(0).says("file.text").says("file.link").never_says("storage.btrfs");
     assert_eq!(listed.stdout().lines().count(), 5, "{}", listed.told());
-    sandbox.seed(&["types", "nothing"]).exits(1).says("no collection of that name");
+    sandbox.seed(&["types", "nothing"]).exits(1).says("no role type or collection has that name");
 
     sandbox.write_spec(
         "note: {is: file.text, path: ./n, content: x}\nimage: {is: storage.file_block_image, path: ./i, size: 1 MiB}\n\
          dir: {is: file.directory, path: ./d}\nloop: {is: storage.loopback_device, backing: dir}\n",
     );
-    sandbox.seed(&["check", spec]).exits(1).says("is offered by `image`").never_says("`note`");
+    sandbox.seed(&["check", spec]).exits(1).says("name a role that offers it: `image`").never_says("`note`");
 
     sandbox.write("roles/bad/tasks/main.yml", "present:\n  a: {is: file.text, path: /x, content: x}\n");
     sandbox.write_spec("b: {is: bad}\n");
@@ -157,7 +157,7 @@ fn new_takes_a_file_name_and_no_name_of_a_built_in_collection() {
     assert_eq!(told, json!({"written": ["lab.seed.yaml"], "next": "seed plan lab.seed.yaml"}));
     assert!(sandbox.at("lab.seed.yaml").exists());
     for what in ["role", "collection"] {
-        sandbox.seed(&["new", what, "file"]).exits(1).says("`file` is a built-in collection");
+        sandbox.seed(&["new", what, "file"]).exits(1).says("`file` is the name of a built-in collection");
     }
     let told = sandbox.seed(&["new", "role", "box", "--json"]).exits(0).json();
     let written: Vec<&str> = list(&told, "written").iter().map(|path| path.as_str().unwrap()).collect();
@@ -192,4 +192,40 @@ fn what_is_mounted_at_boot_has_a_name_that_a_line_can_hold() {
     }
     let (sandbox, spec) = Sandbox::with_spec("m: {is: storage.mount, device: /dev/x, at: \"/srv/a b%\\\"\", persist: unit}\n");
     sandbox.seed(&["check", spec]).exits(0);
+}
+
+#[test]
+fn the_lines_of_a_help_can_be_pasted() {
+    let spec = "seed: 1\nname: lab\nroles:\n    image:\n        is: storage.file_block_image\n        path: ./lab.img\n        size: 4 GiB\n    pool:\n        is: storage.btrfs\n        devices: [image]\n";
+    let sandbox = Sandbox::new();
+    sandbox.write("lab.seed.yaml", spec);
+    let ran = sandbox.seed(&["check", "lab.seed.yaml"]).exits(1).says("write `loopback` here");
+    let shown = ran.stdout();
+    let lines: Vec<&str> =
+        shown.lines().skip_while(|line| *line != "    loopback:").take_while(|line| !line.is_empty()).collect();
+    assert_eq!(lines.len(), 3, "{shown}");
+    let mended = spec.replace("[image]", "[loopback]").replace("    pool:", &format!("{}\n    pool:", lines.join("\n")));
+    sandbox.write("lab.seed.yaml", &mended);
+    sandbox.seed(&["check", "lab.seed.yaml"]).exits(0);
+}
+
+#[test]
+fn a_message_stands_at_its_place_and_names_both_places_of_a_conflict() {
+    let sandbox = Sandbox::new();
+    let spec = "seed: 1\nname: lab\nroles:\n  one: {is: file.text, path: ./x, content: a}\n  two: {is: file.text, path: ./x, content: b, mode: 999}\n";
+    sandbox.write("lab.seed.yaml", spec);
+    let ran = sandbox.seed(&["check", "lab.seed.yaml"]).exits(1);
+    let shown = ran.stdout();
+    assert!(!shown.contains("─ here\n"), "{shown}");
+    for words in [
+        "─ `two` claims the path ",
+        "and so does `one` (lab.seed.yaml:4)",
+        "─ `one` claims it here",
+        "─ `999` is not a file mode",
+    ] {
+        assert!(shown.contains(words), "{words}: {shown}");
+    }
+    let json = sandbox.seed(&["check", "--json", "lab.seed.yaml"]).exits(1).json();
+    let conflict = json["diagnostics"].as_array().unwrap().iter().find(|one| one["code"] == "conflict").unwrap();
+    assert_eq!(conflict["related"][0]["range"]["start"]["line"], 3, "{conflict}");
 }

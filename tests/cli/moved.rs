@@ -250,7 +250,7 @@ fn list_shows_what_was_applied_and_what_is_gone() {
     fs::remove_file(sandbox.at("lab/name.seed.yaml")).unwrap();
     sandbox.seed(&["list"]).exits(0).says("gone");
     let (empty, _) = Sandbox::with_spec("");
-    empty.seed(&["list"]).exits(0).says("No spec was applied");
+    empty.seed(&["list"]).exits(0).says("You have not applied");
 }
 
 #[test]
@@ -295,7 +295,7 @@ fn an_orphan_can_be_forgotten_and_its_backup_stays_until_it_expires() {
     sandbox.write_spec("note:\n  is: file.text\n  path: ./note\n  content: x\n");
     sandbox.seed(&["forget", "--yes", spec, "box"]).exits(0).says("backup");
     assert!(sandbox.at("box").is_dir());
-    assert_eq!(sandbox.read(".box.seed-kept-2/letter"), "precious");
+    assert_eq!(sandbox.read(".box.seed-backup-2/box/letter"), "precious");
     let list = sandbox.seed(&["list", "--json"]).exits(0).json();
-    assert!(list["specs"][0]["backups"][0]["path"].as_str().unwrap().ends_with(".box.seed-kept-2"), "{list}");
+    assert!(list["specs"][0]["backups"][0]["path"].as_str().unwrap().ends_with(".box.seed-backup-2/box"), "{list}");
 }

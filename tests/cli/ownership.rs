@@ -249,7 +249,7 @@ fn what_the_spec_still_wants_is_not_pruned_under_another_name() {
     assert!(sandbox.at("x").exists() && !sandbox.at("y").exists());
     sandbox.write("h.j2", "h");
     sandbox.write_spec("r: {is: file.template, from: ./h.j2, path: ./x}\n");
-    sandbox.seed(&["apply", "--yes", "--prune", spec]).exits(0).says("`r` has its place now");
+    sandbox.seed(&["apply", "--yes", "--prune", spec]).exits(0).says("`r` has taken its place");
     assert_eq!(sandbox.read("x"), "h");
 }
 
@@ -278,7 +278,7 @@ fn a_secret_that_was_changed_leaves_no_copy() {
     sandbox.write("key", "two");
     sandbox.seed(&["apply", "--yes", spec]).exits(0);
     assert_eq!(std::fs::read_dir(sandbox.at("o")).unwrap().count(), 1);
-    sandbox.seed(&["undo", "--yes", spec]).exits(1).says("what it held then was secret, and was not kept");
+    sandbox.seed(&["undo", "--yes", spec]).exits(1).says("its previous content was secret and has no backup");
     assert_eq!(sandbox.read("o/s"), "two");
     absent(&sandbox).exits(0);
     assert!(!sandbox.at("o").exists());
@@ -303,9 +303,9 @@ fn several_roles_have_blocks_in_one_file_and_each_its_own() {
     absent(&sandbox).exits(0);
     assert_eq!(sandbox.read("config"), "mine\n");
     sandbox.write_spec(&(block("one", "1") + &block("two", "1")));
-    sandbox.seed(&["check", spec]).exits(1).says("`port#1` in").says("is claimed by `one` too");
+    sandbox.seed(&["check", spec]).exits(1).says("`port#1` in").says("and so does `one`");
     sandbox.write_spec(&(block("one", "1") + "two: {is: file.text, path: ./config, content: x}\n"));
-    sandbox.seed(&["check", spec]).exits(1).says("is claimed by `one` too");
+    sandbox.seed(&["check", spec]).exits(1).says("and so does `one`");
 }
 
 #[test]
@@ -319,7 +319,7 @@ fn what_is_only_looked_at_is_taken_as_it_is() {
     let disk = info["roles"].as_array().unwrap().iter().find(|role| role["role"] == "disk").unwrap();
     assert_eq!((&disk["state"], &disk["drift"][0]["have"]), (&json!("drifted"), &json!("5 MiB")));
     sandbox.seed(&["info", "--as-spec", spec]).says("size: 5 MiB");
-    sandbox.seed(&["apply", "--yes", spec]).exits(1).says("lies in gone, which is not there and is only looked at");
+    sandbox.seed(&["apply", "--yes", spec]).exits(1).says("is inside gone, which does not exist and has `state: info`");
     assert!(!sandbox.at("gone").exists());
     std::fs::create_dir(sandbox.at("gone")).unwrap();
     sandbox.seed(&["apply", "--yes", spec]).exits(0);

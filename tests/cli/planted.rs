@@ -314,7 +314,7 @@ fn what_has_the_name_of_a_backup_does_not_stop_root() {
     sandbox.seed(&["apply", "--yes", spec]).exits(0);
     sandbox.write("open/d/data", "kept");
     for run in 1..6 {
-        let planted = sandbox.at(&format!("open/.d.seed-kept-{run}"));
+        let planted = sandbox.at(&format!("open/.d.seed-backup-{run}"));
         fs::create_dir(&planted).unwrap();
         give_to_nobody(&planted);
     }

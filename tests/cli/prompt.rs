@@ -339,9 +339,9 @@ fn an_unsaved_text_comes_by_standard_input() {
 #[test]
 fn doctor_tells_the_model_and_asks_it_nothing() {
     let (sandbox, mock) = with_model([], "key: {env: SEED_TEST_NO_SUCH_KEY}");
-    sandbox.seed(&["doctor"]).exits(0).says("its key is missing, the environment variable SEED_TEST_NO_SUCH_KEY");
+    sandbox.seed(&["doctor"]).exits(1).says("its key is missing, the environment variable SEED_TEST_NO_SUCH_KEY");
     configure(&sandbox, "models: {it: {provider: ollama, model: m}}");
-    sandbox.seed(&["doctor"]).exits(0).says("it (m at http://127.0.0.1:11434), on this machine; not tried");
+    sandbox.seed(&["doctor"]).says("✓ language model").says("it (m at http://127.0.0.1:11434), on this machine; not contacted");
     assert!(mock.heard().is_empty());
 }
 

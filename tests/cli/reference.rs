@@ -29,5 +29,5 @@ fn the_schema_of_one_type_can_be_had() {
     let sandbox = Sandbox::new();
     let schema = sandbox.seed(&["schema", "file.text"]).exits(0).json();
     assert_eq!(schema["required"], serde_json::json!(["is", "path", "content"]));
-    sandbox.seed(&["schema", "file.nothing"]).exits(1).says("there is no role type of that name").says("seed types");
+    sandbox.seed(&["schema", "file.nothing"]).exits(1).says("no role type has that name").says("seed types");
 }

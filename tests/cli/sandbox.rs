@@ -15,6 +15,9 @@ use crate::tree::Tree;
 /// The program that is tried.
 pub const SEED: &str = env!("CARGO_BIN_EXE_seed");
 
+/// A user without rights.
+pub const NOBODY: u32 = 65534;
+
 /// Whether this process is root. Where it must be, a test that needs it fails if it is not.
 pub fn is_root() -> bool {
     if nix::unistd::geteuid().is_root() {
@@ -144,20 +147,27 @@ impl Sandbox {
 
     /// `seed` run as a user without rights, who owns the folder and its own state.
     pub fn seed_as_nobody(&self, args: &[&str]) -> Ran {
-        const NOBODY: u32 = 65534;
+        fs::create_dir_all(self.state_of_nobody()).unwrap();
+        for path in [&self.work, &self.state_of_nobody()] {
+            own(path, NOBODY);
+        }
+        self.seed_as_nobody_now(args)
+    }
+
+    fn state_of_nobody(&self) -> PathBuf {
+        self.top.join("state-of-nobody")
+    }
+
+    /// The same where the folder stays as it is: some of it may be another's.
+    pub fn seed_as_nobody_now(&self, args: &[&str]) -> Ran {
         // The program may lie where that user may not look.
         let program = self.top.join("seed");
         if !program.exists() {
             fs::copy(SEED, &program).unwrap();
         }
-        let state = self.top.join("state-of-nobody");
-        fs::create_dir_all(&state).unwrap();
-        for path in [&self.work, &state] {
-            own(path, NOBODY);
-        }
         let mut command = self.command("setpriv");
         command.args(["--reuid=65534", "--regid=65534", "--clear-groups", "--"]).arg(program).args(args);
-        Ran::of(command.env("SEED_STATE_DIR", state).env("HOME", &self.work))
+        Ran::of(command.env("SEED_STATE_DIR", self.state_of_nobody()).env("HOME", &self.work))
     }
 
     /// `seed` run where a program is not there: in a mount namespace of its own (unshare(1)), in which something that cannot

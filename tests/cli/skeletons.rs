@@ -65,7 +65,7 @@ fn what_exists_is_refused_and_nothing_is_half_written() {
     sandbox.write("fragments/meta/role/role.yml", "about: x\n# {{ nothing }}\n");
     let before = sandbox.tree();
     sandbox.seed(&["new", "role", "b"]).exits(1).says("fragments/meta/role/role.yml:2").says("`nothing` is not a parameter");
-    sandbox.seed(&["new", "role", "b.c"]).exits(1).says("no dot");
+    sandbox.seed(&["new", "role", "b.c"]).exits(1).says("cannot contain a dot");
     sandbox.seed(&["new", "meta"]).exits(1).says("exists");
     assert_eq!(sandbox.tree(), before);
 }

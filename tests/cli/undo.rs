@@ -59,7 +59,7 @@ fn a_volume_that_was_replaced_comes_back_with_its_data() {
     sandbox.write_spec(&volume("300 MiB", "ext4"));
     sandbox.seed(&["plan", SPEC]).exits(0);
     // What the undo took away is beside it for a while, too.
-    std::fs::remove_file(sandbox.at(".volume.img.seed-kept-3")).unwrap();
+    std::fs::remove_dir_all(sandbox.at(".volume.img.seed-backup-3")).unwrap();
     assert_eq!(sandbox.tree(), before);
 }
 
@@ -103,7 +103,7 @@ other: {{is: storage.filesystem, device: \"${{table.partitions.two}}\", type: ex
     sandbox.write_spec(&table(", uuid: 11111111-1111-4111-8111-111111111111"));
     sandbox.seed(&["apply", "--yes", "--destroy-data", spec]).exits(0);
     assert_eq!(sandbox.read("other/data"), "also dear\n");
-    sandbox.seed(UNDO).exits(0).says("comes back without an ext4 file system and all in it, which was not kept");
+    sandbox.seed(UNDO).exits(0).says("comes back without an ext4 file system and all in it, which has no backup");
     assert!(!sandbox.at("volume/data").exists());
     assert_eq!(sandbox.read("other/data"), "also dear\n");
 }

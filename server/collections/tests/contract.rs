@@ -427,9 +427,9 @@ fn there_and_back(row: &Row, stop: usize) -> bool {
         // What the storage roles put aside stays for a time, as it should; here it would be in the picture.
         let keep = |name| (!row.is.starts_with("storage.")).then_some(name);
         let mut driver = Driver::default();
-        if !driver.change(&machine, &*role, Goal::Attrs(&wanted), None, keep("seed-kept-1"), stop) {
+        if !driver.change(&machine, &*role, Goal::Attrs(&wanted), None, keep("seed-backup-1"), stop) {
             all = false;
-            assert!(driver.change(&machine, &*role, Goal::Attrs(&wanted), None, keep("seed-kept-2"), usize::MAX));
+            assert!(driver.change(&machine, &*role, Goal::Attrs(&wanted), None, keep("seed-backup-2"), usize::MAX));
         }
         let after = role.observe(host).unwrap();
         let Observation::Present(attrs) = &after else { panic!("{}: {}: {after:?} once present", row.is, row.what) };
@@ -441,9 +441,9 @@ fn there_and_back(row: &Row, stop: usize) -> bool {
 
         let goal = before.attrs().map_or(Goal::Absent, Goal::Attrs);
         let kept = driver.kept.take();
-        if !driver.change(&machine, &*role, goal, kept.as_ref(), keep("seed-kept-3"), stop) {
+        if !driver.change(&machine, &*role, goal, kept.as_ref(), keep("seed-backup-3"), stop) {
             all = false;
-            assert!(driver.change(&machine, &*role, goal, kept.as_ref(), keep("seed-kept-4"), usize::MAX));
+            assert!(driver.change(&machine, &*role, goal, kept.as_ref(), keep("seed-backup-4"), usize::MAX));
         }
         driver.folders.iter().rev().for_each(|folder| host.remove_folder(folder).unwrap());
         assert_eq!(machine.picture(), picture, "{}: {}: taken back", row.is, row.what);

@@ -31,7 +31,7 @@ fn steps(role: &dyn Role, host: &dyn Host, to: Goal<'_>, keep: Option<&str>) -> 
 
 fn make(role: &dyn Role, host: &dyn Host) {
     let wanted = role.wanted(host).unwrap();
-    for step in steps(role, host, Goal::Attrs(&wanted), Some("seed-kept-1")) {
+    for step in steps(role, host, Goal::Attrs(&wanted), Some("seed-backup-1")) {
         (step.run)(host).unwrap();
     }
 }
@@ -122,7 +122,7 @@ fn a_full_folder_is_put_aside_or_where_that_is_waived_removed() {
     let folder = tempfile::tempdir().unwrap();
     let (host, at) = (RealHost::new(), folder.path());
     let role = role("file.directory", json!({"path": at.join("inbox")}));
-    for keep in [Some("seed-kept-7"), None] {
+    for keep in [Some("seed-backup-7"), None] {
         make(&*role, &host);
         assert_eq!(role.loses(&host, &seen(&*role, &host), None), None);
         std::fs::write(at.join("inbox/letter"), "dear").unwrap();
@@ -151,7 +151,7 @@ fn what_comes_into_an_empty_folder_at_the_last_moment_stays() {
     let (host, at) = (RealHost::new(), folder.path());
     let role = role("file.directory", json!({"path": at.join("inbox")}));
     make(&*role, &host);
-    for step in steps(&*role, &host, Goal::Absent, Some("seed-kept-1")) {
+    for step in steps(&*role, &host, Goal::Absent, Some("seed-backup-1")) {
         std::fs::write(at.join("inbox/letter"), "dear").unwrap();
         (step.run)(&host).unwrap_err();
     }

@@ -107,11 +107,10 @@ impl<'a> Checker<'a> {
         let known = self.analysis.diagnostics.iter().any(|diagnostic| diagnostic.code == Code::Cycle);
         let Some(first) = self.graph.cycle.first().filter(|_| !known).and_then(|name| self.named(name)) else { return };
         let path: Vec<&str> = self.graph.cycle.iter().map(|name| &**name).collect();
-        let message = format!("these roles wait for each other: {}", path.join(" → "));
-        findings.push(
-            Diagnostic::error(Code::Cycle, self.use_of(first).unwrap_or(first.name_span), message)
-                .help("a role comes after those it refers to, those in `needs`, and those that provide the folder it lies in"),
-        );
+        let message = format!("dependency cycle: {}", path.join(" → "));
+        findings.push(Diagnostic::error(Code::Cycle, self.use_of(first).unwrap_or(first.name_span), message).help(
+            "a role depends on the roles that it references, on those in `needs`, and on the role that provides its folder",
+        ));
     }
 
     fn claims(&self, findings: &mut Vec<Diagnostic>) {
@@ -136,17 +135,18 @@ impl<'a> Checker<'a> {
                     _ => claimed.get(&claim),
                 };
                 if let Some(other) = same.filter(|other| other.name != instance.name) {
-                    let message = format!("{} is claimed by `{}` too", capital(&claim.words()), other.name);
                     // What tells the parts of two uses of a composite role apart stands where they are used.
                     let (one, two) = (self.use_of(instance), self.use_of(other));
                     let [one, two] = if one == two { [None, None] } else { [one, two] };
                     let here = one.unwrap_or_else(|| claim_span(instance, &claim));
                     let there = two.unwrap_or_else(|| claim_span(other, &claim));
+                    let message =
+                        format!("`{}` claims {}, and so does `{}`{}", instance.name, claim.words(), other.name, self.at(there));
                     let mut finding = Diagnostic::error(Code::Conflict, here, message)
-                        .help("give one of them another, or leave one of the roles out")
+                        .help("change it in one of the two roles, or remove one of them")
                         .related(there, format!("`{}` claims it here", other.name));
                     if one.is_some() {
-                        finding = finding.related(claim_span(instance, &claim), "this part of it does");
+                        finding = finding.related(claim_span(instance, &claim), "its part that claims it");
                     }
                     findings.push(finding);
                 }
@@ -156,6 +156,13 @@ impl<'a> Checker<'a> {
                 claimed.entry(claim).or_insert(instance);
             }
         }
+    }
+
+    /// Where a place is, behind a name: ` (lab.seed.yaml:12)`.
+    fn at(&self, span: Span) -> String {
+        let Some(document) = self.analysis.document(span.file) else { return String::new() };
+        let name = document.source.path().file_name().unwrap_or_default().to_string_lossy().into_owned();
+        format!(" ({name}:{})", document.source.position(span.start as usize).line + 1)
     }
 
     /// The name of the outermost composite role that an instance is a part of.
@@ -170,7 +177,7 @@ impl<'a> Checker<'a> {
             let Some(instance) = self.instance(node) else { continue };
             let absent = node.rests_on.iter().map(|index| &self.graph.nodes[*index]).find(|below| below.state == State::Absent);
             if let Some(below) = absent {
-                let message = format!("`{}` is to be present and rests on `{}`, which is to be absent", node.name, below.name);
+                let message = format!("`{}` is present, but depends on `{}`, which is absent", node.name, below.name);
                 let help = format!("make `{}` absent too, or `{}` present", node.name, below.name);
                 findings.push(Diagnostic::error(Code::Conflict, instance.name_span, message).help(help));
             }
@@ -220,7 +227,7 @@ impl Tools<'_> {
         for tool in role.tools() {
             let host = self.host;
             if !*self.known.entry(tool.program).or_insert_with(|| host.find_program(tool.program).is_some()) {
-                let message = format!("`{}` needs the program {}, which this host does not have", instance.name, tool.program);
+                let message = format!("`{}` needs the program {}, which is not installed", instance.name, tool.program);
                 findings.push(Diagnostic::warning(Code::MissingTool, instance.name_span, message).help(tool.hint()));
             }
         }
@@ -278,11 +285,6 @@ fn claim_span(instance: &RoleInstance, claim: &Claim) -> Span {
         Claim::Port(_) => &["ports", "network"],
     };
     params.iter().find_map(|param| param_span(instance, param)).unwrap_or(instance.name_span)
-}
-
-fn capital(words: &str) -> String {
-    let mut characters = words.chars();
-    characters.next().map_or_else(String::new, |first| first.to_uppercase().chain(characters).collect())
 }
 
 /// The programs that the role types need, as their examples tell: a pair for each.

@@ -4,6 +4,7 @@ pub(crate) mod decide;
 mod digest;
 mod json;
 pub(crate) mod losses;
+mod root;
 mod select;
 mod spare;
 mod whole;
@@ -13,12 +14,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use seed_role::attrs::{Attrs, Change, HIDDEN, Observation};
-use seed_role::claim::Claim;
 use seed_role::host::Host;
 use seed_role::param::{Outputs, SECRET_MARK};
 use seed_role::step::Kept;
 use seed_role::trouble::Result;
-use seed_role::{Contents, Role};
+use seed_role::{Contents, Role, backup};
 use seed_spec::analysis::State;
 
 pub use self::json::damage_json;
@@ -88,6 +88,15 @@ pub enum Wish {
     Look(Option<String>),
 }
 
+/// The backup of what an action destroys or replaces.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Backup {
+    /// A file, folder or subvolume at this path.
+    At(PathBuf),
+    /// In the journal: the content of a small file, or the signatures of a file system.
+    InJournal,
+}
+
 impl Wish {
     /// Whether it leads back to a secret, which is compared with what is there without being shown.
     pub(crate) fn leads_to_secret(&self) -> bool {
@@ -123,8 +132,12 @@ pub struct PlannedRole {
     pub wish: Wish,
     /// What was seen.
     pub seen: Observation,
-    /// Whether its data may be destroyed without asking again.
+    /// Whether its data may be destroyed without asking again, and without a backup.
     pub disposable: bool,
+    /// Whether this user may not do it, and root may.
+    pub needs_root: bool,
+    /// Where the backup will be of what is destroyed or replaced.
+    pub backup: Option<Backup>,
     /// Commands that the spec names and that will run for it.
     pub commands: Vec<Vec<String>>,
     /// The folder that those of the role itself run in, where the spec names one.
@@ -164,8 +177,6 @@ pub struct Plan {
     pub roles: Vec<PlannedRole>,
     /// What each node offers as things are now.
     pub now: Vec<Option<Arc<Outputs>>>,
-    /// Whether this user may not do it, and root may.
-    pub needs_root: bool,
     /// Whether root has applied the spec, and this user has not: what was made for it is not known here.
     pub kept_by_root: bool,
     /// Where the spec was when it was last applied, if it was moved since.
@@ -197,6 +208,11 @@ impl Plan {
     pub fn in_order(&self) -> impl Iterator<Item = &PlannedRole> {
         let down = self.roles.iter().rev().filter(|planned| planned.goes_down());
         down.chain(self.roles.iter().filter(|planned| !planned.goes_down()))
+    }
+
+    /// The roles that this user may not change, and root may.
+    pub fn needs_root(&self) -> impl Iterator<Item = &PlannedRole> {
+        self.roles.iter().filter(|planned| planned.needs_root)
     }
 
     /// The roles whose data would be destroyed and that are not disposable.
@@ -294,7 +310,8 @@ pub fn plan(graph: &Graph, world: &World<'_>, spec: &str, options: &Options) -> 
     turn_around(graph, &mut roles);
     spare::folders_of_ours(graph, world.host, &mut roles);
     losses::what_lies_above(graph, &mut roles);
-    let needs_root = needs_root(graph, world.host, &roles);
+    root::mark(graph, world.host, &mut roles);
+    backups(graph, world.ledger, &mut roles);
     let mut plan = Plan {
         spec: spec.to_string(),
         state: options.state,
@@ -303,7 +320,6 @@ pub fn plan(graph: &Graph, world: &World<'_>, spec: &str, options: &Options) -> 
         roles,
         now,
         renamed,
-        needs_root,
         kept_by_root: false,
         continues: None,
         damage: world.ledger.damage.clone(),
@@ -332,27 +348,14 @@ fn turn_around(graph: &Graph, roles: &mut [PlannedRole]) {
     }
 }
 
-/// Whether there is something to do that needs root and the process is not: devices and mounts, and files where this
-/// user may not write.
-fn needs_root(graph: &Graph, host: &dyn Host, roles: &[PlannedRole]) -> bool {
-    let me = host.whoami();
-    if me.uid == 0 {
-        return false;
+/// Where the backups will be that the next run makes.
+fn backups(graph: &Graph, ledger: &Ledger, roles: &mut [PlannedRole]) {
+    let name = backup::name_of(ledger.last_run + 1);
+    for planned in roles.iter_mut().filter(|planned| planned.destructive() && !planned.disposable) {
+        let (Some(role), Some(seen)) = (&graph.nodes[planned.node].role, planned.seen.attrs()) else { continue };
+        let as_a_whole = planned.action != Action::Change;
+        planned.backup = Some(role.backup(seen, &name, as_a_whole).map_or(Backup::InJournal, Backup::At));
     }
-    let may_write = |path: &Path| {
-        let nearest = path.ancestors().skip(1).find_map(|above| host.metadata(above).ok().flatten());
-        nearest.is_some_and(|folder| {
-            let (owner, group, others) = (folder.mode & 0o200, folder.mode & 0o020, folder.mode & 0o002);
-            (folder.uid == me.uid && owner != 0) || (folder.gid == me.gid && group != 0) || others != 0
-        })
-    };
-    let acting = roles.iter().filter(|planned| planned.action != Action::None);
-    let mut claims = acting.filter_map(|planned| graph.nodes[planned.node].role.as_ref()).flat_map(|role| role.claims());
-    claims.any(|claim| match claim {
-        Claim::Device(_) | Claim::Mount(_) => true,
-        Claim::Path(path) | Claim::Part(path, _) => !may_write(&path),
-        _ => false,
-    })
 }
 
 /// Runs `work` over a level, on all cores when it is long enough to be worth starting threads.
@@ -377,7 +380,7 @@ fn in_parallel<T: Send>(level: &[usize], work: impl Fn(usize) -> T + Sync) -> Ve
 /// renamed.
 fn renames(graph: &Graph, ledger: &Ledger) -> Vec<(String, String)> {
     let claims_of = |name: &str| graph.nodes[*graph.by_name.get(name)?].role.as_ref().map(|role| role.claims());
-    let claims = |index: &usize| -> Option<Vec<Claim>> {
+    let claims = |index: &usize| -> Option<Vec<seed_role::claim::Claim>> {
         let claims = graph.nodes[*index].role.as_ref()?.claims().into_iter();
         claims.map(|claim| canonical(claim, &claims_of)).collect()
     };
@@ -567,7 +570,7 @@ impl Planner<'_> {
         }
         let orphan = node.instance.is_none();
         if orphan && self.renamed.iter().any(|(from, _)| *from == *node.name) {
-            return Wish::Look(Some("has another name in the spec now".into()));
+            return Wish::Look(Some("has a new name in the spec".into()));
         }
         let all_absent = self.options.state == State::Absent;
         // A composite role writes what is done then.

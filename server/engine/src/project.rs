@@ -1,6 +1,6 @@
 //! A spec read from the disk, with all that planning needs.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -14,6 +14,7 @@ use seed_role::shell;
 use seed_role::trouble::{Kind, Result};
 use seed_spec::analysis::{Analysis, FoundCollection, Loader, MissingCollection, ROLE_FILE, Request, State};
 use seed_spec::{Catalog, Code, SPEC_ENDINGS};
+use serde_json::Value as Json;
 
 use crate::apply::expire;
 use crate::check::{analyse_with_graph, runs_commands};
@@ -26,6 +27,9 @@ use crate::stored::{self, Stored};
 
 /// Files longer than this, in bytes, are not read as specs.
 pub const LONGEST: u64 = 64 << 20;
+
+/// The parameter that [`seed_role::Role::left_over`] gives a value, and the attribute that tells which of these parts are there.
+pub(crate) const LEFT_OVER: &str = "left_over";
 
 /// Reads included files from the disk.
 #[derive(Debug, Default)]
@@ -150,7 +154,7 @@ pub fn open_spec(path: &Path) -> Result<File> {
     let file = folder::open_file(path)?.ok_or_else(|| Trouble::from_errno(attempt(), nix::errno::Errno::ENOENT))?;
     let metadata = file.metadata().map_err(|error| Trouble::from_io(attempt(), &error))?;
     if metadata.len() > LONGEST {
-        return Err(Trouble::new(attempt(), "it is longer than 64 MiB, which no spec is"));
+        return Err(Trouble::new(attempt(), "it is larger than 64 MiB"));
     }
     if nix::unistd::geteuid().is_root() {
         refuse_others_files(path, &file)?;
@@ -193,6 +197,8 @@ pub struct Project {
     state_folder: PathBuf,
     /// What is asked for, which decides what composite roles come to that write it for a state.
     pub asked: State,
+    /// Whether what is no longer in the spec is removed.
+    prune: bool,
     /// Roles that are left out of the graph.
     pub(crate) left_out: BTreeSet<Arc<str>>,
 }
@@ -218,6 +224,7 @@ impl Project {
             continues: None,
             state_folder: state_folder.to_path_buf(),
             asked: State::Present,
+            prune: false,
             left_out: BTreeSet::new(),
         })
     }
@@ -250,8 +257,8 @@ impl Project {
         for _ in 0..ATTEMPTS {
             let (located, note) = self.locate()?;
             if let Some(user) = user_who_keeps(&self.path, &located) {
-                let words = format!("{user} applied this spec, and only the journal of {user} tells what was made for it");
-                return Err(Trouble::new(format!("go on with {} as root", self.path.display()), words)
+                let words = format!("{user} has applied this spec, and only the journal of {user} says what was made for it");
+                return Err(Trouble::new(format!("continue {} as root", self.path.display()), words)
                     .kind(Kind::Unsafe)
                     .hint(format!("run it as {user}: seed … {}", self.path.display())));
             }
@@ -262,9 +269,9 @@ impl Project {
                 return Ok((journal, troubles));
             }
         }
-        Err(Trouble::new(format!("open the journal of {}", self.path.display()), "other runs move it again and again")
+        Err(Trouble::new(format!("open the journal of {}", self.path.display()), "other runs keep moving it")
             .kind(Kind::Busy)
-            .hint("wait until they have ended"))
+            .hint("wait until they are done"))
     }
 
     fn locate(&self) -> Result<(Located, Note)> {
@@ -277,13 +284,13 @@ impl Project {
     /// Where else it may be known what was made for a spec that has no journal here, in words.
     fn elsewhere(&self, located: &Located) -> Option<String> {
         if let Some(user) = user_who_keeps(&self.path, located) {
-            return Some(format!("{user} applied this spec; run it as {user}"));
+            return Some(format!("{user} has applied this spec; run it as {user}"));
         }
         if journal::is_kept_by_root(&self.path) {
             return Some("root has applied this spec; run it as root".into());
         }
         let unreadable = located.unreadable.first()?;
-        Some(format!("{} is damaged, and may be of this spec", unreadable.display()))
+        Some(format!("{} is damaged and may belong to this spec", unreadable.display()))
     }
 
     /// The same where a state is asked for: `present`, `absent`, or `info` to look. Comes before
@@ -295,6 +302,12 @@ impl Project {
         }
         self.asked = asked;
         self
+    }
+
+    /// The same where parts of roles that are no longer in the spec are removed, or not. Comes before
+    /// [`with_orphans`](Self::with_orphans).
+    pub fn pruning(self, prune: bool) -> Project {
+        Project { prune, ..self }
     }
 
     /// The same without roles that run programs which this host, a simulated one, does not have; and without those that come after them.
@@ -321,7 +334,8 @@ impl Project {
     }
 
     /// Adds to the graph what only the ledger knows: roles that are no longer in the spec, and things that a role of the
-    /// spec made under other parameters than it has now, such as a file at another path.
+    /// spec made under other parameters than it has now, such as a file at another path. Roles get the parts that Seed made and that they
+    /// no longer name.
     pub fn with_orphans(mut self, ledger: &Ledger, host: &dyn Host) -> Project {
         let mut orphans: Vec<Draft> = ledger
             .names()
@@ -345,11 +359,18 @@ impl Project {
                 moved.push((node.name.to_string(), name));
             }
         }
+        let left_over: BTreeMap<Arc<str>, Json> =
+            self.graph.nodes.iter().filter_map(|node| Some((node.name.clone(), left_over(node, ledger, self.prune)?))).collect();
         drop(then);
-        if !orphans.is_empty() {
+        if !orphans.is_empty() || !left_over.is_empty() {
             // What was made then rests on what there was then.
             orphans.iter_mut().for_each(|orphan| orphan.refer_to_moved(&moved));
             let mut drafts = self.drafts(self.asked, host);
+            for draft in &mut drafts {
+                if let Some(left_over) = left_over.get(&draft.name) {
+                    draft.params.json[LEFT_OVER] = left_over.clone();
+                }
+            }
             drafts.extend(orphans);
             let wholes = std::mem::take(&mut self.graph.wholes);
             self.graph = Graph { wholes, ..Graph::new(drafts) };
@@ -399,6 +420,13 @@ impl Project {
 /// The user who has a journal of a spec of which root, who asks, has none.
 fn user_who_keeps(spec: &Path, located: &Located) -> Option<String> {
     if located.is_begun() { None } else { journal::user_who_keeps(spec) }
+}
+
+/// The parts that Seed made for a role and that its parameters no longer name, as a parameter.
+fn left_over(node: &Node, ledger: &Ledger, prune: bool) -> Option<Json> {
+    let role = node.role.as_ref().filter(|role| role.has_parts())?;
+    let owned = ledger.get(&node.name).filter(|owned| owned.is == node.role_type.name && !owned.parts.is_empty())?;
+    role.left_over(&owned.parts, prune)
 }
 
 /// Whether a role runs programs, and not all of them are there.

@@ -47,7 +47,7 @@ impl FromStr for MaxDrift {
     type Err = String;
 
     fn from_str(text: &str) -> Result<MaxDrift, String> {
-        let wanted = || format!("`{text}` is neither a number of roles, such as 5, nor a share, such as 20%");
+        let wanted = || format!("`{text}` is neither a number of roles such as 5 nor a share such as 20%");
         match text.strip_suffix('%') {
             Some(number) => match number.trim_end().parse() {
                 Ok(percent @ 0..=100) => Ok(MaxDrift::Percent(percent)),
@@ -86,7 +86,7 @@ pub fn require_little(graph: &Graph, plan: &Plan, most: MaxDrift, folder: &Path)
     let came_back = format!("{} of {kept} roles have drifted at once ({})", drifted.len(), names.join(", "));
     Err(Trouble::new(format!("repair {}", plan.spec), came_back)
         .kind(Kind::Unsafe)
-        .hint("look at it with seed plan; seed apply makes it so, and --max-drift 100% lets repair do it"))
+        .hint("review it with `seed plan`; then use `seed apply`, or `--max-drift 100%` to repair all of it"))
 }
 
 /// What the last run had taken on, if that was a repair and not all of it was done.

@@ -113,12 +113,12 @@ impl Makers {
 
 /// Why a role whose mount another hides is not touched.
 pub fn over_it(hidden: &str) -> String {
-    format!("another file system is mounted over it: {hidden}; unmount that first")
+    format!("another file system is mounted over it: {hidden}. Unmount that first")
 }
 
 /// Why a role that lies in such a mount is not touched.
 pub fn over_its_shelter(name: &str, hidden: &str) -> String {
-    format!("lies in {name}, over which another file system is mounted: {hidden}; unmount that first")
+    format!("is inside {name}, over which another file system is mounted: {hidden}. Unmount that first")
 }
 
 /// Why a role is not touched that lies in a mount which is not there.
@@ -129,5 +129,5 @@ pub fn not_mounted(name: &str) -> String {
 /// Why a role is not touched that does not lie in the mount where it should.
 pub fn in_between(name: &str, between: &Mount) -> String {
     let (kind, at) = (&between.fs_type, between.at.display());
-    format!("lies in {name}, but another file system is mounted on the way: {kind} on {at}; unmount it, or add a role for it")
+    format!("is inside {name}, but another file system is mounted in between: {kind} on {at}. Unmount it, or add a role for it")
 }

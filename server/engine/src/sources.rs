@@ -45,10 +45,8 @@ impl<'a> Sources<'a> {
             let shape = instance.types.first().and_then(|info| info.record.field(name)).map(|field| &field.shape);
             match (&value.data, shape) {
                 (Data::Text(text), _) if **name == *OWNER && !self.is_owner(text) => {
-                    let message = format!("this host knows no user or group of `{text}`");
-                    missing.push(
-                        Diagnostic::warning(Code::NotThere, value.span, message).help("the role fails as long as that is so"),
-                    );
+                    let message = format!("there is no such user or group: `{text}`");
+                    missing.push(Diagnostic::warning(Code::NotThere, value.span, message).help("the role fails until it exists"));
                 }
                 (Data::Text(path), Some(Shape::Reference(RefKind::Backing))) => {
                     self.require(Path::new(&**path), value.span, &mut missing)
@@ -95,8 +93,8 @@ impl<'a> Sources<'a> {
         if there || self.is_made(path) {
             return;
         }
-        let message = format!("{} is not there, and no role here makes it", path.display());
-        missing.push(Diagnostic::warning(Code::NotThere, span, message).help("the role fails as long as that is so"));
+        let message = format!("{} does not exist, and no role creates it", path.display());
+        missing.push(Diagnostic::warning(Code::NotThere, span, message).help("the role fails until it exists"));
     }
 
     /// Whether a role makes a path, or a folder that it lies in.

@@ -88,7 +88,7 @@ impl Trust {
             if above.is_some() || is_open {
                 let which = above.unwrap_or_else(|| self.file.clone());
                 let hint = format!("read it, then: chown root {0} && chmod go-w {0}", shell::word(&which));
-                let reason = format!("others can write {}, so that nothing in it counts", shell::word(&which));
+                let reason = format!("others can write {}, so it is ignored", shell::word(&which));
                 return Err(Trouble::new(attempt(), reason).kind(Kind::Unsafe).hint(hint));
             }
         }
@@ -130,7 +130,7 @@ impl Trust {
             Err(error) => return Err(Trouble::from_io(attempt(), &error)),
         };
         if trusted && !real.is_dir() {
-            return Err(Trouble::new(attempt(), "it is no folder").hint("a spec is trusted with the folder that it lies in"));
+            return Err(Trouble::new(attempt(), "it is not a folder").hint("trust the folder that contains the spec"));
         }
         if trusted && real.to_str().is_none() {
             return Err(Trouble::new(attempt(), "its path is not UTF-8").hint("rename it"));
@@ -139,8 +139,8 @@ impl Trust {
             && nix::unistd::geteuid().is_root()
             && let Some(above) = others_can_write(&real)
         {
-            let reason = format!("others can write in {}, and then root would run what they write", shell::word(&above));
-            let hint = format!("chown root {0} && chmod go-w {0}, or trust it as the user whose it is", shell::word(&above));
+            let reason = format!("others can write in {}, and root would run what they write", shell::word(&above));
+            let hint = format!("chown root {0} && chmod go-w {0}, or trust it as its owner", shell::word(&above));
             return Err(Trouble::new(attempt(), reason).kind(Kind::Unsafe).hint(hint));
         }
         let links = Writer::links_to(&named).into_iter().filter_map(|writer| match writer {

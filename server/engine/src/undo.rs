@@ -1,7 +1,7 @@
 //! What was done when, and taking the last of it back.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use seed_role::attrs::Observation;
 use seed_role::host::Host;
@@ -14,7 +14,7 @@ use crate::journal::ledger::{Owned, PutAside};
 use crate::journal::{self, Ledger, Outcome, Record};
 use crate::node::{Draft, Graph, expand};
 use crate::plan::{self, Action, Options, Plan, Wish};
-use crate::project::Project;
+use crate::project::{LEFT_OVER, Project};
 use crate::stored::{self, Stored};
 
 /// A run, as the journal tells it.
@@ -75,15 +75,37 @@ pub struct RunRole {
     /// Why it failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
+    /// The backups that it made.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub backups: Vec<RunBackup>,
     /// Whether anything was begun with it.
     #[serde(skip)]
     pub begun: bool,
+}
+
+/// A backup that a run made.
+#[derive(Clone, Debug, Serialize)]
+pub struct RunBackup {
+    /// What it is a backup of.
+    pub what: String,
+    /// Where it is; none for one in the journal.
+    pub path: Option<PathBuf>,
+    /// When it was made, in seconds since 1970.
+    pub time: u64,
+    /// `kept`, `restored` or `removed`.
+    pub status: &'static str,
 }
 
 /// The runs that the journal tells of, oldest first.
 pub fn runs(records: &[Record]) -> Vec<Run> {
     let mut runs: Vec<Run> = Vec::new();
     for record in records {
+        if let Record::Restored { role, run } | Record::Forgotten { role, run } = record {
+            let status = if matches!(record, Record::Restored { .. }) { "restored" } else { "removed" };
+            let then = runs.iter_mut().filter(|then| then.id == *run).flat_map(|then| &mut then.roles);
+            let backups = then.filter(|then| then.role == *role).flat_map(|then| &mut then.backups);
+            backups.for_each(|backup| backup.status = status);
+        }
         if let Record::Run { id, time, command, .. } = record {
             runs.push(Run { id: *id, time: *time, command: command.clone(), status: INTERRUPTED.into(), roles: Vec::new() });
             continue;
@@ -98,6 +120,7 @@ pub fn runs(records: &[Record]) -> Vec<Run> {
                     action: action.clone(),
                     status,
                     message: None,
+                    backups: Vec::new(),
                     begun: true,
                 });
             }
@@ -108,10 +131,17 @@ pub fn runs(records: &[Record]) -> Vec<Run> {
                     action: action.clone(),
                     status: "failed".into(),
                     message: Some(message.clone()),
+                    backups: Vec::new(),
                     begun: false,
                 });
             }
-            Record::End { role, outcome } => {
+            Record::Kept { role, time, kept, .. } => {
+                for known in run.roles.iter_mut().filter(|known| known.role == *role) {
+                    let (what, path) = (kept.what.clone(), kept.path.clone());
+                    known.backups.push(RunBackup { what, path, time: *time, status: "kept" });
+                }
+            }
+            Record::End { role, outcome, .. } => {
                 for known in run.roles.iter_mut().filter(|known| known.role == *role) {
                     known.status = if matches!(outcome, Outcome::Failed(_)) { "failed" } else { "done" }.to_string();
                     known.message = if let Outcome::Failed(message) = outcome { Some(message.clone()) } else { None };
@@ -190,9 +220,8 @@ pub fn plan_undo(project: &Project, host: &dyn Host, ledger: &Ledger) -> Result<
         None => last_run(&runs),
     };
     let Some(run) = run else {
-        return Err(
-            Trouble::new("undo the last apply", "the journal of this spec tells of none").hint("seed log shows what was done")
-        );
+        return Err(Trouble::new("undo the last apply", "the journal of this spec has no apply to undo")
+            .hint("`seed log` shows the runs"));
     };
     let standing = match ended {
         Some(_) => Standing::Ended,
@@ -201,11 +230,8 @@ pub fn plan_undo(project: &Project, host: &dyn Host, ledger: &Ledger) -> Result<
     };
     let start = records.iter().position(|record| matches!(record, Record::Run { id, .. } if *id == run.id));
     if history.is_broken_behind(start.unwrap_or_default()) {
-        return Err(Trouble::new(
-            "undo the last apply",
-            "the journal is damaged, and what the last run did is not known in full",
-        )
-        .hint("seed forget --damage SPEC accepts that, and no run from before is known then"));
+        return Err(Trouble::new("undo the last apply", "the journal is damaged, and what the last run did is not fully known")
+            .hint("seed forget --damage SPEC accepts that, and no run from before is known then"));
     }
     let Began { roles: begun, before, origins } = began(records, run.id);
     let wholes = crate::node::wholes(&project.analysis);
@@ -249,7 +275,7 @@ fn began(records: &[Record], id: u64) -> Began {
         {
             begun.is_back = true;
         }
-        if let Record::End { role, outcome: Outcome::Present(_) | Outcome::Returned } = record
+        if let Record::End { role, outcome: Outcome::Present(_) | Outcome::Returned, .. } = record
             && undoes
             && let Some(begun) = begun.get_mut(role)
         {
@@ -345,6 +371,10 @@ impl Past<'_> {
 fn with_what_was_ours(was: &Observation, owned: Option<&Owned>) -> Observation {
     let (Observation::Present(was), Some(ours)) = (was, owned.and_then(|owned| owned.ours.as_ref())) else { return was.clone() };
     let mut whole = was.clone();
+    if owned.is_some_and(|owned| owned.params.get(LEFT_OVER).is_none()) {
+        // Then the role still named these parts.
+        whole.0.remove(LEFT_OVER);
+    }
     for (name, ours) in &ours.0 {
         let Json::Object(ours) = ours else { continue };
         let there = whole.0.entry(name.clone()).or_insert_with(|| json!({}));

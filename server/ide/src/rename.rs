@@ -61,7 +61,7 @@ fn check_name(what: &str, name: &str) -> Result<(), String> {
     let reserved = matches!(name, "vars" | "env" | "each");
     match (interpolate::is_name(name), reserved && what == "role") {
         (false, _) => Err(format!("`{name}` cannot name a {what}: use letters, digits, `_` and `-`, and do not begin with `-`")),
-        (true, true) => Err(format!("`{name}` cannot name a role: `${{{name}.…}}` has another meaning")),
+        (true, true) => Err(format!("`{name}` is not a valid name for a role: `${{{name}.…}}` has another meaning")),
         (true, false) => Ok(()),
     }
 }

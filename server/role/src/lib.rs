@@ -4,6 +4,7 @@
 //! [`Declared`] (what it is called). Its schema, documentation and defaults are read off the struct.
 
 pub mod attrs;
+pub mod backup;
 pub mod claim;
 pub mod host;
 pub mod param;
@@ -193,6 +194,43 @@ pub trait Role: Send + Sync {
     /// Whether what is taken away is put aside even where no data is lost by it, because the journal does not tell all of it.
     fn keeps_all(&self) -> bool {
         false
+    }
+
+    /// Where the backup is that [`Role::steps`] make under a name before they destroy what was seen, as a whole or in part. None where they
+    /// keep it in the journal.
+    fn backup(&self, seen: &Attrs, name: &str, as_a_whole: bool) -> Option<std::path::PathBuf> {
+        let _ = (seen, name, as_a_whole);
+        None
+    }
+
+    /// The names of the things that it holds and manages one by one, such as subvolumes. The journal records which of them Seed made.
+    fn parts(&self, seen: &Attrs) -> Vec<String> {
+        let _ = seen;
+        Vec::new()
+    }
+
+    /// The value of the parameter `left_over` for a role of which Seed made these parts; none if the parameters name all of them. With
+    /// `prune` they are to be removed.
+    fn left_over(&self, made: &std::collections::BTreeSet<String>, prune: bool) -> Option<serde_json::Value> {
+        let _ = (made, prune);
+        None
+    }
+
+    /// Whether [`Role::parts`] and [`Role::left_over`] are for this type.
+    fn has_parts(&self) -> bool {
+        false
+    }
+
+    /// What data a change in place destroys, in words.
+    fn destroys(&self, host: &dyn Host, change: &Change) -> Option<String> {
+        let _ = (host, change);
+        None
+    }
+
+    /// What a person should know of it as it is though nothing is done about it.
+    fn remark(&self, seen: &Attrs) -> Option<String> {
+        let _ = seen;
+        None
     }
 
     /// Says whether what is there now holds a secret that a role with other parameters wrote. If so, it is neither shown nor recorded, as

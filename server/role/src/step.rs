@@ -24,16 +24,13 @@ pub struct Transition<'a> {
     /// Where it leads.
     pub to: Goal<'a>,
     /// Set when data that the change destroys is to be put aside, as a name that is unique to this run
-    /// (`seed-kept-12`): a file is renamed to it beside its place, a subvolume gets a snapshot of that name.
+    /// ([`crate::backup::name_of`]): a file is moved to [`crate::backup::place`], a subvolume gets a snapshot of that name.
     pub keep: Option<&'a str>,
     /// What stood there before this change took it away, when it is to make something in its place.
     pub replaced: Option<&'a Attrs>,
     /// What an earlier change put aside, when this one is to bring it back.
     pub kept: Option<&'a Kept>,
 }
-
-/// What the names of what is put aside begin with; the number of the run follows.
-pub const KEPT: &str = "seed-kept-";
 
 /// Something put aside before it would have been destroyed.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]

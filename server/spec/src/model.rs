@@ -12,12 +12,12 @@ pub const VERSION: i64 = 1;
 /// The keys of a spec, with a sentence on each.
 pub const HEADER_KEYS: &[(&str, &str)] = &[
     ("seed", "The version of the spec language: `1`."),
-    ("name", "The name of the spec, of lower-case letters, digits, `.`, `_` and `-`."),
+    ("name", "The name of the spec: lower-case letters, digits, `.`, `_` and `-`."),
     ("why", "What the whole spec is for."),
     ("vars", "Variables, used as `${vars.name}`."),
-    ("include", "Other specs whose roles can be referred to."),
-    ("collections", "Where composite roles come from, used as `NAME.ROLE`: repositories, pinned in `seed.lock`, and folders."),
-    ("keep", "How long what was destroyed is kept, such as `7 d`."),
+    ("include", "Other specs. Their roles can be referenced."),
+    ("collections", "Sources of composite roles, used as `NAME.ROLE`: git repositories, pinned in `seed.lock`, and folders."),
+    ("keep", "How long backups of destroyed data are kept, such as `7 d`. Default: 7 days. `seed backups` lists them."),
     ("roles", "The roles, by name."),
 ];
 
@@ -25,39 +25,39 @@ pub const HEADER_KEYS: &[(&str, &str)] = &[
 pub const ROLE_KEYS: &[(&str, &str)] = &[
     ("is", "The role type, such as `storage.btrfs`, or a collection."),
     ("why", "What the role is for."),
-    ("state", "`present` (as if left out), `absent`, or `info` to only look."),
-    ("needs", "Roles that come before it, where no reference says so."),
-    ("for_each", "A list or mapping; the role is made once for each of its items."),
-    ("when", "A condition; where it is false the role is left out."),
-    ("disposable", "Whether its data may be destroyed without asking again."),
+    ("state", "`present` (the default), `absent`, or `info`: look, and change nothing."),
+    ("needs", "Roles that must come before it and that it does not reference."),
+    ("for_each", "A list or mapping: one role for each item."),
+    ("when", "A condition. A role whose `when` is false does not exist."),
+    ("disposable", "Whether its data may be destroyed without a question and without a backup. Default: `false`."),
     (KIND, "The role type within the collection, for `is: COLLECTION`."),
 ];
 
 /// The keys of a composite role's `role.yml`, with a sentence on each.
 pub const ROLE_FILE_KEYS: &[(&str, &str)] = &[
     ("about", "What the role is for, Markdown; the first line is a summary."),
-    ("parameters", "What the role is given, each with `type`, `default` and `doc`; used as `${name}`."),
-    ("outputs", "What the role offers to others, as `${role.output}`: a name and what it comes to."),
+    ("parameters", "The parameters of the role, each with `type`, `default` and `doc`; used as `${name}`."),
+    ("outputs", "What the role offers to others as `${role.output}`: names and values."),
 ];
 
 /// The keys of a composite role's `tasks/main.yml`, with a sentence on each.
 pub const TASKS_KEYS: &[(&str, &str)] = &[
-    ("present", "The roles that it is made of, as under `roles:` in a spec."),
-    ("absent", "What is done to take it away; left out, `present` is taken back in reverse order."),
-    ("info", "What is looked at; left out, each part is asked."),
+    ("present", "The parts of the role, written like `roles:` in a spec."),
+    ("absent", "What removes the role. By default the parts of `present` are removed in reverse order."),
+    ("info", "What observes the role. By default each part of `present` is observed."),
 ];
 
 /// The keys of a parameter in `role.yml`, with a sentence on each.
 pub const PARAMETER_KEYS: &[(&str, &str)] = &[
-    ("type", "What its value must look like, such as `text`, `size`, `path` or `list of text`."),
-    ("default", "The value it has when left out; without it the parameter is required, and `null` leaves it out."),
+    ("type", "The type of its value, such as `text`, `size`, `path` or `list of text`."),
+    ("default", "The default value. A parameter without one is required; `null` makes it optional, without a value."),
     ("doc", "What it is for, Markdown."),
 ];
 
 /// The keys of an output in `role.yml` that is more than its value, with a sentence on each.
 pub const OUTPUT_KEYS: &[(&str, &str)] = &[
-    ("value", "What it comes to, such as `${part.path}`."),
-    ("type", "What it is: `block`, `backing`, `directory`, `file` or `text`; left out, what its value is."),
+    ("value", "Its value, such as `${part.path}`."),
+    ("type", "Its type: `block`, `backing`, `directory`, `file` or `text`. Default: the type of its value."),
     ("doc", "What it is for, Markdown."),
 ];
 
@@ -222,7 +222,7 @@ impl Reading<'_> {
         let name = self.tree.scalar(key).cloned();
         if name.is_none() {
             let span = self.tree.node(key).span;
-            self.error(Code::WrongType, span, format!("a key must be a single value, and this is {}", words(self.tree, key)));
+            self.error(Code::WrongType, span, format!("a key must be a single value, found {}", words(self.tree, key)));
         }
         name
     }
@@ -428,7 +428,7 @@ impl Reading<'_> {
                     {
                         let message = format!("there is a role `{part}` already");
                         let diagnostic = Diagnostic::error(Code::DuplicateRole, self.tree.node(*key).span, message);
-                        self.diagnostics.push(diagnostic.related(self.tree.node(*other).span, "it is here first"));
+                        self.diagnostics.push(diagnostic.related(self.tree.node(*other).span, "first defined here"));
                     }
                 }
                 self.entries(model, &pairs);

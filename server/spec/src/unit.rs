@@ -44,7 +44,7 @@ impl Size {
             });
         };
         let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
-        let too_large = || format!("{text} is more than any disk holds");
+        let too_large = || format!("{text} is larger than any disk");
         let mut bytes: u128 = whole.parse::<u64>().map_err(|_| too_large()).map(u128::from)? * u128::from(*factor);
         if !fraction.is_empty() {
             if fraction.len() > 6 || fraction.contains('.') {

@@ -156,7 +156,7 @@ fn thousands_of_mistakes_are_told_in_part() {
 fn bytes_that_are_no_text_are_told() {
     let diagnostic = decode(b"seed: 1\nname: \xff\xfe\n").unwrap_err();
     assert_eq!((diagnostic.code, diagnostic.span.start), (Code::NotUtf8, 14));
-    assert_eq!(diagnostic.message, "the file is not UTF-8 text: byte 0xff in line 2 belongs to no character");
+    assert_eq!(diagnostic.message, "the file is not UTF-8 text: byte 0xff in line 2 is not part of a valid character");
     let utf16 = decode(b"\xff\xfes\0e\0").unwrap_err();
     assert_eq!(utf16.help.as_deref(), Some("it looks like UTF-16; save it as UTF-8"));
     assert_eq!(decode("seed: ä".as_bytes()), Ok("seed: ä"));

@@ -63,7 +63,7 @@ fn without_backups(tree: &Tree) -> Tree {
 }
 
 /// What the names of backups hold; the number of the run follows.
-const BACKUP: &str = "seed-kept-";
+const BACKUP: &str = "seed-backup-";
 
 fn is_backup(path: &Path) -> bool {
     path.to_string_lossy().contains(BACKUP)

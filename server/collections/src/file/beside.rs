@@ -47,8 +47,8 @@ pub(super) fn before(host: &dyn Host, seen: &Attrs, content: &[u8]) -> Result<Op
 pub(super) fn locked(attrs: &Attrs) -> Option<String> {
     let flag = of(attrs).locked()?;
     let remedy = match flag {
-        "immutable" => ": `chattr -i` takes it away",
-        "append only" => ": `chattr -a` takes it away",
+        "immutable" => ": remove it with `chattr -i`",
+        "append only" => ": remove it with `chattr -a`",
         _ => "",
     };
     Some(format!("it has the flag `{flag}`{remedy}"))

@@ -100,6 +100,9 @@ macro_rules! role_of_contents {
             fn may_overwrite(&self) -> bool {
                 true
             }
+            fn backup(&self, seen: &seed_role::attrs::Attrs, name: &str, _as_a_whole: bool) -> Option<std::path::PathBuf> {
+                contents::backup(self, seen, name)
+            }
             fn conceal(&mut self, holds_secret: bool) {
                 self.replaces_secret = holds_secret;
             }
@@ -161,11 +164,8 @@ pub(super) fn wanted(file: &dyn Contents, host: &dyn Host) -> Result<Attrs> {
     if content.len() as u64 > bytes::LIMIT {
         let (size, limit) = (Size(content.len() as u64), Size(bytes::LIMIT));
         let attempted = format!("render the content of {}", file.path().display());
-        return Err(Trouble::new(
-            attempted,
-            format!("it is {size}, and more than {limit} cannot be put back once it is overwritten"),
-        )
-        .hint("let a task.command role make files of that size"));
+        return Err(Trouble::new(attempted, format!("it is {size} long, and more than {limit} could not be restored"))
+            .hint("use a `task.command` role for files of that size"));
     }
     let attribute = if file.is_secret() { AS_IN_SPEC.into() } else { bytes::encode(content) };
     let access = file.access();
@@ -185,7 +185,7 @@ pub(super) fn mend(change: &Change, seen: &Attrs) -> Mend {
     }
     match change.field.as_str() {
         // Of what cannot be recorded the journal has nothing to put back from, so it must not count as a mere change.
-        CONTENT if change.to == SOMETHING_ELSE => Mend::Never("what it held then was secret, and was not kept".into()),
+        CONTENT if change.to == SOMETHING_ELSE => Mend::Never("its previous content was secret and has no backup".into()),
         CONTENT if !is_recorded(seen) => Mend::Replace,
         _ => Mend::InPlace,
     }
@@ -205,7 +205,7 @@ pub(super) fn is_as_confirmed(confirmed: &Attrs, seen: &Attrs) -> bool {
 pub(super) fn caution(change: &Change, seen: &Attrs) -> Option<String> {
     let names = seen.get(LINKS).filter(|_| [CONTENT, access::OWNER].contains(&change.field.as_str()))?;
     Some(format!(
-        "it is one of {names} hard links to one file: the others keep what they hold, and `absent` does not link it to them again"
+        "it is one of {names} hard links to the same file: the others keep their content, and `absent` does not restore the link"
     ))
 }
 
@@ -225,6 +225,11 @@ fn is_recorded(seen: &Attrs) -> bool {
         Some(content) => *content != SOMETHING_ELSE && !bytes::is_huge(content),
         None => true,
     }
+}
+
+/// What the attributes tell is in the journal; only the rest is moved to a backup.
+pub(super) fn backup(file: &dyn Contents, seen: &Attrs, name: &str) -> Option<std::path::PathBuf> {
+    (!is_recorded(seen)).then(|| seed_role::backup::place(file.path(), name))
 }
 
 pub(super) fn loses(file: &dyn Contents, seen: &Attrs, ours: Option<&Attrs>) -> Option<String> {
@@ -294,8 +299,8 @@ fn content_of(file: &dyn Contents, host: &dyn Host, goal: &Attrs) -> Result<Vec<
     if file.is_secret() && attribute == AS_IN_SPEC {
         return file.render(host);
     }
-    let attempted = format!("put back what {} held before", file.path().display());
-    Err(Trouble::new(attempted, "it was secret or too large to be recorded, and what was put aside of it is gone"))
+    let attempted = format!("restore the previous content of {}", file.path().display());
+    Err(Trouble::new(attempted, "it was secret or too large for the journal, and its backup is gone"))
 }
 
 /// What was seen, to be compared once more with what is replaced or removed.

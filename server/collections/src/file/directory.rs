@@ -18,16 +18,16 @@ use super::{aside, check_path, folder_of, metadata_of};
 
 /// A folder.
 ///
-/// `absent` removes it if Seed made it. What others put into it counts as data: it is not removed without being asked for, and
-/// then put aside first.
+/// `absent` removes it if Seed made it. Files that others put into it are data: removing them needs consent, and a backup is made
+/// first.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Directory {
-    /// Where the folder is. Folders on the way that are missing are made, and removed with it when they are empty.
+    /// Where the folder is. Missing parent folders are created, and removed with it if they are empty.
     path: AbsPath,
-    /// Permission bits, such as `"0750"`. Left out, a new folder gets `"0755"`, and one that is there keeps its own.
+    /// Permission bits, such as `"0750"`. Default: `"0755"` for a new folder; an existing one keeps its own.
     mode: Option<Mode>,
-    /// Who owns it: `user`, `user:group` or numbers. Left out, it is not compared.
+    /// Its owner: `user`, `user:group` or numbers. Default: the owner is not managed.
     owner: Option<String>,
 }
 
@@ -65,6 +65,10 @@ impl Role for Directory {
         // A folder that cannot be read may hold anything.
         let holds_nothing = aside::is_all_in(host, &self.path).unwrap_or(false);
         (!holds_nothing).then(|| format!("the folder {} and all in it", self.path.display()))
+    }
+
+    fn backup(&self, _seen: &Attrs, name: &str, _as_a_whole: bool) -> Option<std::path::PathBuf> {
+        Some(seed_role::backup::place(&self.path, name))
     }
 
     fn is_as_confirmed(&self, confirmed: &Attrs, seen: &Attrs) -> bool {

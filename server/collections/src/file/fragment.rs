@@ -24,24 +24,24 @@ use super::{bytes, check_path, folder_of, metadata_of};
 
 /// A fragment, embedded in a file between two markers in the comments of its language.
 ///
-/// What the file holds outside of the markers is never touched, and `absent` takes the block away and leaves the rest. What
-/// stands between the markers is to be as the fragment renders: an edit there is drift, and is put back by `absent` if it was there
-/// before. To keep edits and merge them, embed the fragment in files of a project, with `seed fragment`.
+/// The file outside of the markers is never changed, and `absent` removes only the block. The lines between the markers must match the
+/// rendered fragment: an edit there is drift. If the block existed before, `absent` restores it. To keep and merge edits, embed the
+/// fragment in files of a project with `seed fragment`.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Fragment {
-    /// The file that it is embedded in. Where it is missing it is made, and removed again when nothing else is in it.
+    /// The file to embed it in. A missing file is created, and removed with the block if nothing else is in it.
     path: AbsPath,
-    /// The fragment: a file with a template, and before it, between `---` lines, its parameters.
+    /// The fragment: a template file that begins with its parameters between `---` lines.
     fragment: AbsPath,
-    /// The parameters. They are written on the begin line, so that none can be a secret.
+    /// The parameters. They are written to the begin marker, so secrets are not allowed.
     #[serde(default)]
     with: BTreeMap<String, Json>,
-    /// Where it goes when it is not in the file yet: behind the first line that holds this text. Left out, at the end.
+    /// Where to insert it: after the first line that contains this text. Default: at the end.
     after: Option<String>,
-    /// Where it goes when it is not in the file yet: before the first line that holds this text.
+    /// Where to insert it: before the first line that contains this text.
     before: Option<String>,
-    /// What tells this embedding from others of the same fragment.
+    /// Distinguishes this block from others of the same fragment.
     #[serde(default = "first")]
     instance: String,
 }
@@ -170,30 +170,30 @@ impl Role for Fragment {
         let mut findings: Vec<Finding> = check_path(&self.path).into_iter().collect();
         let name = self.name();
         if !marker::is_name(&name) {
-            let message = format!("`{name}` cannot be the name of a fragment");
-            findings.push(finding("fragment", Code::BadName, message, "use letters, digits, `_` and `-`, up to the first `.`"));
+            let message = format!("`{name}` is not a valid name for a fragment");
+            findings.push(finding("fragment", Code::BadName, message, "use letters, digits, `_` and `-` before the first `.`"));
         }
         if !marker::is_name(&self.instance) {
-            let message = format!("`{}` cannot be the name of an instance", self.instance);
+            let message = format!("`{}` is not a valid name for an instance", self.instance);
             findings.push(finding("instance", Code::BadName, message, "use letters, digits, `.`, `_` and `-`"));
         }
         for (name, value) in &self.with {
             if value.get("$secret").is_some() {
-                let message = "a parameter of a fragment stands in the file for all to see".to_string();
+                let message = "a parameter of a fragment is visible in the file".to_string();
                 findings.push(finding(
                     &format!("with.{name}"),
                     Code::Secret,
                     message,
-                    "use file.template for files with secrets",
+                    "use `file.template` for files with secrets",
                 ));
             } else if text_of(value).is_none() {
-                let message = "a parameter of a fragment is text, a number, `true` or `false`".to_string();
-                findings.push(finding(&format!("with.{name}"), Code::WrongType, message, "it is written on the begin line"));
+                let message = "a parameter of a fragment must be text, a number, `true` or `false`".to_string();
+                findings.push(finding(&format!("with.{name}"), Code::WrongType, message, "it is written to the begin marker"));
             }
         }
         if self.after.is_some() && self.before.is_some() {
-            let message = "`after` and `before` are two places".to_string();
-            findings.push(finding("before", Code::WrongValue, message, "leave one of them out"));
+            let message = "`after` and `before` exclude each other".to_string();
+            findings.push(finding("before", Code::WrongValue, message, "remove one of them"));
         }
         for (param, words) in [("after", &self.after), ("before", &self.before)] {
             if words.as_ref().is_some_and(|words| words.is_empty() || words.contains('\n')) {
@@ -201,7 +201,7 @@ impl Role for Fragment {
                     param,
                     Code::WrongValue,
                     "every line, or none, holds this".into(),
-                    "write a piece of one line",
+                    "write text that is part of one line",
                 ));
             }
         }

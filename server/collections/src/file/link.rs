@@ -19,13 +19,13 @@ use super::{beside, bytes, check_path, folder_of, metadata_of};
 
 /// A symbolic link.
 ///
-/// A link that points elsewhere is pointed anew, and `absent` points it back. A file or folder in its place is left alone.
+/// A link with another target is changed, and `absent` restores its target. A file or folder in its place is left alone.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Link {
-    /// Where the link is. Folders on the way that are missing are made, and removed with it when they are empty.
+    /// Where the link is. Missing parent folders are created, and removed with it if they are empty.
     path: AbsPath,
-    /// What it points to, exactly as it is written into the link: a relative path starts at the folder that the link is in. It need not be there.
+    /// The target, written to the link as it is: a relative path starts at the folder of the link. It need not exist.
     to: String,
 }
 
@@ -52,11 +52,11 @@ impl Role for Link {
             help: Some(help.into()),
         };
         let target = if self.to.is_empty() {
-            Some(finding("a link must point somewhere", "write a path"))
+            Some(finding("a link needs a target", "write a path"))
         } else if self.to.contains('\0') {
-            Some(finding("a path cannot hold a NUL character", "write a path"))
+            Some(finding("a path cannot contain a NUL character", "write a path"))
         } else if self.to.starts_with("~/") {
-            Some(finding("a link knows no home directory: it would point to a folder called `~`", "write the path from `/`"))
+            Some(finding("`~` is not expanded in links: the link would point to a folder named `~`", "write an absolute path"))
         } else {
             None
         };
@@ -100,8 +100,8 @@ impl Role for Link {
             return Ok(Vec::new());
         }
         let target = goal.get(TO).and_then(bytes::decode);
-        let attempted = || format!("point the link {} anew", path.display());
-        let target = target.ok_or_else(|| Trouble::new(attempted(), "nothing tells where to"))?;
+        let attempted = || format!("change the target of the link {}", path.display());
+        let target = target.ok_or_else(|| Trouble::new(attempted(), "its target is unknown"))?;
         let target = PathBuf::from(std::ffi::OsStr::from_bytes(&target));
         let owner = goal.text(OWNER).or(seen.and_then(|seen| seen.text(OWNER))).map(String::from);
         let run = move |host: &dyn Host| {

@@ -42,7 +42,7 @@ fn metadata_of(host: &dyn Host, path: &Path, wanted: FileKind) -> Result<Option<
     match host.metadata(path)? {
         Some(there) if there.kind != wanted => {
             let attempted = format!("look at the {} {}", word(wanted), path.display());
-            let hint = "Seed puts nothing in its place: move it away, or choose another path";
+            let hint = "Seed does not replace it: move it away, or choose another path";
             Err(Trouble::new(attempted, format!("it is a {}", word(there.kind))).hint(hint))
         }
         there => Ok(there),
@@ -57,9 +57,9 @@ fn folder_of(path: &Path) -> &Path {
 /// Mistakes in a path that is to be made and removed.
 fn check_path(path: &Path) -> Option<Finding> {
     let message = if path.file_name().is_none() {
-        format!("`{}` is not a place where something can be made", path.display())
+        format!("`{}` is not a path where something can be created", path.display())
     } else if path.as_os_str().as_encoded_bytes().contains(&0) {
-        "a path cannot hold a NUL character".to_string()
+        "a path cannot contain a NUL character".to_string()
     } else {
         return None;
     };

@@ -25,23 +25,23 @@ const FUEL: u64 = 10_000_000;
 
 /// A file rendered from a Jinja template.
 ///
-/// The template sees the values of `with` and nothing else; a variable that is not there is an error that names
-/// the template, the line and the variable. Lines that hold nothing but a `{% … %}` leave no line behind. `{% include %}`
-/// and `{% import %}` find other templates in the template's own folder. A truth value is written as Jinja writes it: `True`,
-/// or with `| lower` as `true`.
+/// The template sees only the values of `with`; an undefined variable is an error that names the template, the line and the variable. A
+/// line with nothing but `{% … %}` is removed. `{% include %}` and `{% import %}` find other templates in the folder of the template.
+/// Booleans are written as `True`, or with `| lower` as `true`.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Template {
-    /// Where the file is. Folders on the way that are missing are made, and removed with it when they are empty.
+    /// Where the file is. Missing parent folders are created, and removed with it if they are empty.
     path: AbsPath,
     /// The template, a file in the syntax of Jinja (minijinja).
     from: AbsPath,
-    /// The values that the template sees, by name. With a `!secret` among them the whole file is taken as secret: neither shown nor recorded.
+    /// The values for the template, by name. With a `!secret` among them the whole file is secret: it is neither shown nor recorded.
     #[serde(default)]
     with: BTreeMap<String, Anything>,
-    /// Permission bits, such as `"0640"`. Left out, a new file gets `"0644"`, and one that is there keeps its own; with a secret in it, each gets `"0600"`.
+    /// Permission bits, such as `"0640"`. Default: `"0644"` for a new file; an existing one keeps its own. A file with a secret has `"0600"`.
     mode: Option<Mode>,
-    /// Who owns it: `user`, `user:group` or numbers. Left out, it is not compared; with a secret in it, it is who applies the spec.
+    /// Its owner: `user`, `user:group` or numbers. Default: the owner is not managed. A file with a secret belongs to the user who applies
+    /// the spec.
     owner: Option<String>,
     /// Whether what is there holds a secret that other parameters wrote.
     #[serde(skip)]
@@ -97,8 +97,8 @@ impl Contents for Template {
             .map(|name| Finding {
                 param: format!("with.{name}"),
                 code: Code::BadName,
-                message: format!("a template cannot speak of a variable `{name}`"),
-                help: Some("use letters, digits and `_`, and no digit first".into()),
+                message: format!("a template cannot use a variable named `{name}`"),
+                help: Some("use letters, digits and `_`, beginning with a letter or `_`".into()),
             })
             .collect()
     }
@@ -140,13 +140,13 @@ impl Template {
         };
         let trouble = Trouble::new(format!("render the template {}", self.place(error)), said);
         match error.kind() {
-            minijinja::ErrorKind::UndefinedError if self.with.is_empty() => trouble.hint("give it a value under `with:`"),
+            minijinja::ErrorKind::UndefinedError if self.with.is_empty() => trouble.hint("add it under `with:`"),
             minijinja::ErrorKind::UndefinedError => {
                 let names: Vec<&str> = self.with.keys().map(String::as_str).collect();
                 trouble.hint(format!("`with:` gives {}", names.join(", ")))
             }
             minijinja::ErrorKind::TemplateNotFound => {
-                trouble.hint(format!("templates are looked for in {}", folder_of(&self.from).display()))
+                trouble.hint(format!("templates are searched in {}", folder_of(&self.from).display()))
             }
             _ => trouble,
         }
@@ -200,7 +200,7 @@ fn read_template(host: &dyn Host, path: &Path) -> Result<String> {
     }
     String::from_utf8(text).map_err(|error| {
         let at = error.utf8_error().valid_up_to();
-        Trouble::new(attempted(), format!("it is not UTF-8 text: byte {at} cannot be read"))
+        Trouble::new(attempted(), format!("it is not UTF-8 text: byte {at} is invalid"))
     })
 }
 

@@ -14,20 +14,21 @@ use serde::Deserialize;
 use super::access::Access;
 use super::contents::{self, Contents, role_of_contents};
 
-/// A file with the text that stands in the spec.
+/// A file with text from the spec.
 ///
-/// A file that is there already and differs is changed after the plan has shown how; what it held before is
-/// put back by `absent`. A folder, a link or a device in its place is left alone.
+/// An existing file that differs is changed, and the plan shows how. `absent` restores its previous content. A folder, a link or a
+/// device in its place is left alone.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Text {
-    /// Where the file is. Folders on the way that are missing are made, and removed with it when they are empty.
+    /// Where the file is. Missing parent folders are created, and removed with it if they are empty.
     path: AbsPath,
-    /// The text, to the byte: with `|` it ends with a line end. A `!secret` is written as it is, and neither shown nor recorded.
+    /// The exact text; with `|` it ends with a line break. A `!secret` is neither shown nor recorded.
     content: Content,
-    /// Permission bits, such as `"0640"`. Left out, a new file gets `"0644"`, and one that is there keeps its own; with a secret in it, each gets `"0600"`.
+    /// Permission bits, such as `"0640"`. Default: `"0644"` for a new file; an existing one keeps its own. A file with a secret has `"0600"`.
     mode: Option<Mode>,
-    /// Who owns it: `user`, `user:group` or numbers. Left out, it is not compared; with a secret in it, it is who applies the spec.
+    /// Its owner: `user`, `user:group` or numbers. Default: the owner is not managed. A file with a secret belongs to the user who applies
+    /// the spec.
     owner: Option<String>,
     /// Whether what is there holds a secret that other parameters wrote.
     #[serde(skip)]
@@ -56,8 +57,8 @@ impl Contents for Text {
             Content::Plain(text) if text.contains('\0') => vec![Finding {
                 param: "content".into(),
                 code: Code::WrongValue,
-                message: "the text holds a NUL character".into(),
-                help: Some("a file that is not text is made by a `task.command` role".into()),
+                message: "the text contains a NUL character".into(),
+                help: Some("use a `task.command` role for binary files".into()),
             }],
             _ => Vec::new(),
         }

@@ -17,22 +17,21 @@ use serde::Deserialize;
 
 use super::world::{World, is_past};
 
-/// What all composite roles of a folder have in common, written once and kept in step.
+/// A template for all composite roles of a folder, kept in sync with them.
 ///
-/// A template is a folder with the files of a role; `{{ instance }}` is the role's name in their text, and `NAME` in their names. What
-/// stands there between `seed:begin meta/PART#{{ instance }}` and its `seed:end` is kept in step in every role: where the template
-/// changes, it is merged with what was edited, as fragments are. What stands around it is written once, for a file that is missing, and
-/// is the role's own. A role that a person has reshaped, so that a part has no place in it, is told and not changed, and neither is any
-/// other before that is settled.
+/// A template is a folder with the files of a role. `{{ instance }}` stands for the name of the role in their text, and `NAME` in their
+/// file names. The lines between `seed:begin meta/PART#{{ instance }}` and `seed:end` are updated in every role when the template
+/// changes, and merged with edits, like fragments. All other lines are written once, when a file is missing, and then belong to the
+/// role. If a role has been edited so that a part no longer fits, it is reported, and no role is changed until that is resolved.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Template {
     /// The folder of the roles.
     pub(super) roles: AbsPath,
-    /// The folder of the template. Left out, `fragments/meta/role` of the project, or where it has none the one that `seed new role`
-    /// comes with. `seed fragment` knows those two only.
+    /// The folder of the template. Default: `fragments/meta/role` of the project, or else the template of `seed new role`. `seed
+    /// fragment` supports only these two.
     pub(super) template: Option<AbsPath>,
-    /// The roles that go their own way, by name.
+    /// The names of roles to leave out.
     #[serde(default)]
     pub(super) except: Vec<String>,
 }

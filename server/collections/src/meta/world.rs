@@ -143,8 +143,8 @@ impl World {
         let attempted = || format!("look for roles in {}", self.roles.display());
         match host.metadata(&self.roles)? {
             Some(there) if there.kind == FileKind::Directory => {}
-            Some(_) => return Err(Trouble::new(attempted(), "it is no folder")),
-            None => return Err(Trouble::new(attempted(), "there is no such folder").hint("seed new role NAME writes one")),
+            Some(_) => return Err(Trouble::new(attempted(), "it is not a folder")),
+            None => return Err(Trouble::new(attempted(), "there is no such folder").hint("`seed new role NAME` writes one")),
         }
         let mut names = Vec::new();
         for name in host.list(&self.roles)? {
@@ -160,7 +160,7 @@ impl World {
         }
         names.sort();
         if names.is_empty() {
-            return Err(Trouble::new(attempted(), "there are none").hint("seed new role NAME writes one"));
+            return Err(Trouble::new(attempted(), "there are none").hint("`seed new role NAME` writes one"));
         }
         Ok(names)
     }
@@ -169,7 +169,7 @@ impl World {
         let name = relative.strip_prefix(within).unwrap_or(&relative).display().to_string();
         let path = self.root.join(&relative);
         let attempted = || format!("keep {} in step", path.display());
-        let hint = "a person has reshaped the role: undo that, or name the role under `except`";
+        let hint = "the role has been restructured: revert that, or add the role to `except`";
         for folder in path.ancestors().skip(1).take_while(|folder| *folder != self.roles) {
             if host.metadata(folder)?.is_some_and(|there| there.kind != FileKind::Directory) {
                 return Err(Trouble::new(attempted(), format!("{} is no folder", folder.display())).hint(hint));
@@ -245,8 +245,8 @@ impl World {
         let more = wrong.len().saturating_sub(MOST_TOLD);
         wrong.truncate(MOST_TOLD);
         let more = if more == 0 { String::new() } else { format!("; and {more} more") };
-        let hint = "nothing is written before that is settled: put the markers where they belong, settle clashes with `seed fragment resolve`, or name a role under `except`";
-        Err(Trouble::new(format!("keep the roles in {} in step", self.roles.display()), wrong.join("; ") + &more).hint(hint))
+        let hint = "nothing is written until this is resolved: restore the markers, resolve conflicts with `seed fragment resolve`, or add a role to `except`";
+        Err(Trouble::new(format!("update the roles in {}", self.roles.display()), wrong.join("; ") + &more).hint(hint))
     }
 
     /// A goal as attributes: whole texts of files that are made, and of others their parts.
@@ -448,7 +448,7 @@ fn skeleton_of(template: &Template, root: &Path, host: &dyn Host) -> Result<Skel
     let attempted = || format!("read the skeleton {}", folder.display());
     match host.metadata(&folder)? {
         Some(there) if there.kind == FileKind::Directory => {}
-        Some(_) => return Err(Trouble::new(attempted(), "it is no folder")),
+        Some(_) => return Err(Trouble::new(attempted(), "it is not a folder")),
         None => {
             return Err(Trouble::new(attempted(), "there is no such folder")
                 .hint("seed new meta writes the one that comes with Seed to fragments/meta/role"));

@@ -83,7 +83,7 @@ pub fn must_be_there(host: &dyn Host, device: &Path) -> Result<()> {
         Some(_) => Ok(()),
         None => Err(Trouble::new(format!("use {}", device.display()), "there is no such device")
             .kind(Kind::Gone)
-            .hint("name one that is there (lsblk), or the role that makes it")),
+            .hint("use an existing device (see `lsblk`), or the role that makes it")),
     }
 }
 

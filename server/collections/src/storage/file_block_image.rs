@@ -25,33 +25,34 @@ const QEMU_IMG: Tool = Tool { program: "qemu-img", debian: "qemu-utils", arch: "
 /// Only root and the owner see into a disk, unless the spec says otherwise.
 const DEFAULT_MODE: u32 = 0o600;
 
-/// A file that serves as a disk: raw, or in QEMU's qcow2 format.
+/// A disk image file, raw or in QEMU's qcow2 format.
 ///
-/// A larger `size` lets it grow in place. A smaller one, or another `format`, makes it anew, and what it holds is lost.
-/// An image that Seed did not make is never made anew.
+/// A larger `size` grows it in place. A smaller `size` or another `format` replaces it and destroys its data. An image that Seed did
+/// not make is never replaced.
 ///
-/// Whoever can write the folder that it is in, or one above, can put another image in its place. So root takes no image there that belongs to
-/// another user than who called sudo, unless `owner` says so, closes one that others can write, and mounts what is on it with `nosuid` and `nodev`.
+/// Whoever can write to its folder, or to a folder above, can replace the image. So root does not use an image there that belongs to another
+/// user than the caller of sudo, unless `owner` names that user. Root also removes write access of others, and mounts what is on the image
+/// with `nosuid` and `nodev`.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct FileBlockImage {
-    /// Where the file is. Folders on the way that are missing are made, and removed with it when they are empty.
+    /// Where the file is. Missing parent folders are created, and removed with it if they are empty.
     path: AbsPath,
     /// The size of the disk, such as `4 GiB`.
     size: Size,
     /// How the disk is stored in the file.
     #[serde(default)]
     format: Format,
-    /// How much room a raw image takes from the start.
+    /// How much space a raw image allocates.
     #[serde(default)]
     allocate: Allocate,
-    /// The image that this one lies over: it is read where nothing was written here, and never changed. For qcow2
-    /// only; the `size` must be at least as large.
+    /// The backing image of a qcow2 image: it is read where nothing has been written, and never changed. The `size` must be at least as
+    /// large.
     over: Option<BackingRef>,
-    /// Permission bits of the file, such as `"0640"`. Left out, a new file gets `"0600"`, and one that is there keeps its own.
+    /// Permission bits of the file, such as `"0640"`. Default: `"0600"` for a new file; an existing one keeps its own.
     mode: Option<Mode>,
-    /// Who owns the file: `user`, `user:group` or numbers. Left out, it is not compared; but where root works in a folder that another user can
-    /// write, it must be root's or of who called sudo.
+    /// The owner of the file: `user`, `user:group` or numbers. Default: the owner is not managed; but in a folder that another user can write
+    /// to, it must be root or the caller of sudo.
     owner: Option<String>,
 }
 
@@ -59,10 +60,10 @@ pub(super) struct FileBlockImage {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, serde::Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 enum Format {
-    /// Byte for byte: what a loop device needs, and what every program reads.
+    /// Byte for byte. Loop devices need it, and every program reads it.
     #[default]
     Raw,
-    /// QEMU's own format: grows as it is written to, and can lie over another image.
+    /// QEMU's format. It grows as it is written to, and can have a backing image.
     Qcow2,
 }
 
@@ -75,15 +76,15 @@ impl Format {
     }
 }
 
-/// How much room a raw image takes from the start.
+/// How much space a raw image allocates.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, serde::Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 enum Allocate {
-    /// None: blocks are taken as they are written.
+    /// None in advance: blocks are allocated when they are written.
     #[default]
     Sparse,
-    /// All of it, when it is made and when it grows, so that the disk it lies on cannot fill up beneath it. What a file
-    /// system in the image gives back later (discard) is not taken again.
+    /// All of it when it is created and when it grows, so that it never fails for lack of disk space. Blocks that a file system in the
+    /// image discards later are not allocated again.
     Full,
 }
 
@@ -123,7 +124,7 @@ impl FileBlockImage {
     fn change(&self, host: &dyn Host, from: &Attrs, goal: &Attrs) -> Result<Vec<Step>> {
         let mut steps = Vec::new();
         let cannot = |field: &str| {
-            Err(Trouble::new(format!("change the {field} of {}", self.path.display()), "that cannot be done in place"))
+            Err(Trouble::new(format!("change the {field} of {}", self.path.display()), "it cannot be changed in place"))
         };
         for change in from.changes(goal) {
             match change.field.as_str() {
@@ -228,18 +229,13 @@ impl Role for FileBlockImage {
     fn check(&self) -> Vec<Finding> {
         let mut findings = Vec::new();
         if self.size.0 == 0 {
-            findings.push(finding(
-                "size",
-                Code::WrongValue,
-                "a disk of no size holds nothing",
-                "say how large it is, such as `4 GiB`",
-            ));
+            findings.push(finding("size", Code::WrongValue, "the size of a disk cannot be 0", "write a size such as `4 GiB`"));
         } else if !self.size.0.is_multiple_of(512) {
-            let help = format!("{} is the next larger one", Size(self.size.0.next_multiple_of(512)));
-            findings.push(finding("size", Code::WrongValue, "a disk is a whole number of sectors of 512 bytes", &help));
+            let help = format!("the next larger size is {}", Size(self.size.0.next_multiple_of(512)));
+            findings.push(finding("size", Code::WrongValue, "the size of a disk must be a multiple of 512 bytes", &help));
         }
         if self.path.file_name().is_none() {
-            let message = format!("`{}` is not a place where a file can be made", self.path.display());
+            let message = format!("`{}` is not a path where a file can be created", self.path.display());
             findings.push(finding("path", Code::WrongValue, &message, "name a file, such as `./lab.img`"));
         }
         if self.format == Format::Raw && self.over.is_some() {
@@ -341,6 +337,10 @@ impl Role for FileBlockImage {
             Ok(lost) => lost.map(|lost| format!("the image {path} with {lost}")),
             Err(_) => Some(format!("the image {path}, which cannot be read")),
         }
+    }
+
+    fn backup(&self, _seen: &Attrs, name: &str, _as_a_whole: bool) -> Option<PathBuf> {
+        Some(seed_role::backup::place(&self.path.0, name))
     }
 
     fn steps(&self, host: &dyn Host, transition: &Transition<'_>) -> Result<Vec<Step>> {

@@ -64,9 +64,9 @@ pub fn must_be_unused(host: &dyn Host, window: &Window, device: Option<&Path>) -
     if !holds_files && source.mounts(host)?.is_empty() {
         return Ok(());
     }
-    let attempt = format!("take away what an interrupted run left on {}", window.file.display());
-    Err(Trouble::new(attempt, format!("{} is in use there", found.words()))
-        .hint("see what it is; once nobody needs it: wipefs -a"))
+    let attempt = format!("remove what an interrupted run left on {}", window.file.display());
+    Err(Trouble::new(attempt, format!("{} is in use", found.words()))
+        .hint("check what it is; if nobody needs it, remove it with `wipefs -a`"))
 }
 
 fn source(device: Option<&Path>, btrfs: Option<String>) -> Source {

@@ -21,24 +21,23 @@ use super::{finding, not_in_place, qcow2};
 /// The kernel counts the size of a loop device in sectors of 512 bytes.
 const SECTOR: u64 = 512;
 
-/// A block device that shows the bytes of a file, so that it can be partitioned, hold a file system, and be mounted.
+/// A block device backed by a file, so that it can be partitioned, formatted and mounted.
 ///
-/// The kernel chooses which of `/dev/loop0`, `/dev/loop1`, … it is; refer to it by the name of the role. When the file grows,
-/// so does the device.
+/// The kernel chooses `/dev/loop0`, `/dev/loop1` and so on; refer to it by the name of the role. The device grows with the file.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct LoopbackDevice {
-    /// The file that it shows: an image role, or a path.
+    /// The backing file: an image role or a path.
     backing: BackingRef,
-    /// Whether writing to it is refused.
+    /// Whether it is read-only.
     #[serde(default)]
     read_only: bool,
-    /// Whether the kernel looks for partitions on it. Needed for a `storage.partition_table` on it.
+    /// Whether the kernel scans it for partitions. Required for a `storage.partition_table` on it.
     #[serde(default)]
     partscan: bool,
-    /// Where in the file it begins, a multiple of 512 bytes. Left out, at the start.
+    /// Where it begins in the file, a multiple of 512 bytes. Default: at the start.
     offset: Option<Size>,
-    /// The size of its sectors in bytes: 512, 1024, 2048 or 4096. Left out, the kernel chooses, mostly 512.
+    /// The size of its sectors in bytes: 512, 1024, 2048 or 4096. Default: chosen by the kernel, usually 512.
     sector_size: Option<u32>,
 }
 
@@ -94,7 +93,7 @@ impl LoopbackDevice {
 
     fn device(&self, seen: &Attrs) -> Result<PathBuf> {
         let device = seen.text("device").map(PathBuf::from);
-        device.ok_or_else(|| Trouble::new("use the loop device", "it is not there any more").kind(Kind::Gone))
+        device.ok_or_else(|| Trouble::new("use the loop device", "it no longer exists").kind(Kind::Gone))
     }
 }
 
@@ -113,16 +112,16 @@ impl Role for LoopbackDevice {
     fn check(&self) -> Vec<Finding> {
         let mut findings = Vec::new();
         if !self.offset().is_multiple_of(SECTOR) {
-            let help = format!("{} is the next one", Size(self.offset().next_multiple_of(SECTOR)));
+            let help = format!("the next multiple is {}", Size(self.offset().next_multiple_of(SECTOR)));
             findings.push(finding("offset", Code::WrongValue, "it is not a multiple of 512 bytes", &help));
         }
         if self.sector_size.is_some_and(|size| !size.is_power_of_two() || !(512..=4096).contains(&size)) {
             let message = "a loop device has sectors of 512, 1024, 2048 or 4096 bytes";
-            findings.push(finding("sector_size", Code::WrongValue, message, "leave it out, and the kernel chooses"));
+            findings.push(finding("sector_size", Code::WrongValue, message, "remove it to let the kernel choose"));
         }
         if let Some(len) = foreseen(&self.backing).filter(|len| *len <= self.offset()) {
-            let message = format!("nothing is left of the {} behind it", Size(len));
-            findings.push(finding("offset", Code::TooSmall, &message, "begin earlier, or make the image larger"));
+            let message = format!("the file has only {}, so nothing is left after the offset", Size(len));
+            findings.push(finding("offset", Code::TooSmall, &message, "use a smaller offset or a larger image"));
         }
         findings
     }

@@ -53,7 +53,7 @@ fn unknown(attempted: &str, reason: &str) -> Trouble {
 
 /// That a change would have to be a replacement.
 fn not_in_place(field: &str, what: &str) -> Trouble {
-    Trouble::new(format!("change the {field} of {what}"), "that cannot be done in place")
+    Trouble::new(format!("change the {field} of {what}"), "it cannot be changed in place")
 }
 
 /// What is at a path, in words.

@@ -24,17 +24,17 @@ const PAGE: u64 = 4096;
 /// The mode of a new one, as the kernel has it: everybody may write, and remove only their own.
 const DEFAULT_MODE: &str = "1777";
 
-/// A file system in memory: fast, and gone with all in it when it is unmounted or the machine stops.
+/// A file system in memory. Its data is lost when it is unmounted or the machine stops.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Tmpfs {
-    /// Where it is mounted; the folder is made if it is missing.
+    /// Where it is mounted. A missing folder is created.
     mount: AbsPath,
-    /// The most that it holds, such as `512 MiB`. Left out, the kernel takes half of the memory.
+    /// Its size, such as `512 MiB`. Default: half of the memory.
     size: Option<Size>,
-    /// Permission bits of its top, such as `"0700"`. Left out, a new one has `"1777"`, as `/tmp` has.
+    /// Permission bits of its top folder, such as `"0700"`. Default: `"1777"`, like `/tmp`.
     mode: Option<Mode>,
-    /// Who owns its top: `user`, `user:group` or numbers. Left out, it is not compared.
+    /// The owner of its top folder: `user`, `user:group` or numbers. Default: the owner is not managed.
     owner: Option<String>,
 }
 

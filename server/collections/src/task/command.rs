@@ -12,24 +12,24 @@ use seed_spec::Code;
 use seed_spec::shape::{OutputInfo, RefKind};
 use serde::Deserialize;
 
-/// Three commands of your own, one for each state: the way out for what has no role type yet.
+/// Three commands of your own, one for each state, for what has no role type yet.
 ///
-/// Each is a list: the program and its arguments, which reach it as they are; no shell reads them. `info` is run to see what is there, so it
-/// must change nothing. As Seed cannot know what the commands do, the folder of the spec must be trusted first: `seed trust`.
+/// Each command is a list of the program and its arguments. No shell is involved. `info` observes and must change nothing. Seed cannot
+/// know what the commands do, so the folder of the spec must be trusted first: `seed trust`.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Command {
-    /// Makes it. Run when `info` says that it is not there; running it again after it was interrupted must do no harm.
+    /// Creates it. Runs if `info` says that it does not exist. Running it again after an interruption must be safe.
     present: Vec<String>,
-    /// Takes it back. Run when `info` says that it is there.
+    /// Removes it. Runs if `info` says that it exists.
     absent: Vec<String>,
-    /// Looks whether it is there, and changes nothing: exit status 0 says it is, 1 that it is not, anything else is an error.
-    /// What it prints is offered as the output `info`, and is recorded: let it print no secrets.
+    /// Checks whether it exists, and changes nothing. Exit status 0 means that it exists, 1 that it does not, and any other is an
+    /// error. Its output is offered as `info` and recorded, so it must not print secrets.
     info: Vec<String>,
-    /// The folder that they run in; the root folder if left out. While it is not there, what they make is taken as not there either. As root,
-    /// it is not reached through a link that another user could have made.
+    /// The working directory. Default: the root folder. While it does not exist, what the commands make is assumed not to exist either.
+    /// As root, it is not reached through a link that another user could have made.
     folder: Option<AbsPath>,
-    /// After how long a command is stopped, as an error.
+    /// The time limit of a command. Exceeding it is an error.
     #[serde(default = "ten_minutes")]
     #[schemars(extend("default" = "10 min"))]
     limit: Duration,
@@ -68,8 +68,8 @@ impl Role for Command {
         if self.limit.0 == 0 {
             findings.push(finding(
                 "limit",
-                "a command that is stopped at once does nothing",
-                "leave it out, or write a time such as 10 min",
+                "a limit of 0 stops the command at once",
+                "remove it, or write a time such as `10 min`",
             ));
         }
         findings
@@ -85,8 +85,8 @@ impl Role for Command {
         match outcome.status {
             0 => Ok(Observation::Present(attrs().with(INFO, start_of(outcome.stdout.trim())))),
             1 => Ok(Observation::Absent),
-            _ => Err(failed("see whether it is there", &self.info, &outcome)
-                .hint("`info` ends with 0 if it is there and with 1 if it is not")),
+            _ => Err(failed("check whether it exists", &self.info, &outcome)
+                .hint("`info` must exit with 0 if it exists and with 1 if it does not")),
         }
     }
 
@@ -144,7 +144,7 @@ impl Command {
 /// Runs a command; where it took too long, says what decides how long that is.
 fn execute(host: &dyn Host, command: &host::Command) -> Result<Outcome> {
     host.execute(command).map_err(|trouble| match trouble.kind {
-        Kind::TimedOut => trouble.hint("that is the role's `limit`: write a longer one if the command needs it"),
+        Kind::TimedOut => trouble.hint("increase the `limit` of the role if the command needs more time"),
         _ => trouble,
     })
 }
@@ -162,21 +162,21 @@ fn check_command(param: &str, args: &[String]) -> Option<Finding> {
         return Some(finding(
             param,
             "the list is empty",
-            "write the program first, then its arguments: [/usr/bin/install, -d, /srv/x]",
+            "write the program and its arguments, such as `[/usr/bin/install, -d, /srv/x]`",
         ));
     };
     if program.is_empty() {
         return Some(finding(param, "the program has no name", "write the program first, then its arguments"));
     }
     if args.iter().any(|arg| arg.contains('\0')) {
-        return Some(finding(param, "an argument cannot hold a NUL character", "pass it in a file"));
+        return Some(finding(param, "an argument cannot contain a NUL character", "pass it in a file"));
     }
     let looks_like_a_line = args.len() == 1 && program.contains(char::is_whitespace);
     looks_like_a_line.then(|| {
         let words: Vec<&str> = program.split_whitespace().collect();
         finding(
             param,
-            &format!("`{program}` is one word here, and no program is called that"),
+            &format!("`{program}` is a single word, and no program has that name"),
             &format!("write [{}]", words.join(", ")),
         )
     })
@@ -187,7 +187,7 @@ fn failed(attempted: &str, args: &[String], outcome: &Outcome) -> Trouble {
     let lines: Vec<&str> = said.trim().lines().collect();
     let last = lines[lines.len().saturating_sub(LAST_LINES)..].join("\n");
     let program = args.first().map(String::as_str).unwrap_or_default();
-    let said = if last.is_empty() { "and said nothing".to_string() } else { format!("and said: {last}") };
+    let said = if last.is_empty() { "without output".to_string() } else { format!("with the output: {last}") };
     Trouble::new(attempted, format!("{program} ended with status {} {said}", outcome.status))
 }
 
@@ -202,7 +202,7 @@ impl Declared for Command {
     const OUTPUTS: &'static [OutputInfo] = &[OutputInfo {
         name: INFO,
         kind: RefKind::Text,
-        doc: "What the command `info` printed, without blanks around it; at most 4 KiB.",
+        doc: "The output of the command `info` without surrounding whitespace, at most 4 KiB.",
     }];
     const EXAMPLE: &'static str = r#"fifo:
   is: task.command

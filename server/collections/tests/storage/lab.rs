@@ -332,7 +332,7 @@ impl Lab {
 
     fn change(&mut self, name: &'static str, role: &dyn Role, to: Goal<'_>, kept: Option<&Kept>) -> Option<()> {
         let from = role.observe(self.host()).unwrap();
-        let keep = self.keep.then_some("seed-kept-1");
+        let keep = self.keep.then_some("seed-backup-1");
         let steps = role.steps(self.host(), &Transition { from: &from, to, keep, replaced: None, kept });
         for step in steps.unwrap_or_else(|trouble| panic!("{name}: {trouble}")) {
             self.run(name, step)?;

@@ -11,6 +11,7 @@
 
 use std::collections::BTreeSet;
 
+use seed_role::backup as place;
 use seed_role::host::Host;
 use seed_role::trouble::{Kind, Result, Trouble};
 
@@ -25,7 +26,6 @@ const LATER: u64 = 3600;
 /// stop. So is what was left in the place of a backup.
 pub fn expire(host: &dyn Host, journal: &Journal, keep: u64) -> Vec<Trouble> {
     let time = now();
-    let backups = |journal: &Journal| -> Vec<PutAside> { journal.with_ledger(|ledger| ledger.backups().cloned().collect()) };
     let known = backups(journal);
     if known.is_empty() {
         return Vec::new();
@@ -59,6 +59,23 @@ pub fn expire(host: &dyn Host, journal: &Journal, keep: u64) -> Vec<Trouble> {
     troubles
 }
 
+/// Removes all backups now. What could not be removed is given back.
+pub fn purge(host: &dyn Host, journal: &Journal) -> Vec<Trouble> {
+    let all = backups(journal);
+    let changes: BTreeSet<(&str, u64)> = all.iter().map(|aside| (aside.role.as_str(), aside.run)).collect();
+    let mut troubles = Vec::new();
+    for (role, run) in changes {
+        let of_this: Vec<&PutAside> = all.iter().filter(|aside| aside.role == role && aside.run == run).collect();
+        let removed = remove_all(host, journal, &of_this, &mut troubles);
+        troubles.extend(removed.err());
+    }
+    troubles
+}
+
+fn backups(journal: &Journal) -> Vec<PutAside> {
+    journal.with_ledger(|ledger| ledger.backups().cloned().collect())
+}
+
 fn is_over(aside: &PutAside, at: u64) -> bool {
     at > aside.until
 }
@@ -88,15 +105,22 @@ fn remove_all(host: &dyn Host, journal: &Journal, backups: &[&PutAside], left: &
 fn remove(host: &dyn Host, aside: &PutAside) -> Result<()> {
     let Some(path) = &aside.kept.path else { return Ok(()) };
     let removed = match &aside.seal {
-        Some(seal) => host.remove_sealed(path, seal, aside.is_going),
+        // A folder of snapshots: no tree that is removed goes into them.
+        Some(seal) if place::holds_snapshots(path) => {
+            match host.seal(path)?.is_none_or(|now| now.is_of_the_same(seal) && (aside.is_going || now.is_unchanged(seal))) {
+                true => place::remove(host, path),
+                false => Err(Trouble::new("", "it was changed since it was made").kind(Kind::Changed)),
+            }
+        }
+        Some(seal) => host.remove_sealed(path, seal, aside.is_going).and_then(|()| place::clear(host, path)),
         None if host.metadata(path)?.is_none() => Ok(()),
-        None => Err(Trouble::new("", "whether it is still the backup is not known").kind(Kind::Changed)),
+        None => Err(Trouble::new("", "Seed cannot tell whether it is still the backup").kind(Kind::Changed)),
     };
     removed.map_err(|trouble| {
-        let attempted = format!("remove the backup {} of {}, whose time is over", path.display(), aside.role);
+        let attempted = format!("remove the backup {} of {}", path.display(), aside.role);
         let trouble = Trouble { attempted, ..trouble };
         match trouble.kind {
-            Kind::Changed => trouble.hint("it stays, and is not Seed's any more: remove it if it is not wanted"),
+            Kind::Changed => trouble.hint("it stays, and no longer belongs to Seed: remove it if nobody needs it"),
             _ => trouble,
         }
     })

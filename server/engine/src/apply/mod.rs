@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use seed_role::host::Host;
 use seed_role::param::Outputs;
@@ -16,12 +16,13 @@ use seed_role::trouble::Result;
 use seed_role::{Role, Trouble};
 use serde::Serialize;
 
+use crate::journal::ledger::PutAside;
 use crate::journal::{Journal, Record};
 use crate::node::Graph;
 use crate::plan::{Action, Plan, PlannedRole, Wish};
 use crate::shelter::Makers;
 use crate::{repair, stored};
-pub use expire::expire;
+pub use expire::{expire, purge};
 use role::{Durable, Prepared};
 use tasks::{Half, Status, Tasks};
 
@@ -92,6 +93,22 @@ pub struct Summary {
     /// Whether it was interrupted.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub interrupted: bool,
+    /// The backups that were made.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub backups: Vec<NewBackup>,
+}
+
+/// A backup that a run has made.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct NewBackup {
+    /// The role.
+    pub role: String,
+    /// What it is a backup of.
+    pub what: String,
+    /// Where it is; none for one in the journal.
+    pub path: Option<PathBuf>,
+    /// Until when it is kept, in seconds since 1970.
+    pub until: u64,
 }
 
 /// What an apply works with.
@@ -120,6 +137,8 @@ struct Shared {
     outputs: Vec<Option<Arc<Outputs>>>,
     /// Per node, whether anything was changed.
     changed: BTreeMap<usize, bool>,
+    /// Per node, how long its halves took.
+    took: BTreeMap<usize, Duration>,
     failed: BTreeMap<usize, String>,
     skipped: BTreeMap<usize, String>,
     broken: Option<Trouble>,
@@ -147,6 +166,7 @@ impl Apply<'_> {
             tasks,
             outputs: self.plan.now.clone(),
             changed: BTreeMap::new(),
+            took: BTreeMap::new(),
             failed: BTreeMap::new(),
             skipped: BTreeMap::new(),
             broken: None,
@@ -186,7 +206,21 @@ impl Apply<'_> {
             skipped,
             seconds: start.elapsed().as_secs_f64(),
             interrupted: self.stop.load(Ordering::Relaxed),
+            backups: self.backups(),
         }
+    }
+
+    fn backups(&self) -> Vec<NewBackup> {
+        self.journal.with_ledger(|ledger| {
+            let of_this_run = ledger.backups().filter(|aside| aside.run == self.journal.run);
+            let backup = |aside: &PutAside| NewBackup {
+                role: aside.role.clone(),
+                what: aside.kept.what.clone(),
+                path: aside.kept.path.clone(),
+                until: aside.until,
+            };
+            of_this_run.map(backup).collect()
+        })
     }
 
     /// What a repair takes on.
@@ -213,8 +247,8 @@ impl Apply<'_> {
             // What cannot be removed (its device is gone, say) does no harm: its name is used again.
             let Ok(Some(spare)) = self.host.settle(&path) else { continue };
             let message = format!(
-                "it was changed while an earlier run was interrupted, and once more since: the version in between is {}; choose one of \
-                 them, remove the other and apply again",
+                "it was edited while an earlier run was interrupted, and again since then. The version in between is {}: keep one of the two, \
+                 remove the other, and apply again",
                 spare.display()
             );
             let mut shared = lock(shared);
@@ -246,7 +280,7 @@ impl Apply<'_> {
         });
         shared.failed.insert(planned.node, message.to_string());
         for skipped in shared.tasks.fail_node(planned.node) {
-            self.skip(shared, skipped.node, &format!("needs {}, which failed", planned.role));
+            self.skip(shared, skipped.node, &format!("depends on {}, which failed", planned.role));
         }
         Ok(())
     }
@@ -314,44 +348,47 @@ impl Apply<'_> {
             let around = makers.into_iter().filter_map(|maker| Some((maker, self.graph.build(maker, &outputs).ok()?))).collect();
             (tasks, Makers::new(around))
         };
-        let started = Instant::now();
-        let mut prepared: Vec<(usize, Prepared<'_>)> = Vec::new();
-        let mut ended: Vec<(usize, role::End)> = Vec::new();
+        let mut prepared: Vec<(usize, Prepared<'_>, Duration)> = Vec::new();
+        let mut ended: Vec<(usize, role::End, Duration)> = Vec::new();
         for (id, task, role) in tasks {
+            let started = Instant::now();
             let Some(planned) = self.planned(task.node) else { continue };
             (self.report)(&Event::Started { role: planned.role.to_string(), action: planned.action });
             match role.and_then(|role| self.prepare(planned, task.half, role, &around)) {
-                Ok(ready) => prepared.push((id, ready)),
+                Ok(ready) => prepared.push((id, ready, started.elapsed())),
                 Err(trouble) => {
                     let mut end = role::End::failed(&trouble);
                     end.records.push(refused(planned, &trouble.to_string()));
-                    ended.push((id, end));
+                    ended.push((id, end, started.elapsed()));
                 }
             }
         }
-        let ahead = prepared.iter().any(|(_, ready)| ready.ahead);
-        let records: Vec<Record> = prepared.iter_mut().flat_map(|(_, ready)| std::mem::take(&mut ready.records)).collect();
+        let ahead = prepared.iter().any(|(_, ready, _)| ready.ahead);
+        let records: Vec<Record> = prepared.iter_mut().flat_map(|(_, ready, _)| std::mem::take(&mut ready.records)).collect();
         if !records.is_empty()
             && let Err(trouble) = self.journal.write(&records, ahead)
         {
             return self.break_off(shared, trouble);
         }
         let mut durable = Durable::default();
-        for (id, ready) in prepared {
-            ended.push((id, self.carry_out(ready, &around, &mut durable)));
+        // What a batch does for all of its roles at once, such as the sync of a file system, is no time of any of them.
+        for (id, ready, preparing) in prepared {
+            let started = Instant::now();
+            let end = self.carry_out(ready, &around, &mut durable);
+            ended.push((id, end, preparing + started.elapsed()));
         }
         if let Err(trouble) = durable.sync(self.host) {
-            ended.iter_mut().for_each(|(_, end)| end.fail(&trouble));
+            ended.iter_mut().for_each(|(_, end, _)| end.fail(&trouble));
         }
-        let records: Vec<Record> = ended.iter().flat_map(|(_, end)| end.records.clone()).collect();
+        let records: Vec<Record> = ended.iter().flat_map(|(_, end, _)| end.records.clone()).collect();
         if !records.is_empty()
             && let Err(trouble) = self.journal.write(&records, false)
         {
             return self.break_off(shared, trouble);
         }
         let mut guard = lock(shared);
-        for (id, end) in ended {
-            self.note(&mut guard, id, end, started);
+        for (id, end, took) in ended {
+            self.note(&mut guard, id, end, took);
         }
     }
 
@@ -365,9 +402,9 @@ impl Apply<'_> {
             && let Some(then) = &planned.filled
             && !stored::is_as_planned(then, &self.graph.filled(&self.graph.nodes[task.node].params.json, outputs))
         {
-            let came_back = "what it uses of other roles is not what the plan said";
+            let came_back = "an output that it uses is not what the plan said";
             return Err(Trouble::new(format!("{} {}", planned.action.word(), planned.role), came_back)
-                .hint("look at the new plan and apply again"));
+                .hint("review the new plan and apply again"));
         }
         let mut role = self.graph.build(task.node, outputs)?;
         if self.planned(task.node).is_some_and(|planned| planned.wish.leads_to_secret()) {
@@ -380,16 +417,18 @@ impl Apply<'_> {
         lock(shared).broken.get_or_insert(trouble);
     }
 
-    fn note(&self, shared: &mut Shared, id: usize, end: role::End, started: Instant) {
+    fn note(&self, shared: &mut Shared, id: usize, end: role::End, took: Duration) {
         let task = shared.tasks.get(id);
         let Some(planned) = self.planned(task.node) else { return };
         let role = planned.role.to_string();
-        let seconds = started.elapsed().as_secs_f64();
+        let total = shared.took.entry(task.node).or_default();
+        *total += took;
+        let seconds = total.as_secs_f64();
         if let Some(message) = end.failure {
             (self.report)(&Event::Failed { role: role.clone(), action: planned.action, message: message.clone(), seconds });
             shared.failed.insert(task.node, message);
             for skipped in shared.tasks.end(id, Status::Failed) {
-                self.skip(shared, skipped.node, &format!("needs {role}, which failed"));
+                self.skip(shared, skipped.node, &format!("depends on {role}, which failed"));
             }
             return;
         }

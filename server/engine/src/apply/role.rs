@@ -5,10 +5,11 @@ use std::sync::atomic::Ordering;
 
 use seed_role::Role;
 use seed_role::attrs::{Attrs, Observation};
+use seed_role::backup;
 use seed_role::claim::Claim;
 use seed_role::host::{FileKind, Host, temporary_of};
 use seed_role::param::Outputs;
-use seed_role::step::{Goal, KEPT, Step, Transition};
+use seed_role::step::{Goal, Kept, Step, Transition};
 use seed_role::trouble::{Kind, Result, Trouble};
 
 use super::tasks::Half;
@@ -80,7 +81,7 @@ impl End {
     pub fn fail(&mut self, trouble: &Trouble) {
         if self.failure.is_none() {
             self.failure = Some(trouble.to_string());
-            self.records = vec![Record::End { role: self.role.clone(), outcome: Outcome::Failed(trouble.to_string()) }];
+            self.records = vec![failed(&self.role, trouble)];
         }
     }
 }
@@ -134,7 +135,7 @@ impl Apply<'_> {
             return Err(Trouble::new(attempt(), reason));
         }
         let from_nothing = seen == Observation::Absent;
-        let keep_name = format!("{KEPT}{}", self.journal.run);
+        let keep_name = backup::name_of(self.journal.run);
         let may_keep = !planned.disposable && (planned.loses.is_some() || role.keeps_all());
         let keep = may_keep.then_some(keep_name.as_str());
         let (goal_attrs, kept) = match &planned.wish {
@@ -143,7 +144,7 @@ impl Apply<'_> {
             Wish::Back { to: Observation::Present(before), kept, .. } => (Some(before.clone()), kept.as_ref()),
             Wish::Back { to: Observation::Absent, .. } => (None, None),
             Wish::Present => (Some(role.wanted(self.host)?), None),
-            Wish::Look(_) => return Err(Trouble::new(attempt(), "it is only looked at")),
+            Wish::Look(_) => return Err(Trouble::new(attempt(), "`state: info` changes nothing")),
         };
         if self.same(&planned.wish, half, &seen, goal_attrs.as_ref()) {
             let ahead = !records.is_empty();
@@ -166,6 +167,7 @@ impl Apply<'_> {
             loses: planned.loses.clone(),
             after: node.after.iter().map(|before| self.graph.nodes[*before].name.to_string()).collect(),
             action: planned.action.word().to_string(),
+            parts: seen.attrs().map(|attrs| role.parts(attrs)).unwrap_or_default(),
         });
         let goes_for_good = matches!(goal, Goal::Absent)
             && matches!(planned.wish, Wish::Back { .. })
@@ -214,7 +216,7 @@ impl Apply<'_> {
                 return match loses {
                     Some(loses) => {
                         Err(Trouble::new(format!("replace {}", planned.role), format!("it would now destroy {loses}"))
-                            .hint("look at the new plan and apply again"))
+                            .hint("review the new plan and apply again"))
                     }
                     None => Ok(()),
                 };
@@ -230,7 +232,7 @@ impl Apply<'_> {
             && !role.is_as_confirmed(confirmed, seen)
         {
             return Err(Trouble::new(attempt(), "it changed since the plan was made")
-                .hint("it was left as it is; look at the new plan and apply again"));
+                .hint("it was left unchanged; review the new plan and apply again"));
         }
         let harmless = verdict.loses.is_none() || planned.loses.is_some() || planned.disposable;
         let expected = match planned.action {
@@ -243,8 +245,8 @@ impl Apply<'_> {
             return Ok(());
         }
         let came_back =
-            format!("it would now have to {} it: the machine has changed since the plan was made", verdict.action.word());
-        Err(Trouble::new(attempt(), came_back).hint("look at the new plan and apply again"))
+            format!("the machine has changed since the plan was made: it would now have to {} it", verdict.action.word());
+        Err(Trouble::new(attempt(), came_back).hint("review the new plan and apply again"))
     }
 
     /// That what is about to be done takes no backup away that was not spoken of.
@@ -257,7 +259,7 @@ impl Apply<'_> {
         let lost = self.journal.with_ledger(|ledger| effect.loses(ledger, &claims, &planned.role, &planned.wish));
         lost.map_or(Ok(()), |lost| {
             let attempt = format!("{} {}", planned.action.word(), planned.role);
-            Err(Trouble::new(attempt, format!("it would now destroy {lost}")).hint("look at the new plan and apply again"))
+            Err(Trouble::new(attempt, format!("it would now destroy {lost}")).hint("review the new plan and apply again"))
         })
     }
 
@@ -286,7 +288,9 @@ impl Apply<'_> {
         let name = planned.role.to_string();
         let changed = !steps.is_empty();
         let in_reach = || self.require_in_reach(planned, half, &*role, around);
-        let outcome = self.run_steps(planned, &*role, steps, made, durable, &in_reach).and_then(|()| {
+        let restored =
+            self.run_steps(planned, &*role, steps, made, durable, &in_reach).and_then(|()| self.clear_restored(planned, half));
+        let outcome = restored.and_then(|()| {
             if planned.wish == Wish::Present && half == Half::Up {
                 // A secret that these parameters do not hold has been replaced.
                 role.conceal(false);
@@ -295,6 +299,7 @@ impl Apply<'_> {
         });
         match outcome {
             Ok((outputs, outcome)) => {
+                let parts = if let Some(Outcome::Present(attrs)) = &outcome { role.parts(attrs) } else { Vec::new() };
                 let mut records: Vec<Record> = Vec::new();
                 if !makes_room(planned, half) {
                     match self.remove_left_folders(planned) {
@@ -303,7 +308,7 @@ impl Apply<'_> {
                         Err(trouble) => return self.failed(name, changed, &trouble),
                     }
                 }
-                records.extend(outcome.map(|outcome| Record::End { role: name.clone(), outcome }));
+                records.extend(outcome.map(|outcome| Record::End { role: name.clone(), outcome, parts }));
                 if let Wish::Back { kept: Some(_), from_run, .. } = &planned.wish
                     && !makes_room(planned, half)
                 {
@@ -317,8 +322,18 @@ impl Apply<'_> {
     }
 
     fn failed(&self, role: String, changed: bool, trouble: &Trouble) -> End {
-        let failed = changed.then(|| Record::End { role: role.clone(), outcome: Outcome::Failed(trouble.to_string()) });
+        let failed = changed.then(|| failed(&role, trouble));
         End { failure: Some(trouble.to_string()), outputs: None, changed: false, records: failed.into_iter().collect(), role }
+    }
+
+    /// Removes what an interruption may have left of a backup that was restored.
+    fn clear_restored(&self, planned: &PlannedRole, half: Half) -> Result<()> {
+        match &planned.wish {
+            Wish::Back { kept: Some(Kept { path: Some(place), .. }), .. } if !makes_room(planned, half) => {
+                backup::clear(self.host, place)
+            }
+            _ => Ok(()),
+        }
     }
 
     fn run_steps(
@@ -400,18 +415,18 @@ impl Apply<'_> {
         match (&planned.wish, half) {
             (Wish::Present | Wish::Back { .. }, Half::Down) if makes_room(planned, half) => match seen {
                 Observation::Absent => Ok((Some(role.outputs(None)), None)),
-                _ => Err(Trouble::new(attempt(), "it is still there after it was removed")),
+                _ => Err(Trouble::new(attempt(), "it still exists after it was removed")),
             },
             (Wish::Back { to, returned, .. }, _) => {
                 let differs = match (&seen, to) {
                     (Observation::Unknown(reason), _) | (_, Observation::Unknown(reason)) => Some(reason.clone()),
-                    (Observation::Present(_), Observation::Absent) => Some("it is still there".to_string()),
-                    (Observation::Absent, Observation::Present(_)) if half == Half::Up => Some("it is not there".to_string()),
+                    (Observation::Present(_), Observation::Absent) => Some("it still exists".to_string()),
+                    (Observation::Absent, Observation::Present(_)) if half == Half::Up => Some("it does not exist".to_string()),
                     (Observation::Present(seen), Observation::Present(before)) => fields(&seen.changes(before)),
                     _ => None,
                 };
                 if let Some(fields) = differs {
-                    return Err(Trouble::new(attempt(), format!("it is not as it was before: {fields}")));
+                    return Err(Trouble::new(attempt(), format!("it differs from its previous state: {fields}")));
                 }
                 let outputs = Some(role.outputs(seen.attrs()));
                 let outcome = match seen.attrs() {
@@ -422,7 +437,7 @@ impl Apply<'_> {
             }
             _ => {
                 let Observation::Present(attrs) = &seen else {
-                    let reason = if let Observation::Unknown(reason) = &seen { reason } else { "it is not there afterwards" };
+                    let reason = if let Observation::Unknown(reason) = &seen { reason } else { "it does not exist afterwards" };
                     return Err(Trouble::new(attempt(), reason));
                 };
                 if let Some(fields) = fields(&attrs.changes(&role.wanted(self.host)?)) {
@@ -498,6 +513,11 @@ impl Apply<'_> {
         }
         Ok(missing)
     }
+}
+
+/// That the change of a role has failed.
+fn failed(role: &str, trouble: &Trouble) -> Record {
+    Record::End { role: role.to_string(), outcome: Outcome::Failed(trouble.to_string()), parts: Vec::new() }
 }
 
 /// Whether nothing is to be there once this half has ended.

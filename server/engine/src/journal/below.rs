@@ -82,14 +82,14 @@ mod tests {
         let device = Claim::Device("loop.device".into());
         let mut below = Below::new(vec!["loop.device".into()], [PathBuf::from("/srv/a.img")]);
         assert!(below.is_removed_with(std::slice::from_ref(&image)) && below.is_overwritten_with(std::slice::from_ref(&device)));
-        below.moved(Path::new("/srv/a.img"), Path::new("/srv/.a.img.seed-kept-2"));
-        below.moved(Path::new("/srv"), Path::new("/.srv.seed-kept-3"));
-        assert!(below.lies_in(Path::new("/.srv.seed-kept-3")));
+        below.moved(Path::new("/srv/a.img"), Path::new("/srv/.a.img.seed-backup-2"));
+        below.moved(Path::new("/srv"), Path::new("/.srv.seed-backup-3"));
+        assert!(below.lies_in(Path::new("/.srv.seed-backup-3")));
         assert!(
             !below.is_removed_with(std::slice::from_ref(&image)) && !below.is_overwritten_with(std::slice::from_ref(&device))
         );
-        below.moved(Path::new("/.srv.seed-kept-3"), Path::new("/srv"));
-        below.moved(Path::new("/srv/.a.img.seed-kept-2"), Path::new("/srv/a.img"));
+        below.moved(Path::new("/.srv.seed-backup-3"), Path::new("/srv"));
+        below.moved(Path::new("/srv/.a.img.seed-backup-2"), Path::new("/srv/a.img"));
         assert!(below.is_in_place() && below.is_removed_with(&[image]));
         below.renamed("loop", "other");
         assert!(!below.is_overwritten_with(&[device]) && below.is_overwritten_with(&[Claim::Device("other.device".into())]));

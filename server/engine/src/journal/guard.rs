@@ -63,7 +63,7 @@ fn only_root_writes(metadata: &Metadata) -> bool {
 }
 
 fn refused(path: &Path) -> Trouble {
-    Trouble::new(format!("use the journal at {} as root", path.display()), "others can write it, or change the way to it")
+    Trouble::new(format!("use the journal at {} as root", path.display()), "others can write to it, or to a folder above it")
         .kind(Kind::Unsafe)
-        .hint("whoever can write a journal can have any file removed by it: run the command as its owner, or name a folder of root's by SEED_STATE_DIR")
+        .hint("whoever can write to a journal can make root remove any file: run the command as the owner of the journal, or set SEED_STATE_DIR to a folder that only root can write to")
 }

@@ -2,7 +2,7 @@
 
 mod snapshot;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use seed_role::attrs::{Attrs, Observation};
@@ -36,6 +36,9 @@ pub struct Owned {
     pub disposable: bool,
     /// The roles it comes after.
     pub after: Vec<String>,
+    /// The parts of it that Seed made.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub parts: BTreeSet<String>,
     /// Set while it is changed: what an interruption leaves.
     pub open: Option<Open>,
 }
@@ -53,6 +56,9 @@ pub struct Open {
     /// What data was to be lost by it.
     #[serde(default)]
     pub loses: Option<String>,
+    /// The parts that were there when it began.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parts: Vec<String>,
 }
 
 impl Owned {
@@ -66,6 +72,7 @@ impl Owned {
             made: Vec::new(),
             disposable: false,
             after: Vec::new(),
+            parts: BTreeSet::new(),
             open: None,
         }
     }
@@ -141,6 +148,7 @@ fn read_entry(json: &str) -> Owned {
         made: Vec::new(),
         disposable: false,
         after: Vec::new(),
+        parts: BTreeSet::new(),
         open: None,
     })
 }
@@ -298,13 +306,14 @@ impl Ledger {
                     ..Ledger::default()
                 };
             }
-            Record::Begin { role, is, params, was, disposable, after, action, loses } => {
+            Record::Begin { role, is, params, was, disposable, after, action, loses, parts } => {
                 if let Some(owned) = self.edit(role) {
                     owned.is.clone_from(is);
                     owned.params.clone_from(params);
                     owned.after.clone_from(after);
                     owned.disposable = *disposable;
-                    let open = owned.open.get_or_insert_default();
+                    // What an interrupted run has made since it began is Seed's, too.
+                    let open = owned.open.get_or_insert_with(|| Open { parts: parts.clone(), ..Open::default() });
                     open.action.clone_from(action);
                     open.loses.clone_from(loses);
                     return;
@@ -312,7 +321,7 @@ impl Ledger {
                 let owned = Owned {
                     disposable: *disposable,
                     after: after.clone(),
-                    open: Some(Open { action: action.clone(), loses: loses.clone(), ..Open::default() }),
+                    open: Some(Open { action: action.clone(), loses: loses.clone(), parts: parts.clone(), ..Open::default() }),
                     ..Owned::begun(is, params, was)
                 };
                 self.entries.insert(role.clone(), Entry::Read(Box::new(owned)));
@@ -390,11 +399,15 @@ impl Ledger {
             Record::Forgot { role } => self.forget(role),
             Record::Accepted => self.damage.clear(),
             Record::Moved { from, to, roles, kept } => self.take_along(&moved::Way { from, to }, roles, kept),
-            Record::End { role, outcome } => match outcome {
+            Record::End { role, outcome, parts } => match outcome {
                 Outcome::Present(attrs) => {
                     if let Some(owned) = self.edit(role) {
                         owned.ours = Some(attrs.clone());
-                        owned.open = None;
+                        let before = owned.open.take().map(|open| open.parts);
+                        let is_made = |part: &&String| {
+                            owned.parts.contains(*part) || before.as_ref().is_some_and(|before| !before.contains(part))
+                        };
+                        owned.parts = parts.iter().filter(is_made).cloned().collect();
                     }
                 }
                 Outcome::Returned => drop(self.entries.remove(role)),

@@ -144,9 +144,9 @@ impl Journal {
         let io = |error: std::io::Error| not_opened(own, &error);
         guard::require_own_folder(folder)?;
         let busy = |errno: Errno| match errno {
-            Errno::EWOULDBLOCK => Trouble::new(attempt(own), "another seed is at work on this spec")
+            Errno::EWOULDBLOCK => Trouble::new(attempt(own), "another `seed` is working on this spec")
                 .kind(Kind::Busy)
-                .hint("wait until it has ended, or stop it with Ctrl-C there"),
+                .hint("wait until it is done, or stop it"),
             other => Trouble::from_errno(attempt(own), other),
         };
         let lock = match lock::of(folder) {
@@ -368,7 +368,7 @@ fn attempt(folder: &Path) -> String {
 }
 
 fn not_opened(folder: &Path, error: &std::io::Error) -> Trouble {
-    Trouble::from_io(attempt(folder), error).hint("SEED_STATE_DIR names another place for it")
+    Trouble::from_io(attempt(folder), error).hint("set SEED_STATE_DIR to use another folder")
 }
 
 /// Moves a journal to where the one of a moved spec belongs. What lies there was never begun.

@@ -47,6 +47,9 @@ pub enum Record {
         after: Vec<String>,
         /// What is done, as the plan calls it.
         action: String,
+        /// The parts that were there.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        parts: Vec<String>,
     },
     /// A step of it is about to run. Durable before it does, if its interruption must be undone or it makes folders.
     Step {
@@ -151,6 +154,9 @@ pub enum Record {
         role: String,
         /// How.
         outcome: Outcome,
+        /// The parts that are there now.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        parts: Vec<String>,
     },
     /// A role was not begun with: it may not be changed, or not as the plan said.
     Refused {

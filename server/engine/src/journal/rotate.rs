@@ -100,6 +100,7 @@ mod tests {
                 loses: None,
                 after: Vec::new(),
                 action: "change".into(),
+                parts: Vec::new(),
             },
             Record::Close { id, status: "done".into() },
         ]

@@ -5,10 +5,11 @@ use std::os::fd::AsFd;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use nix::fcntl::{OFlag, OpenHow, ResolveFlag, open, openat2};
-use nix::sys::stat::{Mode, fstat};
+use nix::fcntl::{AtFlags, OFlag, OpenHow, ResolveFlag, open, openat2};
+use nix::sys::stat::{Mode, fstat, fstatat};
 use nix::unistd::{Uid, User, geteuid};
 
+use super::read::JOURNAL;
 use super::{file, spec};
 
 /// The state folder of root.
@@ -32,7 +33,7 @@ pub fn state_folder() -> PathBuf {
 /// Whether root, and not this user, has a journal of a spec: then only root can tell what was made for it.
 pub fn is_kept_by_root(spec: &Path) -> bool {
     let roots = Path::new(ROOTS);
-    state_folder() != roots && spec::folder_of(roots, spec).exists() && !spec::folder_of(&state_folder(), spec).exists()
+    state_folder() != roots && spec::folder_of(roots, spec).exists() && !spec::is_begun(&spec::folder_of(&state_folder(), spec))
 }
 
 /// The user who has a journal of a spec, if this process is root: who owns the spec, or has called sudo. Their state folder is looked
@@ -55,7 +56,9 @@ fn has_journal(user: &User, spec: &Path) -> bool {
     let how =
         OpenHow::new().flags(folder | OFlag::O_NOFOLLOW).resolve(ResolveFlag::RESOLVE_NO_SYMLINKS | ResolveFlag::RESOLVE_BENEATH);
     let Ok(journal) = openat2(home.as_fd(), &spec::folder_of(Path::new(USERS), spec), how) else { return false };
-    fstat(&journal).is_ok_and(|stat| stat.st_uid == user.uid.as_raw())
+    // One that was only opened holds nothing: such as by an apply that was not confirmed, or that needs root.
+    let is_begun = fstatat(&journal, JOURNAL, AtFlags::AT_SYMLINK_NOFOLLOW).is_ok_and(|stat| stat.st_size > 0);
+    is_begun && fstat(&journal).is_ok_and(|stat| stat.st_uid == user.uid.as_raw())
 }
 
 /// Makes the folder of a journal, for its owner alone.

@@ -38,6 +38,17 @@ pub enum Tie {
 impl Tie {
     const ALL: [Tie; 5] = [Tie::Foundation, Tie::Reference, Tie::Folder, Tie::Needs, Tie::About];
 
+    /// The words along the arrow, from the earlier role to the later one: "loop carries pool".
+    fn along(self) -> &'static str {
+        match self {
+            Tie::Foundation => "carries",
+            Tie::Reference => "is used by",
+            Tie::Folder => "contains",
+            Tie::Needs => "is needed by",
+            Tie::About => "has the note",
+        }
+    }
+
     /// The words between the later role and the earlier one: "pool rests on loop".
     fn words(self) -> &'static str {
         match self {

@@ -236,7 +236,7 @@ impl Sample {
     fn parts(&self) -> (f64, &'static str) {
         match self {
             Sample::Collection(name) => (20.0, name),
-            Sample::Tie(tie) => (40.0, tie.words()),
+            Sample::Tie(tie) => (40.0, tie.along()),
         }
     }
 }

@@ -67,7 +67,12 @@ impl Known<'_> {
         match seen {
             Observation::Unknown(reason) => Verdict::because(Action::Unknown, reason),
             Observation::Absent => Verdict { changes: Attrs::new().changes(&wanted), ..Verdict::plain(Action::Create) },
-            Observation::Present(attrs) => self.mend(role, attrs, attrs.changes(&wanted)),
+            Observation::Present(attrs) => {
+                let verdict = self.mend(role, attrs, attrs.changes(&wanted));
+                let reason =
+                    [verdict.reason, role.remark(attrs)].into_iter().flatten().reduce(|one, other| format!("{one}; {other}"));
+                Verdict { reason, ..verdict }
+            }
         }
     }
 
@@ -76,7 +81,7 @@ impl Known<'_> {
             return Verdict::plain(Action::None);
         }
         if changes.iter().all(|change| awaits_output(&change.to)) {
-            let reason = "depends on what an earlier role makes, and is compared once that is there";
+            let reason = "depends on an output of an earlier role, and is compared once that role exists";
             return Verdict { changes, ..Verdict::because(Action::Unknown, reason) };
         }
         let mut replace = None;
@@ -89,11 +94,15 @@ impl Known<'_> {
         }
         let caution = cautions(role, seen, &changes);
         let Some(field) = replace else {
-            return Verdict { changes, reason: caution, ..Verdict::plain(Action::Change) };
+            let loses = changes
+                .iter()
+                .filter_map(|change| role.destroys(self.host, change))
+                .reduce(|one, other| format!("{one} and {other}"));
+            return Verdict { changes, loses, reason: caution, ..Verdict::plain(Action::Change) };
         };
         if self.owned.get().is_none() && !role.may_overwrite() {
             let reason = format!(
-                "{} and differs in {field}, which can only be mended by destroying it; remove it, or change the spec",
+                "{} and differs in {field}, which can only be repaired by destroying it; remove it, or change the spec",
                 self.stranger
             );
             return Verdict { changes, ..Verdict::refused(reason) };
@@ -121,7 +130,7 @@ impl Known<'_> {
                 Verdict { changes: Attrs::new().changes(before), ..Verdict::plain(Action::Create) }
             }
             (Observation::Absent, Observation::Present(_)) => {
-                Verdict::because(Action::None, "was there before Seed, and someone has removed it since")
+                Verdict::because(Action::None, "existed before Seed, and has been removed since")
             }
             (Observation::Present(attrs), Observation::Present(before)) => {
                 let changes = attrs.changes(before);
@@ -148,20 +157,16 @@ impl Known<'_> {
                     let is_whole = past.kept.is_some_and(|kept| kept.path.is_some());
                     if past.made_anew && (is_whole || fixed.is_some()) {
                         let loses = self.loses(role, attrs);
-                        return Verdict {
-                            changes,
-                            loses,
-                            ..Verdict::because(Action::Replace, "what was there before is put back")
-                        };
+                        return Verdict { changes, loses, ..Verdict::because(Action::Replace, "restores what was there before") };
                     }
                     if let Some(fixed) = fixed {
-                        let reason = format!("cannot be taken back: {} cannot be changed back in place", fixed.field);
+                        let reason = format!("cannot be restored: {} cannot be changed back in place", fixed.field);
                         return Verdict { changes, ..Verdict::refused(reason) };
                     }
                 }
                 let is_harmless = |change: &Change| role.mend(change, attrs) == Mend::InPlace && role.keeps_data(change);
                 let loses = if changes.iter().all(is_harmless) { None } else { self.loses(role, attrs) };
-                let reason = with_caution("what was there before is put back".into(), cautions(role, attrs, &changes));
+                let reason = with_caution("restores what was there before".into(), cautions(role, attrs, &changes));
                 Verdict { changes, loses, ..Verdict::because(Action::Change, reason) }
             }
         }
@@ -169,7 +174,7 @@ impl Known<'_> {
 }
 
 fn unreadable(reason: &str) -> String {
-    format!("what was there before cannot be read: {reason}")
+    format!("the previous state cannot be read: {reason}")
 }
 
 /// What a person should know of these changes before they are made.
@@ -264,7 +269,7 @@ impl Planner<'_> {
                         let lost = lost
                             .as_ref()
                             .filter(|_| comes_back)
-                            .map(|lost| format!("comes back without {lost}, which was not kept"));
+                            .map(|lost| format!("comes back without {lost}, which has no backup"));
                         let reason = lost.or(verdict.reason.clone());
                         let reason = match (reason, stays) {
                             (Some(reason), stays) => Some(with_caution(reason, stays)),
@@ -282,13 +287,14 @@ impl Planner<'_> {
                 let reason = reason.clone().or_else(|| {
                     let there = matches!(seen, Ok(Observation::Present(_)));
                     (there && not_ours && owned.get().is_none() && self.options.wishes.is_none())
-                        .then(|| format!("{}, and is left as it is", self.world.ledger.stranger()))
+                        .then(|| format!("{}, and is left unchanged", self.world.ledger.stranger()))
                 });
                 let changes = match (&seen, role.wanted(self.world.host)) {
                     (Ok(Observation::Present(seen)), Ok(wanted)) if node.state == seed_spec::State::Info => seen.changes(&wanted),
                     _ => Vec::new(),
                 };
-                let reason = reason.or_else(|| (!changes.is_empty()).then(|| "differs, and is only looked at".to_string()));
+                let reason =
+                    reason.or_else(|| (!changes.is_empty()).then(|| "differs; `state: info` changes nothing".to_string()));
                 (seen_or_unknown(seen), Verdict { reason, changes, ..Verdict::plain(Action::None) })
             }
         };
@@ -328,7 +334,7 @@ impl Planner<'_> {
     fn unseen_below(&self, index: usize, found: &[Option<Found>]) -> Option<String> {
         let below = self.graph.nodes[index].rests_on.iter().filter_map(|below| found[*below].as_ref());
         let unseen = below.map(|one| &one.planned).find(|one| one.refused && matches!(one.seen, Observation::Unknown(_)))?;
-        Some(format!("rests on {}, which cannot be looked at", unseen.role))
+        Some(format!("depends on {}, which cannot be observed", unseen.role))
     }
 
     /// What stands on something that is made anew on the way back is made anew with it.
@@ -350,10 +356,10 @@ impl Planner<'_> {
         };
         let changes = seen.changes(past);
         if let Some(below) = below(|planned| planned.refused).filter(|_| !changes.is_empty()) {
-            return Verdict { changes, ..Verdict::refused(format!("rests on {below}, which cannot be taken back")) };
+            return Verdict { changes, ..Verdict::refused(format!("depends on {below}, which cannot be restored")) };
         }
         let Some(below) = below(|planned| planned.action == Action::Replace) else { return verdict };
-        let reason = format!("rests on {below}, which is put back");
+        let reason = format!("depends on {below}, which is restored");
         Verdict { changes, loses: known.loses(role, seen), ..Verdict::because(Action::Replace, reason) }
     }
 
@@ -448,7 +454,7 @@ impl Planner<'_> {
             let mut verdict = known.towards_present(role, &Observation::Absent);
             if there {
                 verdict.action = Action::Replace;
-                verdict.reason = Some(format!("rests on {}, which is made anew", self.graph.nodes[*before].name));
+                verdict.reason = Some(format!("depends on {}, which is replaced", self.graph.nodes[*before].name));
                 verdict.loses = seen.as_ref().ok().and_then(Observation::attrs).and_then(|attrs| known.loses(now_role, attrs));
             }
             return (seen_or_unknown(seen), verdict);
@@ -459,16 +465,16 @@ impl Planner<'_> {
         };
         let missing = |before: &[usize], word: &str| {
             let name = &self.graph.nodes[*before.iter().find(is_missing)?].name;
-            Some(format!("{word} {name}, which is not there and is only looked at"))
+            Some(format!("{word} {name}, which does not exist and has `state: info`"))
         };
-        if let Some(reason) = missing(&node.rests_on, "rests on").or_else(|| missing(&node.inside, "lies in")) {
+        if let Some(reason) = missing(&node.rests_on, "depends on").or_else(|| missing(&node.inside, "is inside")) {
             return (Observation::Unknown(reason.clone()), Verdict::refused(reason));
         }
         for before in &node.inside {
             match action_of(before) {
                 Some((_, Contents::Fresh)) => return (Observation::Absent, known.towards_present(role, &Observation::Absent)),
                 Some((_, Contents::Unseen)) => {
-                    let reason = format!("lies in {}, and is seen once that is there", self.graph.nodes[*before].name);
+                    let reason = format!("is inside {}, and is compared once that exists", self.graph.nodes[*before].name);
                     return (Observation::Unknown(reason.clone()), Verdict::because(Action::Unknown, reason));
                 }
                 _ => {}
@@ -499,6 +505,8 @@ impl Planner<'_> {
             wish,
             seen,
             disposable: node.disposable || (node.instance.is_none() && owned.get().is_some_and(|owned| owned.disposable)),
+            needs_root: false,
+            backup: None,
             commands: Vec::new(),
             folder: None,
             filled: None,
@@ -526,7 +534,7 @@ fn commands(role: &dyn Role, wish: &Wish, verdict: &Verdict, params: &serde_json
 }
 
 fn interrupted(step: &str) -> String {
-    format!("an earlier run was interrupted in a step: {step}")
+    format!("an earlier run was interrupted in the step: {step}")
 }
 
 fn seen_or_unknown(seen: Result<Observation, Trouble>) -> Observation {

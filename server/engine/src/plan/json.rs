@@ -2,13 +2,13 @@
 
 use serde_json::{Value as Json, json};
 
-use super::{Action, Plan, PlannedRole};
-use crate::journal::Damage;
+use super::{Action, Backup, Plan, PlannedRole};
+use crate::journal::{Damage, now};
 
 impl Plan {
     /// The plan as `seed plan --json` prints it.
     pub fn json(&self) -> Json {
-        let actions: Vec<Json> = self.in_order().map(role_json).collect();
+        let actions: Vec<Json> = self.in_order().map(|planned| role_json(planned, self.keep)).collect();
         let count = |action| self.count(action);
         let composites: Vec<Json> = self
             .wholes
@@ -20,7 +20,7 @@ impl Plan {
             "state": self.state,
             "digest": self.digest,
             "keyed": self.keyed,
-            "needs_root": self.needs_root,
+            "needs_root": self.needs_root().next().is_some(),
             "kept_by_root": self.kept_by_root,
             "damage": self.damage.iter().map(damage_json).collect::<Vec<_>>(),
             "actions": actions,
@@ -42,7 +42,7 @@ pub fn damage_json(damage: &Damage) -> Json {
     json!({"line": damage.line, "message": damage.what, "concerns": damage.concern(), "known": damage.known})
 }
 
-fn role_json(planned: &PlannedRole) -> Json {
+fn role_json(planned: &PlannedRole, keep: u64) -> Json {
     let mut one = json!({
         "role": &*planned.role,
         "is": planned.is,
@@ -66,6 +66,13 @@ fn role_json(planned: &PlannedRole) -> Json {
     }
     if planned.refused {
         one["refused"] = json!(true);
+    }
+    if planned.needs_root {
+        one["needs_root"] = json!(true);
+    }
+    if let Some(backup) = &planned.backup {
+        let path = if let Backup::At(path) = backup { Some(path) } else { None };
+        one["backup"] = json!({"path": path, "until": now().saturating_add(keep / 1000)});
     }
     one
 }

@@ -67,7 +67,7 @@ pub(crate) fn gone<'k>(host: &dyn Host, kept: &'k Kept) -> Option<&'k Path> {
 }
 
 pub(crate) fn backup_is_gone(path: &Path) -> String {
-    format!("the backup {} of what was there before is gone", path.display())
+    format!("the backup {} is gone", path.display())
 }
 
 /// Whether a path lies in a folder that was moved to a backup with all that is in it.

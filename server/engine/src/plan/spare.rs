@@ -36,7 +36,7 @@ pub(super) fn what_is_wanted(graph: &Graph, roles: &mut [PlannedRole]) {
         roles.iter().filter(stays).flat_map(|planned| places(planned).map(|claim| (claim, planned.role.clone()))).collect();
     for planned in roles.iter_mut().filter(|planned| is_orphan(planned) && planned.goes_down()) {
         if let Some(role) = places(planned).find_map(|claim| wanted.get(&claim)) {
-            planned.reason = Some(format!("is no longer in the spec; `{role}` has its place now"));
+            planned.reason = Some(format!("is no longer in the spec; `{role}` has taken its place"));
             planned.wish = Wish::Look(None);
             planned.action = Action::None;
             planned.changes.clear();

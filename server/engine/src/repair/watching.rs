@@ -279,7 +279,7 @@ impl<'a> Watching<'a> {
             if self.unwatched.insert(folder.clone()) {
                 let hint = if errno == Errno::ENOSPC { " (raise fs.inotify.max_user_watches with sysctl(8))" } else { "" };
                 let (folder, reason) = (folder.display(), errno.desc());
-                let message = format!("could not watch {folder}: {reason}{hint}; what is in it is looked at every {every}");
+                let message = format!("could not watch {folder}: {reason}{hint}; its contents are checked every {every}");
                 (self.settings.report)(&Event::Note { message });
             }
         }
@@ -306,7 +306,7 @@ impl<'a> Watching<'a> {
         let back = since.clone().find(|run| run.command == "apply absent" || run.command.starts_with("undo "));
         if let Some(run) = back {
             let came_back = format!("run {} ({}) has taken it back", run.id, run.command);
-            return Err(Trouble::new(attempt, came_back).kind(Kind::Unsafe).hint("apply it, then watch it again"));
+            return Err(Trouble::new(attempt, came_back).kind(Kind::Unsafe).hint("apply the spec, then watch it again"));
         }
         self.adopt_spec(&attempt)
     }
@@ -317,11 +317,11 @@ impl<'a> Watching<'a> {
         // A spec from standard input is nowhere to be read again.
         let Ok(text) = read_text(&path) else { return Ok(()) };
         let refused = |came_back: &str| {
-            Trouble::new(attempt, came_back).kind(Kind::Unsafe).hint("look at it with seed plan, then watch it again")
+            Trouble::new(attempt, came_back).kind(Kind::Unsafe).hint("review it with `seed plan`, then watch it again")
         };
         let state_folder = journal::state_folder();
         let Ok(mut project) = Project::new(&path, &text, &DiskLoader, self.settings.host, &state_folder) else {
-            return Err(refused("the spec was applied by another run, and has mistakes now"));
+            return Err(refused("the spec was applied by another run and now has errors"));
         };
         let texts = |project: &Project| -> Vec<Arc<str>> {
             project.analysis.documents.iter().map(|document| document.source.text().clone()).collect()
@@ -334,9 +334,9 @@ impl<'a> Watching<'a> {
         self.project = project.with_orphans(&self.ledger, self.settings.host);
         let plan = self.plan(&Scope::All)?;
         if !plan.is_empty() {
-            return Err(refused("the spec has changed, and the machine is not as it says"));
+            return Err(refused("the spec has changed, and the machine does not match it"));
         }
-        self.note("the spec was applied by another run, and is watched as it is now");
+        self.note("the spec was applied by another run; watching the new version");
         self.begin()
     }
 }

@@ -318,6 +318,21 @@ pub trait Host: Send + Sync {
     fn owner_name(&self, owner: Owner) -> String;
     /// Who this process acts as.
     fn whoami(&self) -> Owner;
+    /// Whether this process may change a file, or which names are in a folder. False where there is nothing.
+    fn may_write(&self, path: &Path) -> bool {
+        let me = self.whoami();
+        let metadata = self.metadata(path).ok().flatten();
+        metadata.is_some_and(|there| {
+            let bit = if there.uid == me.uid {
+                0o200
+            } else if there.gid == me.gid {
+                0o020
+            } else {
+                0o002
+            };
+            me.uid == 0 || there.mode & bit != 0
+        })
+    }
     /// A secret. Never logged, never kept.
     fn secret(&self, secret: &Secret) -> Result<String>;
 

@@ -13,10 +13,9 @@ use super::output;
 ///
 /// Refused when the answer is not yes, or there is no terminal to ask on.
 pub fn ask(attempted: &str, question: &str) -> Result<()> {
-    let refused =
-        |came_back: &str| Error::Refused(Trouble::new(attempted, came_back).hint("--yes answers the question beforehand"));
+    let refused = |came_back: &str| Error::Refused(Trouble::new(attempted, came_back).hint("--yes confirms without asking"));
     if !std::io::stdin().is_terminal() {
-        return Err(refused("there is no terminal to ask on"));
+        return Err(refused("nobody can confirm it: standard input is not a terminal"));
     }
     let mut stderr = output::stderr();
     write!(stderr, "{question} [y/N] ")?;
@@ -25,6 +24,6 @@ pub fn ask(attempted: &str, question: &str) -> Result<()> {
     std::io::stdin().lock().read_line(&mut answer)?;
     match answer.trim().to_lowercase().as_str() {
         "y" | "yes" => Ok(()),
-        _ => Err(refused("the answer was not yes")),
+        _ => Err(refused("it was not confirmed")),
     }
 }

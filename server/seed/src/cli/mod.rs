@@ -11,18 +11,19 @@ mod output;
 mod report;
 mod spec_file;
 mod style;
+mod sudo;
 mod terminal;
 
 use clap::{CommandFactory, Parser, Subcommand};
 
-/// Checks, plans, applies, inspects, repairs and takes back what a readable YAML spec says of this machine.
+/// Turn a YAML spec of a machine into that machine, and restore what was there before.
 ///
-/// A spec names roles (an image, a loop device, a file system, a file …). `seed plan` shows how the machine differs
-/// from it, `seed apply` makes it so, `seed apply --state absent` takes it back to where it was.
+/// A spec lists roles: an image, a loop device, a file system, a file and so on. `seed plan` shows how the machine differs
+/// from the spec, `seed apply` changes the machine, and `seed apply --state absent` restores what was there before.
 #[derive(Debug, Parser)]
 #[command(name = "seed", version, about, long_about, arg_required_else_help = true, max_term_width = 110)]
 #[command(
-    after_help = "First steps:\n  seed new spec lab          write an example\n  seed check lab.seed.yaml   find mistakes\n  seed plan lab.seed.yaml    see what would be done\n  seed apply lab.seed.yaml   do it\n\nExit statuses: 0 done, 1 error (mistakes in arguments, too), 2 changes to make, 3 refused by what would do something, 130 interrupted."
+    after_help = "First steps:\n  seed new spec lab          write an example\n  seed check lab.seed.yaml   find mistakes\n  seed plan lab.seed.yaml    show what would change\n  seed apply lab.seed.yaml   apply it\n\nExit statuses: 0 done, 1 error (also in the arguments), 2 changes to make, 3 refused, 130 interrupted."
 )]
 struct Cli {
     #[command(flatten)]
@@ -31,7 +32,7 @@ struct Cli {
     command: Command,
 }
 
-/// What each does is said where its arguments are: in one place, and in full.
+/// Each is documented where its arguments are.
 #[derive(Debug, Subcommand)]
 enum Command {
     Check(command::check::Args),
@@ -42,6 +43,7 @@ enum Command {
     Undo(command::undo::Args),
     Graph(command::graph::Args),
     Log(command::log::Args),
+    Backups(command::backups::Args),
     List(command::list::Args),
     Forget(command::forget::Args),
     Laws(command::laws::Args),
@@ -106,6 +108,7 @@ pub fn main() -> std::process::ExitCode {
         Command::Undo(args) => command::undo::run(&args, global),
         Command::Graph(args) => command::graph::run(&args, global),
         Command::Log(args) => command::log::run(&args, global),
+        Command::Backups(args) => command::backups::run(&args, global),
         Command::List(args) => command::list::run(&args, global),
         Command::Forget(args) => command::forget::run(&args, global),
         Command::Laws(args) => command::laws::run(&args, global),

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{ArgAction, ValueEnum};
 use seed_spec::State;
 
-/// When to colour.
+/// When to use colour.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum Color {
     /// On a terminal, unless NO_COLOR is set
@@ -29,7 +29,7 @@ pub struct Global {
     /// When to use colour
     #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN")]
     pub color: Color,
-    /// Tell more; twice for what is done inside
+    /// Show more, such as roles that do not change; twice to log what happens inside
     #[arg(short, long, global = true, action = ArgAction::Count)]
     pub verbose: u8,
 }
@@ -54,10 +54,10 @@ impl Global {
 /// The state to lead to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum Target {
-    /// All roles there, as the spec says
+    /// All roles are there, as the spec says
     #[default]
     Present,
-    /// All as it was before
+    /// Everything is as it was before
     Absent,
 }
 
@@ -76,7 +76,7 @@ pub struct SpecArg {
     /// The spec, a *.seed.yaml file; `-` for standard input
     #[arg(value_name = "SPEC", value_hint = clap::ValueHint::FilePath)]
     pub spec: PathBuf,
-    /// The path that a spec read from standard input counts as
+    /// The path of a spec that is read from standard input
     #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
     pub path: Option<PathBuf>,
 }
@@ -84,13 +84,13 @@ pub struct SpecArg {
 /// Which part of a spec, and where to.
 #[derive(Debug, clap::Args)]
 pub struct PlanArgs {
-    /// The state to lead the roles to
+    /// The state to bring the roles to
     #[arg(long, value_enum, default_value_t, value_name = "STATE")]
     pub state: Target,
-    /// Only this role, with what it depends on (absent: with what depends on it); can be repeated
+    /// Only this role and its dependencies (for absent: and its dependents); can be repeated
     #[arg(long, value_name = "ROLE")]
     pub only: Vec<String>,
-    /// Remove roles that are no longer in the spec
+    /// Remove what Seed made and that is no longer in the spec: roles, subvolumes, snapshots
     #[arg(long)]
     pub prune: bool,
 }
@@ -111,13 +111,13 @@ pub struct ApplyArgs {
     /// Show the plan, change nothing, and exit as plan does
     #[arg(long, conflicts_with_all = ["yes", "plan_digest"])]
     pub dry_run: bool,
-    /// Destroy data where the plan says so
+    /// Destroy data where the plan says so. A backup is kept for 7 days, or for the `keep:` of the spec; a role that is `disposable: true` has no backup and needs no --destroy-data
     #[arg(long)]
     pub destroy_data: bool,
-    /// Do it only if the plan still has this digest
+    /// Apply only if the plan still has this digest
     #[arg(long, value_name = "DIGEST")]
     pub plan_digest: Option<String>,
-    /// How many roles to change at the same time [default: twice the cores]
+    /// How many roles to change at the same time [default: twice the number of cores]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     pub jobs: Option<u16>,
 }

@@ -136,6 +136,32 @@ pub fn open_journal(project: &mut Project, host: &dyn Host) -> Result<Journal> {
     Ok(journal)
 }
 
+/// What a person names who means a journal.
+pub enum Named {
+    /// The folder of a journal itself: the spec may be gone.
+    Journal(PathBuf),
+    /// A spec.
+    Spec(SpecText),
+}
+
+/// What is named: a spec or, if it is gone, its path or the folder of its journal as `seed list` shows it.
+///
+/// # Errors
+///
+/// When there is none of these, or it cannot be read.
+pub fn named(spec: &Path) -> Result<Named> {
+    let state = journal::state_folder();
+    let path = absolute(spec);
+    let by_path = journal::folder_of(&state, &path);
+    if journal::spec::folders(&state).contains(&path) {
+        Ok(Named::Journal(path))
+    } else if !path.exists() && by_path.exists() {
+        Ok(Named::Journal(by_path))
+    } else {
+        Ok(Named::Spec(read(&SpecArg { spec: spec.to_path_buf(), path: None })?))
+    }
+}
+
 /// Where the journal of a spec is, and what is to be noted of the spec. Looks at nothing else; mistakes in the spec do not matter.
 ///
 /// # Errors

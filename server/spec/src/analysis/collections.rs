@@ -119,7 +119,7 @@ pub(super) fn read(place: &Place<'_>, node: Option<NodeId>, loader: &dyn Loader)
     }
     for (key, value) in place.tree.pairs(node).iter() {
         if found.len() == MOST {
-            let message = format!("a spec names up to {MOST} collections");
+            let message = format!("a spec can use up to {MOST} collections");
             diagnostics.push(Diagnostic::error(Code::TooLarge, place.tree.node(*key).span, message));
             break;
         }
@@ -147,8 +147,8 @@ fn find(collection: &Collection, loader: &dyn Loader) -> Result<FoundCollection,
             true => Ok(FoundCollection { folder: folder.clone(), pinned: None }),
             false => Err(MissingCollection {
                 code: Code::Collection,
-                message: format!("there is no folder {}", folder.display()),
-                help: "a collection is a folder with `roles/` in it".into(),
+                message: format!("the folder {} does not exist", folder.display()),
+                help: "a collection is a folder that contains `roles/`".into(),
             }),
         },
     }
@@ -162,13 +162,13 @@ impl Place<'_> {
         let Some(name) = tree.scalar(key).cloned() else { return Ok(None) };
         let allowed = |one: char| one.is_ascii_lowercase() || one.is_ascii_digit() || matches!(one, '_' | '-');
         if !name.starts_with(|one: char| one.is_ascii_lowercase()) || !name.chars().all(allowed) || name.len() > 64 {
-            let message = format!("`{name}` cannot name a collection");
-            let help = "a name has lower-case letters, digits, `_` and `-`, begins with a letter, and is up to 64 long";
+            let message = format!("`{name}` is not a valid name for a collection");
+            let help = "a name consists of up to 64 lower-case letters, digits, `_` and `-`, and begins with a letter";
             return Err(Box::new(Diagnostic::error(Code::BadName, name_span, message).help(help)));
         }
         if self.taken.contains(&&*name) {
-            let message = format!("`{name}` is a built-in collection, and no other can have its name");
-            let help = format!("choose another: it is what stands before the dot in `is: {name}.…`");
+            let message = format!("`{name}` is the name of a built-in collection");
+            let help = format!("choose another name; it is the part before the dot in `is: {name}.…`");
             return Err(Box::new(Diagnostic::error(Code::Collection, name_span, message).help(help)));
         }
         if !matches!(tree.follow(value).kind, NodeKind::Map(_)) {
@@ -181,7 +181,8 @@ impl Place<'_> {
             let Some(node) = tree.get(value, key).filter(|node| !left_out(tree, *node)) else { continue };
             *text = tree.scalar(node).cloned().map(|text| (text, tree.node(node).span));
             if let Some((_, span)) = text.as_ref().filter(|(text, _)| text.contains(interpolate::OPEN)) {
-                let message = "the source of a collection cannot use variables: roles are looked up before them";
+                let message =
+                    "the source of a collection cannot use variables, because roles are found before variables are read";
                 return Err(error(*span, Code::Interpolation, message.into()));
             }
         }
@@ -189,14 +190,15 @@ impl Place<'_> {
             [Some((url, _)), None, rev] => CollectionSource::Git { url, rev: rev.map(|(rev, _)| rev) },
             [None, Some((path, span)), rev] => {
                 if let Some((_, span)) = rev {
-                    let message = "`rev` is of a git repository, and this is a folder";
+                    let message = "`rev` is only for git repositories, and this is a folder";
                     return Err(Box::new(
-                        Diagnostic::error(Code::Collection, span, message).help("a repository on this machine is `git: ./…`"),
+                        Diagnostic::error(Code::Collection, span, message)
+                            .help("for a repository on this machine write `git: ./…`"),
                     ));
                 }
                 match self.folder(&path, loader) {
                     Some(folder) => CollectionSource::Folder(folder),
-                    None => return Err(error(span, Code::Collection, format!("`{path}` does not begin as a path does"))),
+                    None => return Err(error(span, Code::Collection, format!("`{path}` is not a path"))),
                 }
             }
             // Where a key is not known, that is what is told.
@@ -204,14 +206,14 @@ impl Place<'_> {
                 return Ok(None);
             }
             [None, None, _] => {
-                let message = format!("it is not said where `{name}` comes from");
+                let message = format!("the source of `{name}` is missing");
                 return Err(Box::new(
                     Diagnostic::error(Code::Collection, name_span, message)
                         .help("write `git:` with a repository and `rev:`, or `path:` with a folder"),
                 ));
             }
             [Some(_), Some((_, span)), _] => {
-                let message = "a collection comes from a repository (`git`) or from a folder (`path`), not from both";
+                let message = "a collection has either `git` or `path`, not both";
                 return Err(error(span, Code::Collection, message.into()));
             }
         };

@@ -108,10 +108,8 @@ impl Files {
         for empty in diagnostics.iter_mut().filter(|diagnostic| diagnostic.code == Code::EmptySpec) {
             let (message, help) = match part {
                 Part::Spec => continue,
-                Part::Role => {
-                    ("the file says nothing of the role", "it begins with `about:`, and has `parameters:` and `outputs:`")
-                }
-                Part::Tasks => ("the file holds no parts of the role", "they stand under `present:`, as roles do in a spec"),
+                Part::Role => ("the file does not describe the role", "write `about:`, `parameters:` and `outputs:`"),
+                Part::Tasks => ("the file contains no parts of the role", "write them under `present:`, like roles in a spec"),
             };
             (empty.message, empty.help) = (message.into(), Some(help.into()));
         }
@@ -182,7 +180,7 @@ impl Files {
             }
             Err(reason) => {
                 let message = format!("`{}` cannot be read: {reason}", beside.display());
-                let help = "a composite role has a `role.yml` and a `tasks/main.yml`";
+                let help = "a composite role consists of `role.yml` and `tasks/main.yml`";
                 self.diagnostics.push(Diagnostic::error(Code::RoleFiles, Span::new(asked, 0, 0), message).help(help));
                 None
             }
@@ -246,7 +244,7 @@ impl Files {
     fn use_role(&mut self, used: &Use, loader: &dyn Loader) {
         let Use { name, folder, span, collections } = used;
         if self.definitions.all.len() >= MAX_DEFINITIONS {
-            let message = format!("a spec uses up to {MAX_DEFINITIONS} composite roles");
+            let message = format!("a spec can use up to {MAX_DEFINITIONS} composite roles");
             self.diagnostics.push(Diagnostic::error(Code::TooLarge, *span, message));
             return;
         }
@@ -258,7 +256,7 @@ impl Files {
             }
             Err(reason) => {
                 let message = format!("`{}` cannot be read: {reason}", path.display());
-                let help = "a composite role has a `role.yml` and a `tasks/main.yml`";
+                let help = "a composite role consists of `role.yml` and `tasks/main.yml`";
                 self.diagnostics.push(Diagnostic::error(Code::RoleFiles, *span, message).help(help));
                 None
             }
@@ -316,8 +314,8 @@ impl Files {
             let names: Vec<&str> =
                 circle.iter().chain(circle.first()).map(|number| &*self.definitions.all[*number].info.name).collect();
             let message = match circle.len() {
-                1 => format!("`{}` is made of itself", names[0]),
-                _ => format!("composite roles are made of each other: {}", names.join(" → ")),
+                1 => format!("`{}` contains itself", names[0]),
+                _ => format!("composite roles contain each other: {}", names.join(" → ")),
             };
             let mut steps = circle.iter().zip(circle.iter().cycle().skip(1)).filter_map(|(from, to)| {
                 let span = used[*from].iter().find(|(target, _)| target == to)?.1;
@@ -325,9 +323,9 @@ impl Files {
             });
             let Some((span, _)) = steps.next() else { continue };
             let mut diagnostic = Diagnostic::error(Code::RecursiveRole, span, message)
-                .help("a role can be made of others, down to built-in types; one of these has to go");
+                .help("remove one of these uses; a composite role cannot contain itself");
             for (span, target) in steps {
-                diagnostic = diagnostic.related(span, format!("it goes on to `{target}` here"));
+                diagnostic = diagnostic.related(span, format!("`{target}` is used here"));
             }
             self.diagnostics.push(diagnostic);
             circle.iter().for_each(|number| self.definitions.all[*number].recursive = true);
@@ -358,21 +356,21 @@ impl Files {
         let error = |code, message: String| Box::new(Diagnostic::error(code, span, message));
         let Some(text) = document.tree.scalar(item).cloned() else {
             let found = words(&document.tree, item);
-            return Err(error(Code::WrongType, format!("a path is wanted here, and this is {found}")));
+            return Err(error(Code::WrongType, format!("expected a path, found {found}")));
         };
         if text.contains(interpolate::OPEN) {
-            let message = "the path of an included file cannot use variables: they may be defined in it";
+            let message = "the path of an included file cannot use variables, because the file may define them";
             return Err(error(Code::Interpolation, message.into()));
         }
         let path = if let Some(rest) = text.strip_prefix("~/") {
             match loader.home() {
                 Some(home) => home.join(rest),
-                None => return Err(error(Code::Include, "the home folder for `~/` is not known".into())),
+                None => return Err(error(Code::Include, "the home folder for `~/` is unknown".into())),
             }
         } else if text.starts_with(['/']) || text.starts_with("./") || text.starts_with("../") {
             document.folder.join(&*text)
         } else {
-            let diagnostic = error(Code::WrongValue, format!("`{text}` does not begin as a path does"))
+            let diagnostic = error(Code::WrongValue, format!("`{text}` is not a path"))
                 .help("a path begins with `/`, `./` (the folder of this file), `../` or `~/`")
                 .fix(format!("Change to `./{text}`"), span, format!("./{text}"));
             return Err(Box::new(diagnostic));
@@ -401,7 +399,7 @@ impl Files {
         }
         let specs = self.loaded.iter().filter(|loaded| loaded.part == Part::Spec).count();
         if specs >= MAX_FILES {
-            return Err(error(Code::TooLarge, format!("a spec is made of up to {MAX_FILES} files")));
+            return Err(error(Code::TooLarge, format!("a spec can consist of up to {MAX_FILES} files")));
         }
         match loader.load(&path) {
             Ok(text) => {

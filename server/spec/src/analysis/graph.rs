@@ -85,12 +85,11 @@ pub(super) fn check(
         let Some((span, _)) = steps.next() else { continue };
         let message = match circle.len() {
             1 => format!("`{}` depends on itself", path[0]),
-            _ => format!("roles depend on each other in a circle: {}", path.join(" → ")),
+            _ => format!("dependency cycle: {}", path.join(" → ")),
         };
-        let mut diagnostic =
-            Diagnostic::error(Code::Cycle, span, message).help("one of these references has to go, so that there is an order");
+        let mut diagnostic = Diagnostic::error(Code::Cycle, span, message).help("remove one of these references");
         for (span, target) in steps {
-            diagnostic = diagnostic.related(span, format!("it goes on to `{target}` here"));
+            diagnostic = diagnostic.related(span, format!("`{target}` is used here"));
         }
         diagnostics.push(diagnostic);
     }

@@ -27,9 +27,10 @@ pub(super) fn read(reader: &mut Reader<'_>, file: FileId, model: &Model) -> Head
         match spec_name(&name) {
             Ok(()) => values.name = Some(name),
             Err(better) => {
-                let message = format!("`{name}` cannot name a spec");
-                let mut diagnostic = Diagnostic::error(Code::BadName, span, message)
-                    .help("a name has lower-case letters, digits, `.`, `_` and `-`, begins with a letter or digit, and is up to 64 long");
+                let message = format!("`{name}` is not a valid name for a spec");
+                let mut diagnostic = Diagnostic::error(Code::BadName, span, message).help(
+                    "a name consists of up to 64 lower-case letters, digits, `.`, `_` and `-`, and begins with a letter or digit",
+                );
                 if !better.is_empty() {
                     diagnostic = diagnostic.fix(format!("Change to `{better}`"), span, better);
                 }

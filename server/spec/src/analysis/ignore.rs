@@ -135,8 +135,8 @@ pub(super) fn apply(ignores: &[Ignore], diagnostics: &mut Vec<Diagnostic>) {
                 here && ignore.codes.contains(&diagnostic.code)
             });
             let message = match kept {
-                true => format!("{} is an error that cannot be ignored", names.join(" or ")),
-                false => format!("there is no {} here that could be ignored", names.join(" or ")),
+                true => format!("{} is an error and cannot be ignored", names.join(" or ")),
+                false => format!("there is no {} here to ignore", names.join(" or ")),
             };
             let diagnostic =
                 Diagnostic { severity: Severity::Info, ..Diagnostic::warning(Code::UnusedIgnore, ignore.span, message) };

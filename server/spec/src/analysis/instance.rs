@@ -32,26 +32,26 @@ pub(super) fn types(reader: &mut Reader<'_>, node: &RoleNode, file: FileId) -> O
         if matches!(tree.follow(node.value).kind, NodeKind::Map(_)) && !tree.is_damaged(node.reach) {
             let name = tree.scalar(node.key).map_or("", |name| name);
             let span = node.is.map_or(name_span, |(key, _)| tree.node(key).span);
-            let diagnostic = Diagnostic::error(Code::MissingKey, span, format!("the role `{name}` does not say what it `is`"));
-            reader.diagnostics.push(diagnostic.help("write a role type, such as `is: storage.btrfs`, or a collection"));
+            let diagnostic = Diagnostic::error(Code::MissingKey, span, format!("the role `{name}` has no `is`"));
+            reader.diagnostics.push(diagnostic.help("add its type, such as `is: storage.btrfs`"));
         }
         return None;
     };
     let at = reader.at(file, is);
     let span = reader.span(at);
     let Some(written) = tree.scalar(is).cloned() else {
-        reader.error(at, Code::WrongType, format!("a role type is wanted here, and this is {}", words(tree, is)));
+        reader.error(at, Code::WrongType, format!("expected a role type, found {}", words(tree, is)));
         return None;
     };
     if written.contains(interpolate::OPEN) {
-        let diagnostic = Diagnostic::error(Code::Interpolation, span, "a role type cannot be put together from variables");
+        let diagnostic = Diagnostic::error(Code::Interpolation, span, "a role type cannot contain variables");
         reader.tell(at, diagnostic.help("`is: COLLECTION` with `kind: ${vars.kind}` can"));
         return None;
     }
     let catalog = world.catalog(file);
     if let Some(info) = catalog.get(&written) {
         if let Some(kind) = node.kind {
-            let message = format!("`{KIND}` chooses within a collection, and `{written}` is a role type already");
+            let message = format!("`{KIND}` selects a type within a collection, but `{written}` is already a type");
             let collection = info.collection();
             let mut diagnostic = Diagnostic::error(Code::UnknownKey, tree.node(kind).span, message);
             if info.home.is_none() {
@@ -82,8 +82,8 @@ fn lacking_file(world: &World<'_>, file: FileId, written: &str, span: Span) -> O
     let is_name = written.chars().all(|letter| letter.is_ascii_alphanumeric() || matches!(letter, '-' | '_'));
     let mut above = world.document(file).folder.ancestors().filter(|_| is_name && !written.is_empty());
     let folder = above.find(|above| world.loader.is_folder(&above.join(ROLES).join(written)))?.join(ROLES).join(written);
-    let message = format!("`{}` is missing: without it `{written}` is no role", folder.join(ROLE_FILE).display());
-    Some(Diagnostic::error(Code::RoleFiles, span, message).help("a composite role has a `role.yml` and a `tasks/main.yml`"))
+    let message = format!("`{}` is missing, so `{written}` is not a role", folder.join(ROLE_FILE).display());
+    Some(Diagnostic::error(Code::RoleFiles, span, message).help("a composite role consists of `role.yml` and `tasks/main.yml`"))
 }
 
 fn unknown_type(catalog: &crate::shape::Catalog, written: &str, span: Span) -> Diagnostic {
@@ -346,7 +346,7 @@ fn read_needs(reader: &mut Reader<'_>, at: At) -> Vec<Arc<str>> {
             }
             Resolved::Scalar { at, .. } | Resolved::Collection(at) => {
                 let found = words(reader.world.tree(at.file), at.node);
-                reader.error(at, Code::WrongType, format!("the name of a role is wanted here, and this is {found}"));
+                reader.error(at, Code::WrongType, format!("expected the name of a role, found {found}"));
             }
         }
     }

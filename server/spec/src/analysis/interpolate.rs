@@ -126,7 +126,7 @@ pub fn expr(text: &str) -> Result<Expr<'_>, String> {
     let path = |rest: &'_ str| -> Result<(), String> {
         match rest.split('.').all(is_name) {
             true => Ok(()),
-            false => Err(format!("`{text}` is not a name and keys with dots between them")),
+            false => Err(format!("`{text}` is not a name followed by keys with dots")),
         }
     };
     match head {
@@ -146,7 +146,7 @@ pub fn expr(text: &str) -> Result<Expr<'_>, String> {
         "each" if rest == "value" => Ok(Expr::EachValue(Vec::new())),
         "each" => match rest.strip_prefix("value.") {
             Some(keys) => path(keys).map(|()| Expr::EachValue(keys.split('.').collect())),
-            None => Err("of a loop there are `each.key` and `each.value`".into()),
+            None => Err("a loop offers `each.key` and `each.value`".into()),
         },
         _ => {
             let (role, index, output) = reference(text)?;
@@ -179,7 +179,7 @@ pub fn reference(text: &str) -> Result<Reference<'_>, String> {
     }
     match rest.strip_prefix('.') {
         None => Ok((role, index, None)),
-        Some("") => Err(format!("an output is missing behind `{text}`")),
+        Some("") => Err(format!("an output is missing after `{text}`")),
         Some(output) => Ok((role, index, Some(output))),
     }
 }

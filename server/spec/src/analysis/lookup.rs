@@ -50,7 +50,7 @@ impl Reader<'_> {
             Ok(parsed) => parsed,
             Err(message) => {
                 let diagnostic = Diagnostic::error(Code::Interpolation, outer, message)
-                    .help("there are `${vars.NAME}`, `${env.NAME}`, `${ROLE.OUTPUT}` and `${each.key}`; for the characters themselves write `$${`");
+                    .help("use `${vars.NAME}`, `${env.NAME}`, `${ROLE.OUTPUT}` or `${each.key}`; for a literal `${` write `$${`");
                 self.tell(at, diagnostic.fix("Write `$${`", Span { end: outer.start, ..outer }, "$"));
                 return Found::Nothing;
             }
@@ -67,7 +67,7 @@ impl Reader<'_> {
                 }
             },
             Expr::Var(name, _) if self.in_a_role() => {
-                let message = format!("there is no variable `{name}` here: a role knows only its parameters");
+                let message = format!("there is no variable `{name}` here: a composite role only sees its parameters");
                 let diagnostic = Diagnostic::error(Code::UnknownReference, span, message)
                     .help(format!("declare it under `parameters:` of `role.yml`, and use it as `${{{name}}}`"));
                 self.tell(at, diagnostic);
@@ -108,7 +108,7 @@ impl Reader<'_> {
     }
 
     fn no_loop(&mut self, at: At, span: Span) -> Found {
-        let diagnostic = Diagnostic::error(Code::Interpolation, span, "there is no `each` here")
+        let diagnostic = Diagnostic::error(Code::Interpolation, span, "`each` is not available here")
             .help("only a role with `for_each` has `each.key` and `each.value`");
         self.tell(at, diagnostic);
         Found::Nothing
@@ -157,7 +157,7 @@ impl Reader<'_> {
         let mut typed = typed;
         for key in keys {
             let Some(found) = typed.get(key) else {
-                self.tell(at, Diagnostic::error(Code::UnknownReference, span, format!("there is no `{key}` in it")));
+                self.tell(at, Diagnostic::error(Code::UnknownReference, span, format!("it has no `{key}`")));
                 return Found::Nothing;
             };
             typed = Arc::new(found);
@@ -178,7 +178,7 @@ impl Reader<'_> {
                 Resolved::Collection(collection) => collection,
                 Resolved::Broken => return Found::Nothing,
                 _ => {
-                    let message = format!("there is no `{key}` in it: it is a single value");
+                    let message = format!("it has no `{key}`: it is a single value");
                     self.tell(At { via: at.via.or(found.via), ..at }, Diagnostic::error(Code::UnknownReference, span, message));
                     return Found::Nothing;
                 }
@@ -192,7 +192,7 @@ impl Reader<'_> {
                 let pairs = tree.pairs(collection.node);
                 let names: Vec<&str> = pairs.iter().filter_map(|(key, _)| tree.scalar(*key).map(|name| &**name)).collect();
                 let near = self.nearest(key, names.iter().copied());
-                let mut diagnostic = Diagnostic::error(Code::UnknownReference, span, format!("there is no `{key}` in it"));
+                let mut diagnostic = Diagnostic::error(Code::UnknownReference, span, format!("it has no `{key}`"));
                 if let Some(near) = near {
                     diagnostic.help = Some(format!("did you mean `{near}`?"));
                 } else if !names.is_empty() {

@@ -86,8 +86,8 @@ pub trait Loader: Sync {
     /// Why it is not there, and what to do.
     fn collection(&self, name: &str, git: &str, rev: Option<&str>, beside: &Path) -> Result<FoundCollection, MissingCollection> {
         let _ = (git, rev, beside);
-        let message = format!("the collection `{name}` cannot be had here");
-        Err(MissingCollection { code: Code::CollectionMissing, message, help: "fetch it: seed collection fetch".into() })
+        let message = format!("the collection `{name}` is not available here");
+        Err(MissingCollection { code: Code::CollectionMissing, message, help: "run `seed collection fetch`".into() })
     }
 
     /// An environment variable, for `${env.X}`.
@@ -386,7 +386,8 @@ pub fn analyse(request: &Request<'_>, catalog: &Catalog, loader: &dyn Loader) ->
 
     let world = readable.world(&vars);
     for (number, file) in loaded.iter().enumerate().filter(|(_, file)| file.part == files::Part::Spec) {
-        let mut reader = Reader::new(&world, &mut budget, Outputs::Not("a spec's header must be known before anything is done"));
+        let mut reader =
+            Reader::new(&world, &mut budget, Outputs::Not("the header of a spec must be known before anything is applied"));
         let header = header::read(&mut reader, FileId(number as u32), &file.model);
         diagnostics.extend(reader.diagnostics);
         analysis.var_uses.extend(reader.var_uses);
@@ -498,7 +499,7 @@ fn variables(
     let world = World { documents, vars, catalogs, definitions, loader };
     for name in &vars.order {
         let Some(var) = vars.get(name).filter(|var| !var.broken) else { continue };
-        let mut reader = Reader::new(&world, budget, Outputs::Not("a variable must be known before anything is done"));
+        let mut reader = Reader::new(&world, budget, Outputs::Not("a variable must be known before anything is applied"));
         reader.lenient = true;
         let value = reader.read(reader.at(var.file, var.value), &Shape::ANY);
         // A list whose item could not be read is as broken as the item.

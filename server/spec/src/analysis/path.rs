@@ -12,7 +12,7 @@ impl Reader<'_> {
     pub fn path(&mut self, at: At, text: &str) -> Option<Arc<str>> {
         let span = self.span(at);
         if text.contains('\0') {
-            self.error(at, Code::WrongValue, "a path cannot hold a NUL character");
+            self.error(at, Code::WrongValue, "a path cannot contain a NUL character");
             return None;
         }
         let home = || self.world.loader.home();
@@ -20,7 +20,7 @@ impl Reader<'_> {
             match home() {
                 Some(home) => home.join(rest),
                 None => {
-                    self.error(at, Code::WrongValue, "the home folder for `~/` is not known");
+                    self.error(at, Code::WrongValue, "the home folder for `~/` is unknown");
                     return None;
                 }
             }
@@ -29,9 +29,8 @@ impl Reader<'_> {
         } else if text == "." || text == ".." || text.starts_with("./") || text.starts_with("../") {
             self.world.document(at.file).folder.join(text)
         } else {
-            let mut diagnostic =
-                Diagnostic::error(Code::WrongValue, span, format!("`{}` does not begin as a path does", short(text)))
-                    .help("a path begins with `/`, `./` (the folder of this file), `../` or `~/`");
+            let mut diagnostic = Diagnostic::error(Code::WrongValue, span, format!("`{}` is not a path", short(text)))
+                .help("a path begins with `/`, `./` (the folder of this file), `../` or `~/`");
             let relative = format!("./{text}");
             if text == "~" {
                 diagnostic = diagnostic.fix("Change to `~/`", span, "~/");
@@ -45,7 +44,7 @@ impl Reader<'_> {
                     && let Some(output) = roles.first_output(self.world.definitions, self.frame, text)
                 {
                     let output = format!("${{{text}.{output}}}");
-                    diagnostic.help = Some(format!("to mean the role of that name, write {output}"));
+                    diagnostic.help = Some(format!("to use the role of that name, write {output}"));
                     diagnostic
                         .fixes
                         .push(Fix { title: format!("Change to `{output}`"), edits: vec![Edit { span, text: output }] });
@@ -69,10 +68,10 @@ pub(super) fn too_long(path: &Path) -> Option<String> {
     const LONGEST_NAME: usize = 255;
     let length = path.as_os_str().len();
     if length > LONGEST_PATH {
-        return Some(format!("a path has up to {LONGEST_PATH} bytes, and this one {length}"));
+        return Some(format!("a path can have up to {LONGEST_PATH} bytes; this one has {length}"));
     }
     let name = path.components().map(|part| part.as_os_str().len()).find(|length| *length > LONGEST_NAME)?;
-    Some(format!("a name in a path has up to {LONGEST_NAME} bytes, and one of these {name}"))
+    Some(format!("a name in a path can have up to {LONGEST_NAME} bytes; one of these has {name}"))
 }
 
 /// Whether a text begins as paths do.

@@ -218,10 +218,10 @@ impl<'a> Reader<'a> {
         if self.budget.steps == 0 || self.budget.text < bytes {
             if !std::mem::replace(&mut self.budget.told, true) {
                 let span = self.span(at);
-                let message = "the values of this spec grow beyond what Seed holds";
+                let message = "the values of this spec are too large for Seed";
                 self.diagnostics.push(
                     Diagnostic::error(Code::TooLarge, span, message)
-                        .help("look for variables or loops that hold many copies of others"),
+                        .help("look for variables or loops that contain many copies of others"),
                 );
             }
             self.budget.steps = 0;
@@ -286,7 +286,7 @@ impl<'a> Reader<'a> {
                     return Resolved::Broken;
                 }
                 if hops > MAX_DEPTH {
-                    self.error(at, Code::TooLarge, format!("values hold each other more than {MAX_DEPTH} deep"));
+                    self.error(at, Code::TooLarge, format!("values are nested more than {MAX_DEPTH} levels deep"));
                     return Resolved::Broken;
                 }
                 let place = self.places(at).get(nth).copied();
@@ -318,7 +318,7 @@ impl<'a> Reader<'a> {
         let mut first = None;
         let (mut broken, mut unknown, mut paid) = (false, false, 0);
         if pieces.len() > MAX_PIECES {
-            self.error(at, Code::TooLarge, format!("a text can hold up to {} interpolations", MAX_PIECES / 2));
+            self.error(at, Code::TooLarge, format!("a text can contain up to {} interpolations", MAX_PIECES / 2));
             return Resolved::Broken;
         }
         let places = self.places(at);
@@ -328,7 +328,7 @@ impl<'a> Reader<'a> {
                 Piece::Open(nth) => {
                     let outer = places.get(*nth).map_or_else(|| self.span(at), |(outer, _)| *outer);
                     let diagnostic = Diagnostic::error(Code::Interpolation, outer, "this `${` is not closed")
-                        .help("close it with `}`; to mean the characters themselves, write `$${`")
+                        .help("close it with `}`, or write `$${` for a literal `${`")
                         .fix("Write `$${`", Span { end: outer.start, ..outer }, "$");
                     self.tell(at, diagnostic);
                     broken = true;
@@ -360,7 +360,7 @@ impl<'a> Reader<'a> {
                     Found::Unknown(shape) => {
                         unknown = true;
                         if matches!(shape, Shape::List(_) | Shape::Map(_) | Shape::Record(_) | Shape::Text { secret: true }) {
-                            self.error(at, Code::Interpolation, format!("{} cannot be put into a text", shape.words()));
+                            self.error(at, Code::Interpolation, format!("{} cannot be used inside a text", shape.words()));
                             broken = true;
                         }
                     }
@@ -396,10 +396,10 @@ impl<'a> Reader<'a> {
         let parts = typed.parts();
         if parts.is_none() {
             let (what, code) = match &typed.value.data {
-                Data::Secret(_) => ("a secret cannot be put into a text", Code::Secret),
-                Data::Null => ("this parameter has no value, and cannot be put into a text", Code::Interpolation),
-                Data::List(_) => ("a list cannot be put into a text", Code::Interpolation),
-                _ => ("a mapping cannot be put into a text", Code::Interpolation),
+                Data::Secret(_) => ("a secret cannot be used inside a text", Code::Secret),
+                Data::Null => ("this parameter has no value and cannot be used inside a text", Code::Interpolation),
+                Data::List(_) => ("a list cannot be used inside a text", Code::Interpolation),
+                _ => ("a mapping cannot be used inside a text", Code::Interpolation),
             };
             self.error(at, code, what);
         }
@@ -410,15 +410,15 @@ impl<'a> Reader<'a> {
     fn text_of(&mut self, at: At) -> Option<Arc<str>> {
         if self.is_secret(at) {
             let span = self.span(at);
-            let diagnostic = Diagnostic::error(Code::Secret, span, "a secret cannot be put into a text")
-                .help("use it as the whole value, where a secret may stand");
+            let diagnostic = Diagnostic::error(Code::Secret, span, "a secret cannot be used inside a text")
+                .help("use it as the whole value of a parameter that accepts secrets");
             self.tell(at, diagnostic);
             return None;
         }
         self.depth += 1;
         let resolved = match self.depth > MAX_DEPTH {
             true => {
-                self.error(at, Code::TooLarge, format!("values hold each other more than {MAX_DEPTH} deep"));
+                self.error(at, Code::TooLarge, format!("values are nested more than {MAX_DEPTH} levels deep"));
                 Resolved::Broken
             }
             false => self.resolve(at),
@@ -432,9 +432,9 @@ impl<'a> Reader<'a> {
             },
             Resolved::Collection(found) => {
                 let message = match self.is_secret(found) {
-                    true => "a secret cannot be put into a text".to_owned(),
+                    true => "a secret cannot be used inside a text".to_owned(),
                     false => {
-                        format!("{} cannot be put into a text", crate::model::words(self.world.tree(found.file), found.node))
+                        format!("{} cannot be used inside a text", crate::model::words(self.world.tree(found.file), found.node))
                     }
                 };
                 self.error(at, Code::Interpolation, message);

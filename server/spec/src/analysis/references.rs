@@ -55,7 +55,7 @@ impl<'a> Reader<'a> {
             return match self.output(at, role, index, output, inner) {
                 Found::Output(found, offered) if kind.accepts(offered) => Some(Value { data: Data::Output(found), span }),
                 Found::Output(_, offered) => {
-                    let message = format!("`{text}` is {}, and {} is wanted here", offered.words(), kind.words());
+                    let message = format!("expected {1}, but `{text}` is {0}", offered.words(), kind.words());
                     self.error(at, Code::WrongReference, message);
                     None
                 }
@@ -65,12 +65,13 @@ impl<'a> Reader<'a> {
         let target = self.target(at, role, index, inner)?;
         let Some(info) = target.types.iter().find_map(|info| info.default_output(kind)) else {
             let what = target.types.first().map_or("it", |info| &*info.name);
-            let message = format!("`{text}` is a {what}, and {} is wanted here", kind.words());
+            let message = format!("expected {0}, but `{text}` is a {what}", kind.words());
             let mut diagnostic = Diagnostic::error(Code::WrongReference, span, message);
             let offered = self.offering(kind);
-            if !offered.is_empty() {
-                diagnostic.help = Some(format!("{} is offered by {}", kind.words(), offered.join(", ")));
-            }
+            diagnostic.help = match offered.is_empty() {
+                false => Some(format!("name a role that offers it: {}", offered.join(", "))),
+                true => self.role_between(at, role, target.types, kind),
+            };
             self.tell(at, diagnostic);
             return None;
         };
@@ -219,11 +220,11 @@ impl<'a> Reader<'a> {
             (Some(Entered::One(instance)), None) => return Some(named(roles, *instance)),
             (Some(Entered::One(_)), Some(index)) => wrong(
                 Code::WrongReference,
-                format!("`{role}` is no loop, so there is no `{role}[{index}]`"),
+                format!("`{role}` is not a loop, so `{role}[{index}]` does not exist"),
             )
             .fix(format!("Change to `{role}`"), span, role),
             (Some(Entered::LeftOut), _) => {
-                wrong(Code::UnknownReference, format!("`{role}` is left out, because its `when` is false"))
+                wrong(Code::UnknownReference, format!("`{role}` does not exist, because its `when` is false"))
                     .help("give this role the same `when`")
             }
             (Some(Entered::Loop { instances, left_out, .. }), None) => {
@@ -234,9 +235,9 @@ impl<'a> Reader<'a> {
                 let help = match (names.is_empty(), left_out.is_empty()) {
                     (false, _) => format!("name one of them: {}", names.join(", ")),
                     (true, true) => "its `for_each` is empty".to_owned(),
-                    (true, false) => "all of them are left out, because their `when` is false".to_owned(),
+                    (true, false) => "none of them exists, because their `when` is false".to_owned(),
                 };
-                wrong(Code::WrongReference, format!("`{role}` is a loop and stands for several roles")).help(help)
+                wrong(Code::WrongReference, format!("`{role}` is a loop of several roles")).help(help)
             }
             (Some(Entered::Loop { instances, by_key, left_out }), Some(index)) => {
                 let found = by_key.get(index).map(|place| instances[*place].1);
@@ -246,7 +247,7 @@ impl<'a> Reader<'a> {
                 }
                 let name = format!("{role}[{index}]");
                 if left_out.iter().any(|left_out| **left_out == *index) {
-                    wrong(Code::UnknownReference, format!("`{name}` is left out, because its `when` is false"))
+                    wrong(Code::UnknownReference, format!("`{name}` does not exist, because its `when` is false"))
                 } else {
                     let near = self.nearest(index, instances.iter().map(|(key, _)| &**key));
                     let mut diagnostic = wrong(Code::UnknownReference, format!("the loop `{role}` has no `{index}`"));
@@ -276,7 +277,9 @@ impl<'a> Reader<'a> {
                     // A shell's variable, in a script.
                     let escape = Span { start: span.start - 2, end: span.start - 2, ..span };
                     let diagnostic = diagnostic
-                        .help(format!("for the text `${{{role}}}` itself write `$${{{role}}}`, for the environment variable `${{env.{role}}}`"))
+                        .help(format!(
+                            "write `$${{{role}}}` for the literal text, or `${{env.{role}}}` for the environment variable"
+                        ))
                         .fix(format!("Write `$${{{role}}}`"), escape, "$");
                     let diagnostic = diagnostic.fix(format!("Change to `${{env.{role}}}`"), span, format!("env.{role}"));
                     self.tell(at, diagnostic);
@@ -294,6 +297,34 @@ impl<'a> Reader<'a> {
         };
         self.tell(at, diagnostic);
         None
+    }
+
+    /// The lines of a role that makes what is wanted of what a role offers, such as a loop device on an image.
+    fn role_between(&self, at: At, role: &str, types: &[Arc<TypeInfo>], kind: RefKind) -> Option<String> {
+        let Outputs::Of(roles) = self.outputs else { return None };
+        let fits = |shape: &Shape| matches!(shape, Shape::Reference(needed) if types.iter().any(|info| info.default_output(*needed).is_some()));
+        let between = |info: &Arc<TypeInfo>| {
+            let mut required = info.record.fields.iter().filter(|field| field.required);
+            let field = required.next().filter(|field| required.next().is_none() && fits(&field.shape))?;
+            info.default_output(kind)?;
+            Some((info.name.clone(), field.name.to_string(), info.kind().split('_').next().unwrap_or_default().to_string()))
+        };
+        let (is, param, name) = self.world.catalog(self.span(at).file).types().find_map(between)?;
+        let is_free = |name: &str| roles.entry(self.world.definitions, self.frame, name).is_none();
+        let name = if is_free(&name) { name } else { format!("{role}-{name}") };
+        // As the entry of the role that it rests on is indented.
+        let column = match roles.entry(self.world.definitions, self.frame, role)? {
+            Entered::One(Target::Role(instance)) => {
+                let (file, entry) = roles.instances[*instance].entry;
+                let document = self.world.document(file);
+                document.source.position(document.entries[entry].name_span.start as usize).character as usize
+            }
+            _ => 2,
+        };
+        let indent = " ".repeat(column);
+        Some(format!(
+            "add a {is} on `{role}`, and write `{name}` here:\n{indent}{name}:\n{indent}  is: {is}\n{indent}  {param}: {role}"
+        ))
     }
 
     /// Some roles that offer what is wanted.

@@ -79,9 +79,9 @@ impl<'a> Roles<'a> {
                     continue;
                 }
                 if let Some(other) = first.get(name) {
-                    let message = format!("there is a role `{name}` already");
+                    let message = format!("a role named `{name}` already exists");
                     let diagnostic = Diagnostic::error(Code::DuplicateRole, entry.name_span, message);
-                    self.diagnostics.push(diagnostic.related(*other, "it is here").help("give one of them another name"));
+                    self.diagnostics.push(diagnostic.related(*other, "first defined here").help("rename one of them"));
                     continue;
                 }
                 first.insert(name.clone(), entry.name_span);
@@ -112,7 +112,7 @@ impl<'a> Roles<'a> {
                 let entry = self.entry((tasks, *at));
                 let taken = definition.role.params.iter().find(|param| param.name == entry.name);
                 if let Some(param) = taken {
-                    let message = format!("`{}` is a parameter of this role, so no part of it can have that name", entry.name);
+                    let message = format!("no part can be named `{}`, because it is a parameter of this role", entry.name);
                     let param = self.world.tree(definition.role_file).node(param.key).span;
                     let diagnostic = Diagnostic::error(Code::BadName, entry.name_span, message);
                     self.diagnostics.push(diagnostic.related(param, "the parameter is here"));
@@ -131,7 +131,7 @@ impl<'a> Roles<'a> {
     fn name_allowed(&mut self, entry: &Entry) -> bool {
         let name = &*entry.name;
         if matches!(name, "vars" | "env" | "each") {
-            let message = format!("a role cannot be named `{name}`, because `${{{name}.…}}` means another thing");
+            let message = format!("a role cannot be named `{name}`, because `${{{name}.…}}` has another meaning");
             self.diagnostics.push(Diagnostic::error(Code::BadName, entry.name_span, message));
             return false;
         }
@@ -141,8 +141,9 @@ impl<'a> Roles<'a> {
         let better: String =
             name.chars().map(|letter| if letter.is_ascii_alphanumeric() || letter == '_' { letter } else { '-' }).collect();
         let better = better.trim_matches('-');
-        let mut diagnostic = Diagnostic::error(Code::BadName, entry.name_span, format!("`{name}` cannot name a role"))
-            .help("a name has letters, digits, `_` and `-`, and does not begin with `-`");
+        let mut diagnostic =
+            Diagnostic::error(Code::BadName, entry.name_span, format!("`{name}` is not a valid name for a role"))
+                .help("a name consists of letters, digits, `_` and `-`, and does not begin with `-`");
         if !better.is_empty() {
             diagnostic = diagnostic.fix(format!("Change to `{better}`"), entry.name_span, better);
         }
@@ -161,7 +162,7 @@ impl<'a> Roles<'a> {
                 Made::Unread => Entered::Unread,
             };
         };
-        let mut reader = self.reader(Outputs::Not("a loop must be known before anything is done"));
+        let mut reader = self.reader(Outputs::Not("a loop must be known before anything is applied"));
         reader.index = Some(&*index);
         reader.frame = frame;
         let items = items(&mut reader, At { file: entry.0, node: for_each, via: None });
@@ -210,7 +211,7 @@ impl<'a> Roles<'a> {
     ) -> Made {
         let node = self.node(entry);
         let vars = self.vars;
-        let mut reader = self.reader(Outputs::Not("it must be known before anything is done"));
+        let mut reader = self.reader(Outputs::Not("it must be known before anything is applied"));
         reader.each = each.as_ref();
         reader.index = Some(&*index);
         reader.frame = frame;

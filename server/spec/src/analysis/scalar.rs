@@ -117,9 +117,9 @@ impl Habit {
     /// What is to be said about it.
     pub fn message(self, text: &str) -> String {
         match self {
-            Habit::Bool(_) => format!("`{text}` is text: in YAML 1.2 only `true` and `false` are truth values"),
+            Habit::Bool(_) => format!("`{text}` is text: in YAML 1.2 only `true` and `false` are booleans"),
             Habit::Octal(..) => format!("`{text}` was octal in YAML 1.1, and is decimal in YAML 1.2"),
-            Habit::Sexagesimal(_) => format!("`{text}` was a number to the base of 60 in YAML 1.1, and is text in YAML 1.2"),
+            Habit::Sexagesimal(_) => format!("`{text}` was a base-60 number in YAML 1.1, and is text in YAML 1.2"),
             Habit::Underscore(_) => format!("`{text}` was a number in YAML 1.1, and is text in YAML 1.2"),
             Habit::Binary(_) => format!("`{text}` was a binary number in YAML 1.1, and is text in YAML 1.2"),
         }
@@ -128,12 +128,12 @@ impl Habit {
     /// What to do about it.
     pub fn help(self, text: &str) -> String {
         match self {
-            Habit::Bool(meant) => format!("write `{meant}`, or \"{text}\" in quotes to mean the text"),
+            Habit::Bool(meant) => format!("write `{meant}`, or quote \"{text}\" to use the text"),
             Habit::Octal(..) => format!(
                 "write 0o{} for octal, the number without leading zeros for decimal, or \"{text}\" for text",
                 text.trim_start_matches(['-', '+', '0'])
             ),
-            _ => format!("write it as a decimal number, or \"{text}\" in quotes to mean the text"),
+            _ => format!("write it as a decimal number, or quote \"{text}\" to use the text"),
         }
     }
 

@@ -15,8 +15,8 @@ impl Reader<'_> {
         let span = self.span(at);
         let head = self.head(at);
         if !shape.takes_secrets() && !self.lenient {
-            let diagnostic = Diagnostic::error(Code::Secret, head, "a secret cannot stand here")
-                .help("this value is shown in plans and logs; only values made for secrets are kept out of them");
+            let diagnostic = Diagnostic::error(Code::Secret, head, "a secret is not allowed here")
+                .help("this value is shown in plans and logs; only parameters made for secrets are not");
             self.tell(at, diagnostic);
             return None;
         }
@@ -27,7 +27,7 @@ impl Reader<'_> {
         let [(key, value)] = pairs[..] else {
             let message = match tree.node(at.node).kind {
                 NodeKind::Map(_) => "a secret has exactly one source",
-                _ => "a secret says where it is to be had, never what it is",
+                _ => "a secret names its source, never its value",
             };
             self.tell(at, Diagnostic::error(Code::Secret, head, message).help(help));
             return None;
@@ -42,7 +42,7 @@ impl Reader<'_> {
                 let Data::List(items) = list.data else { return None };
                 let words: Vec<String> = items.iter().filter_map(|item| item.as_text().map(|text| text.to_string())).collect();
                 if words.is_empty() || words.len() < items.len() {
-                    let message = "the command of a secret is a program and its arguments, all known before";
+                    let message = "the command of a secret consists of a program and arguments that are known in advance";
                     self.tell(at, Diagnostic::error(Code::Secret, head, message).help(help));
                     return None;
                 }
@@ -53,7 +53,7 @@ impl Reader<'_> {
                 let name = self.read(value, &text)?;
                 let name = name.as_text()?;
                 if name.is_empty() || name.contains('/') || &**name == "." || &**name == ".." {
-                    self.error(value, Code::Secret, "a credential has the name of a file, without a folder");
+                    self.error(value, Code::Secret, "a credential is the name of a file, without a folder");
                     return None;
                 }
                 Secret::Credential(name.to_string())

@@ -69,9 +69,12 @@ impl Reader<'_> {
                 let name = format!("${{{}.{}}}", output.role, output.output);
                 let message = match shape {
                     Shape::Reference(_) | Shape::Path | Shape::Uuid => {
-                        format!("`{name}` is {}, and {} is wanted here", kind.words(), shape.words())
+                        format!("expected {1}, found `{name}`, which is {0}", kind.words(), shape.words())
                     }
-                    _ => format!("`{name}` is known only when its role is, and {} must be known before", shape.words()),
+                    _ => format!(
+                        "`{name}` is known only after its role exists, but {} must be known before anything is applied",
+                        shape.words()
+                    ),
                 };
                 self.error(at, Code::WrongReference, message);
                 None
@@ -163,11 +166,11 @@ impl Reader<'_> {
         let span = self.head(at);
         let diagnostic = match resolved {
             Resolved::Scalar { text, .. } if !text.is_empty() => {
-                Diagnostic::error(Code::WrongValue, span, format!("{expected} is wanted here, and not `{}`", short(text)))
+                Diagnostic::error(Code::WrongValue, span, format!("expected {expected}, found `{}`", short(text)))
             }
             _ => {
                 let found = words(self.world.tree(at.file), at.node);
-                Diagnostic::error(Code::WrongType, span, format!("{expected} is wanted here, and this is {found}"))
+                Diagnostic::error(Code::WrongType, span, format!("expected {expected}, found {found}"))
             }
         };
         self.tell(at, diagnostic);
@@ -191,7 +194,7 @@ impl Reader<'_> {
             Shape::Path | Shape::Reference(RefKind::Directory | RefKind::File | RefKind::Backing | RefKind::Block) => {
                 match (first, parts.first_mut()) {
                     (Some(RefKind::Text), _) => {
-                        self.error(at, Code::WrongReference, "a path cannot begin with this output, which is text");
+                        self.error(at, Code::WrongReference, "a path cannot begin with an output of type text");
                         return None;
                     }
                     (None, Some(Part::Text(text))) => {
@@ -209,8 +212,10 @@ impl Reader<'_> {
                 }
             }
             _ => {
-                let message =
-                    format!("this is known only when the roles it names are, and {} must be known before", shape.words());
+                let message = format!(
+                    "this is known only after other roles exist, but {} must be known before anything is applied",
+                    shape.words()
+                );
                 self.error(at, Code::WrongReference, message);
                 return None;
             }
@@ -266,7 +271,7 @@ impl Reader<'_> {
             Resolved::Scalar { text, .. } => Some(text),
             Resolved::Collection(_) => {
                 let found = words(self.world.tree(at.file), at.node);
-                self.error(at, Code::WrongType, format!("a key must be a single value, and this is {found}"));
+                self.error(at, Code::WrongType, format!("a key must be a single value, found {found}"));
                 None
             }
             Resolved::Typed { typed, at } => match typed.parts().as_deref() {
@@ -281,7 +286,7 @@ impl Reader<'_> {
                 self.error(
                     at,
                     Code::WrongReference,
-                    "a key must be known before, and this output is known only when its role is",
+                    "a key must be known before anything is applied, but this output is known only after its role exists",
                 );
                 None
             }
@@ -306,7 +311,7 @@ impl Reader<'_> {
                 self.error(
                     Self::below(at, *key),
                     Code::WrongType,
-                    format!("a key must be a single value, and this is {}", words(tree, *key)),
+                    format!("a key must be a single value, found {}", words(tree, *key)),
                 );
                 continue;
             };
@@ -317,7 +322,7 @@ impl Reader<'_> {
                     match self.read(at, &field.shape) {
                         Some(value) => entries.push((name, value)),
                         None if self.omitted && field.required => {
-                            let message = format!("`{name}` is required, and the parameter that it is has no value");
+                            let message = format!("`{name}` is required, but its parameter has no value");
                             self.error(at, Code::MissingKey, message);
                         }
                         None => {}

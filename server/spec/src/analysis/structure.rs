@@ -33,10 +33,10 @@ fn duplicates(source: &Source, tree: &Tree, pairs: &[(NodeId, NodeId)], code: Co
     let mut tell = |first: NodeId, (key, value): (NodeId, NodeId), name: &str| {
         let (span, value) = (tree.node(key).span, tree.node(value).span);
         let message = match code {
-            Code::DuplicateRole => format!("there is a role `{name}` already"),
-            _ => format!("the key `{name}` stands twice in this mapping"),
+            Code::DuplicateRole => format!("a role named `{name}` already exists"),
+            _ => format!("the key `{name}` appears twice in this mapping"),
         };
-        let mut diagnostic = Diagnostic::error(code, span, message).related(tree.node(first).span, "it is here first");
+        let mut diagnostic = Diagnostic::error(code, span, message).related(tree.node(first).span, "first defined here");
         if let Some(lines) = removal(source, span, value) {
             diagnostic = diagnostic.fix(format!("Remove this `{name}`"), lines, "");
         }
@@ -80,7 +80,7 @@ fn merges(tree: &Tree, pairs: &[(NodeId, NodeId)], diagnostics: &mut Vec<Diagnos
             _ => false,
         };
         if !good {
-            let message = format!("`<<` merges a mapping or a list of mappings, and this is {}", words(tree, *value));
+            let message = format!("`<<` merges a mapping or a list of mappings, found {}", words(tree, *value));
             diagnostics.push(
                 Diagnostic::error(Code::WrongType, tree.node(*value).span, message)
                     .help("name one by its anchor: `<<: *defaults`"),
@@ -108,12 +108,10 @@ fn tagged(source: &Source, tree: &Tree, id: NodeId, node: &Node, tag: &str) -> O
         _ => {
             let span = place(source, node.span, tag);
             let known = [SECRET_TAG, "!!str", "!!int", "!!float", "!!bool", "!!null", "!!map", "!!seq"];
-            let diagnostic = Diagnostic::error(Code::UnknownTag, span, format!("`{tag}` is not a tag of the spec language"));
+            let diagnostic = Diagnostic::error(Code::UnknownTag, span, format!("the spec language has no tag `{tag}`"));
             return Some(match nearest(tag, known) {
                 Some(near) => diagnostic.help(format!("did you mean `{near}`?")).fix(format!("Change to `{near}`"), span, near),
-                None => diagnostic.help(
-                    "there is `!secret`, and those of YAML itself, such as `!!str`; to begin a text with `!`, put it in quotes",
-                ),
+                None => diagnostic.help("use `!secret` or a tag of YAML such as `!!str`; to begin text with `!`, quote it"),
             });
         }
     };
@@ -121,7 +119,7 @@ fn tagged(source: &Source, tree: &Tree, id: NodeId, node: &Node, tag: &str) -> O
     let open = text.is_some_and(|text| text.contains(super::interpolate::OPEN));
     (!fits && !open).then(|| {
         let what = text.map_or_else(|| words(tree, id).to_owned(), |text| format!("`{text}`"));
-        Diagnostic::error(Code::WrongType, node.span, format!("{what} is not what its tag `{tag}` says"))
+        Diagnostic::error(Code::WrongType, node.span, format!("{what} does not match its tag `{tag}`"))
     })
 }
 

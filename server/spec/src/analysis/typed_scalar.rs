@@ -26,14 +26,17 @@ impl Reader<'_> {
             _ => {}
         }
         if absent {
-            let message = format!("a value is missing here: {}", shape.words());
+            let message = format!("a value is missing: expected {}", shape.words());
             self.error(at, Code::WrongType, message);
             return None;
         }
         if null && !matches!(shape, Shape::Choice(_)) {
-            let diagnostic =
-                Diagnostic::error(Code::WrongType, span, format!("{} is wanted here, and `{text}` is nothing", shape.words()))
-                    .help(format!("leave the key out, or write \"{text}\" in quotes to mean the text"));
+            let diagnostic = Diagnostic::error(
+                Code::WrongType,
+                span,
+                format!("expected {}, found `{text}`, which is no value", shape.words()),
+            )
+            .help(format!("remove the key, or quote \"{text}\" to use the text"));
             self.tell(at, diagnostic);
             return None;
         }
@@ -82,11 +85,8 @@ impl Reader<'_> {
             }
             Shape::Reference(kind) => self.reference(at, text, *kind),
             Shape::List(_) => {
-                let mut diagnostic = Diagnostic::error(
-                    Code::WrongType,
-                    span,
-                    format!("{} is wanted here, and this is a single value", shape.words()),
-                );
+                let mut diagnostic =
+                    Diagnostic::error(Code::WrongType, span, format!("expected {}, found a single value", shape.words()));
                 let written = self.world.document(span.file).source.slice(span);
                 if !written.contains(['\n', '{', '}', '[', ']', ',']) {
                     diagnostic = diagnostic.fix("Make it a list", span, format!("[{written}]"));
@@ -95,7 +95,7 @@ impl Reader<'_> {
                 None
             }
             _ => {
-                let message = format!("{} is wanted here, and this is a single value", shape.words());
+                let message = format!("expected {}, found a single value", shape.words());
                 self.error(at, Code::WrongType, message);
                 None
             }
@@ -130,7 +130,7 @@ impl Reader<'_> {
     /// Tells that a text in quotes stands where a number or truth value should.
     fn unquote(&mut self, at: At, text: &str, expected: &str) {
         let span = self.span(at);
-        let message = format!("{expected} is wanted here, and this is text, because of its quotes");
+        let message = format!("expected {expected}, found text, because of the quotes");
         self.tell(at, Diagnostic::error(Code::WrongType, span, message).fix("Remove the quotes", span, text));
     }
 
@@ -147,7 +147,7 @@ impl Reader<'_> {
                         diagnostic.help(format!("write `{meant}`")).fix(format!("Change to `{meant}`"), span, meant.to_string()),
                     );
                 }
-                _ => self.error(at, Code::WrongType, format!("`true` or `false` is wanted here, and not `{}`", short(text))),
+                _ => self.error(at, Code::WrongType, format!("expected `true` or `false`, found `{}`", short(text))),
             },
         }
         None
@@ -172,13 +172,13 @@ impl Reader<'_> {
                 if (min..=max).contains(&number) {
                     return Some(Value { data: Data::Int(number), span });
                 }
-                self.error(at, Code::WrongValue, format!("{expected} is wanted here, and not {number}"));
+                self.error(at, Code::WrongValue, format!("expected {expected}, found {number}"));
             }
             Plain::Int(_) => self.unquote(at, text, &expected),
             Plain::Float(_) if plain && scalar::is_whole(text) => {
-                self.error(at, Code::WrongValue, format!("{expected} is wanted here"))
+                self.error(at, Code::WrongValue, format!("expected {expected}"))
             }
-            _ => self.error(at, Code::WrongType, format!("{expected} is wanted here, and not `{}`", short(text))),
+            _ => self.error(at, Code::WrongType, format!("expected {expected}, found `{}`", short(text))),
         }
         None
     }

@@ -57,20 +57,20 @@ pub(super) fn collect(loaded: &[Loaded], documents: &[Document], diagnostics: &m
             continue;
         }
         if !matches!(tree.follow(node).kind, NodeKind::Map(_)) {
-            let message = format!("`vars` is a mapping from names to values, and this is {}", words(tree, node));
+            let message = format!("`vars` must be a mapping from names to values, found {}", words(tree, node));
             diagnostics.push(Diagnostic::error(Code::WrongType, tree.node(node).span, message));
             continue;
         }
         for (key, value) in tree.pairs(node).iter().copied() {
             let span = tree.node(key).span;
             let Some(name) = tree.scalar(key).cloned() else {
-                let message = format!("a variable's name must be a single value, and this is {}", words(tree, key));
+                let message = format!("the name of a variable must be a single value, found {}", words(tree, key));
                 diagnostics.push(Diagnostic::error(Code::WrongType, span, message));
                 continue;
             };
             if !interpolate::is_name(&name) {
-                let message = format!("`{name}` cannot name a variable");
-                let help = "a name has letters, digits, `_` and `-`";
+                let message = format!("`{name}` is not a valid name for a variable");
+                let help = "a name consists of letters, digits, `_` and `-`";
                 diagnostics.push(Diagnostic::error(Code::BadName, span, message).help(help));
                 continue;
             }
@@ -80,9 +80,9 @@ pub(super) fn collect(loaded: &[Loaded], documents: &[Document], diagnostics: &m
                 Some(known) => {
                     let other = documents[known.file.0 as usize].tree.node(known.key).span;
                     let message = format!("the variable `{name}` is defined in two included files");
-                    let help = "define it in the file that includes both, which then holds";
+                    let help = "define it in the file that includes both; that definition takes precedence";
                     diagnostics.push(
-                        Diagnostic::error(Code::DuplicateKey, span, message).related(other, "it is defined here too").help(help),
+                        Diagnostic::error(Code::DuplicateKey, span, message).related(other, "also defined here").help(help),
                     );
                 }
                 None => {
@@ -157,8 +157,8 @@ fn cycles(vars: &mut Vars, documents: &[Document], diagnostics: &mut Vec<Diagnos
         let span = documents[first.file.0 as usize].tree.node(first.key).span;
         let mut path: Vec<&str> = names.iter().map(|name| &**name).collect();
         path.push(&names[0]);
-        let mut diagnostic = Diagnostic::error(Code::Cycle, span, format!("variables hold each other: {}", path.join(" → ")))
-            .help("give one of them a value of its own");
+        let mut diagnostic = Diagnostic::error(Code::Cycle, span, format!("variables refer to each other: {}", path.join(" → ")))
+            .help("give one of them a value that uses none of the others");
         for name in &names[1..] {
             if let Some(var) = vars.get(name) {
                 diagnostic =
@@ -200,7 +200,7 @@ fn deep(vars: &mut Vars, edges: &[Vec<usize>], documents: &[Document], diagnosti
             && let Some(var) = vars.get(&name)
         {
             let span = documents[var.file.0 as usize].tree.node(var.key).span;
-            let message = format!("with `{name}` variables hold each other more than {MAX_CHAIN} deep");
+            let message = format!("with `{name}`, variables refer to each other more than {MAX_CHAIN} levels deep");
             diagnostics.push(Diagnostic::error(Code::TooLarge, span, message));
         }
         vars.mark_broken(&name);

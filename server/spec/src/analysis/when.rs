@@ -61,7 +61,7 @@ impl Conditions {
         if text.contains(interpolate::OPEN) {
             if !matches!(reader.resolve(at), Resolved::Broken) {
                 let diagnostic =
-                    Diagnostic::error(Code::Interpolation, span, "within a condition, variables are named without `${…}`")
+                    Diagnostic::error(Code::Interpolation, span, "inside a condition, write variables without `${…}`")
                         .help("write `vars.x == 1`, not `${vars.x} == 1`");
                 let bare: String = interpolate::pieces(&text)
                     .iter()
@@ -80,7 +80,7 @@ impl Conditions {
             return None;
         }
         if text.len() > MAX_LENGTH {
-            reader.error(at, Code::TooLarge, format!("a condition has up to {MAX_LENGTH} characters"));
+            reader.error(at, Code::TooLarge, format!("a condition can have up to {MAX_LENGTH} characters"));
             return None;
         }
         self.evaluate(reader, vars, &text, span)
@@ -149,16 +149,16 @@ impl Conditions {
                 if value.kind() == ValueKind::Bool {
                     return Some(value.is_true());
                 }
-                let message = format!("a condition is true or false, and this is {}", value.kind());
+                let message = format!("a condition must be true or false, found {}", value.kind());
                 let diagnostic = Diagnostic::error(Code::WrongType, span, message);
-                reader.diagnostics.push(diagnostic.help("compare it with something: `==`, `!=`, `in`, `is defined`"));
+                reader.diagnostics.push(diagnostic.help("compare it: `==`, `!=`, `in`, `is defined`"));
                 None
             }
             Err(error) => {
                 let (message, help) = match error.kind() {
                     ErrorKind::UndefinedError => (
-                        "this condition names something that is not defined".to_owned(),
-                        Some("there are `vars`, `env` and, in a loop, `each`; test with `is defined` what may be missing"),
+                        "this condition uses something that is not defined".to_owned(),
+                        Some("use `vars`, `env` and, in a loop, `each`; test optional names with `is defined`"),
                     ),
                     ErrorKind::OutOfFuel => ("this condition takes too long".to_owned(), None),
                     _ => (format!("this condition cannot be evaluated: {}", words(&error)), None),
@@ -190,7 +190,7 @@ impl Conditions {
         let at = At { file: span.file, node: NodeId(0), via: None };
         match reader.parameter(at, name, span) {
             Found::Typed(typed) if has_secret(&typed.value) => {
-                let message = format!("`{name}` is a secret, and a condition would tell of it");
+                let message = format!("`{name}` is a secret, and a condition would reveal it");
                 reader.diagnostics.push(Diagnostic::error(Code::Secret, span, message));
                 None
             }
@@ -242,7 +242,7 @@ impl Conditions {
             return Some(());
         };
         if has_secret(&variable.value) {
-            let message = format!("`{key}` is a secret, and a condition would tell of it");
+            let message = format!("`{key}` is a secret, and a condition would reveal it");
             reader.diagnostics.push(Diagnostic::error(Code::Secret, place, message));
             return None;
         }

@@ -36,7 +36,8 @@ pub fn decode(bytes: &[u8]) -> Result<&str, Diagnostic> {
             [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => "it looks like UTF-16; save it as UTF-8",
             _ => "save it as UTF-8",
         };
-        let message = format!("the file is not UTF-8 text: byte 0x{:02x} in line {line} belongs to no character", bytes[at]);
+        let message =
+            format!("the file is not UTF-8 text: byte 0x{:02x} in line {line} is not part of a valid character", bytes[at]);
         Diagnostic::error(Code::NotUtf8, Span::new(FileId(0), at, at + 1), message).help(help)
     })
 }
@@ -47,13 +48,13 @@ pub fn decode(bytes: &[u8]) -> Result<&str, Diagnostic> {
 /// Nothing here takes more than about a second, whatever the text.
 pub fn parse(source: &Source, file: FileId, edited_line: Option<usize>) -> (Tree, Vec<Diagnostic>) {
     if source.text().len() > MAX_BYTES {
-        let message = format!("the file has {} MiB; Seed reads up to {} MiB", source.text().len() >> 20, MAX_BYTES >> 20);
+        let message = format!("the file is {} MiB long; Seed reads up to {} MiB", source.text().len() >> 20, MAX_BYTES >> 20);
         let end = source.line_start(1).min(80);
         return (Tree::default(), vec![Diagnostic::error(Code::TooLarge, Span::new(file, 0, end), message)]);
     }
     let (tree, mut diagnostics) = repair::read(source, file, edited_line);
     if tree.root.is_none() && diagnostics.is_empty() {
-        let message = "the file holds no spec";
+        let message = "the file contains no spec";
         let help = "a spec begins with `seed: 1`, `name:` and `roles:`";
         diagnostics.push(Diagnostic::error(Code::EmptySpec, Span::new(file, 0, 0), message).help(help));
     }

@@ -141,7 +141,7 @@ impl<'s> Reading<'s> {
             self.text.chars().map(|character| if character.is_ascii() && bad(&(character as u8)) { ' ' } else { character });
         let blanked: String = blanked.collect();
         let character = char::from(self.text.as_bytes()[first]);
-        let message = format!("the control character {} cannot stand in YAML", spell(character));
+        let message = format!("the control character {} is not allowed in YAML", spell(character));
         let diagnostic = Diagnostic::error(Code::Syntax, self.span(first..first + 1), message)
             .help("remove it; within double quotes it can be written as an escape, such as \"\\x00\"");
         self.diagnostics.push(diagnostic);

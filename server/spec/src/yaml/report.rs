@@ -45,9 +45,9 @@ impl Reading<'_> {
             Stop::Document(at) => Diagnostic::error(
                 Code::SeveralDocuments,
                 self.span(self.visible(*at)),
-                "a second YAML document begins here; a spec is one",
+                "a second YAML document begins here; a spec is a single document",
             )
-            .help("put it into a file of its own, and name that under `include:`"),
+            .help("move it to its own file, and add that file to `include:`"),
             Stop::Broken(at, kind) => {
                 let at = self.error_place(*at, kind);
                 let line = self.source.line_of(at);
@@ -81,12 +81,13 @@ impl Reading<'_> {
                 (format!("this `{open}` is not closed"), text.trim_end().len(), format!("Put `{}` at the end", slip.insert))
             }
             SlipKind::BareVariable => {
-                let message = "within brackets and braces a `${…}` needs quotes, because YAML reads its brace".to_owned();
+                let message =
+                    "inside brackets and braces a `${…}` needs quotes, because `{` and `}` have a meaning in YAML".to_owned();
                 (message, slip.insert_at, "Put it in quotes".to_owned())
             }
-            SlipKind::Colon => (format!("a `:` is missing behind `{}`", word()), slip.insert_at, "Put `:` behind it".to_owned()),
+            SlipKind::Colon => (format!("a `:` is missing after `{}`", word()), slip.insert_at, "Add `:` after it".to_owned()),
             SlipKind::Blank => {
-                (format!("a blank is missing behind `{}:`", word()), slip.insert_at, "Put a blank behind it".to_owned())
+                (format!("a space is missing after `{}:`", word()), slip.insert_at, "Add a space after it".to_owned())
             }
         };
         let span = self.span(line + slip.at..line + end.max(slip.at + 1));

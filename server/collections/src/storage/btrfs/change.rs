@@ -5,13 +5,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use seed_role::attrs::{Attrs, Observation};
+use seed_role::backup;
 use seed_role::host::{Host, MountRequest, Subvolume};
 use seed_role::param::BlockRef;
 use seed_role::step::{Goal, Kept, Step, Transition};
 use seed_role::{Result, Trouble};
 use serde_json::Value as Json;
 
-use super::look::MISSING;
+use super::look::{LEFT_OVER, MISSING};
 use super::{Btrfs, MKFS};
 use crate::storage::device::{Window, must_be_there, whole, window};
 use crate::storage::mounts::Source;
@@ -21,7 +22,7 @@ use crate::storage::{holdings, mounts, wipe};
 const MAKE: &str = "make the Btrfs file system";
 /// Its UUID follows, so that an interruption goes on with this one and no other.
 const ERASE: &str = "erase the file system ";
-const PUT_ASIDE: &str = "put aside as ";
+const PUT_ASIDE: &str = "back up as ";
 
 /// A subvolume or snapshot as a goal has it.
 #[derive(Clone, Debug)]
@@ -94,7 +95,7 @@ pub fn steps(role: &Btrfs, host: &dyn Host, transition: &Transition<'_>) -> Resu
 fn make(role: &Btrfs, host: &dyn Host, goal: &Attrs, kept: Option<&Kept>) -> Result<Step> {
     let devices = role.paths(host)?;
     if let Some(data) = kept.and_then(|kept| kept.data.clone()) {
-        return Ok(Step::new("put the file system back", move |host| restore(host, &devices, &data)).undo_when_interrupted());
+        return Ok(Step::new("restore the file system", move |host| restore(host, &devices, &data)).undo_when_interrupted());
     }
     let mut args: Vec<String> = vec!["-q".into(), "-f".into()];
     for (flag, field) in [("-L", "label"), ("-U", "uuid"), ("-d", "data"), ("-m", "metadata")] {
@@ -140,7 +141,7 @@ pub fn recover(role: &Btrfs, host: &dyn Host, step: &str) -> Result<()> {
     if let Some(place) = step.strip_prefix(PUT_ASIDE) {
         let devices = role.known_paths(host);
         mounts::while_mounted(host, &Source::on(devices.clone()), "btrfs", role.mount_options(&[], &devices), |top| {
-            host.btrfs_delete(&top.join(place))
+            backup::remove(host, &top.join(place))
         })?;
     }
     role.known_paths(host).iter().try_for_each(|device| mounts::end_private(host, device))
@@ -162,7 +163,7 @@ fn remove(role: &Btrfs, host: &dyn Host, from: &Attrs, keep: Option<&str>) -> Re
         let keys: Vec<String> = devices.iter().map(BlockRef::key).collect();
         let what = format!("the file system on {}", keys.join(", "));
         let save = move |host: &dyn Host| Ok(Some(Kept { what, path: None, data: Some(save(host, &devices)?) }));
-        steps.push(Step::keeping("keep its signatures", save));
+        steps.push(Step::keeping("back up its signatures", save));
     }
     let role = role.clone();
     let is_kept = keep.is_some();
@@ -190,12 +191,12 @@ fn save(host: &dyn Host, devices: &[BlockRef]) -> Result<String> {
     for device in devices {
         pieces.push(window(host, device)?.map(|window| wipe::save(host, &window)).transpose()?.unwrap_or_default());
     }
-    serde_json::to_string(&pieces).map_err(|error| Trouble::new("put the file system aside", error.to_string()))
+    serde_json::to_string(&pieces).map_err(|error| Trouble::new("back up the file system", error.to_string()))
 }
 
 fn restore(host: &dyn Host, devices: &[PathBuf], data: &str) -> Result<()> {
     let pieces: Vec<Vec<wipe::Piece>> =
-        serde_json::from_str(data).map_err(|error| Trouble::new("put the file system back", error.to_string()))?;
+        serde_json::from_str(data).map_err(|error| Trouble::new("restore the file system", error.to_string()))?;
     for (device, pieces) in devices.iter().zip(&pieces) {
         wipe::restore(host, &whole(host, device)?, pieces)?;
     }
@@ -262,7 +263,7 @@ fn inside(work: &Arc<Work>, from: &Attrs, goal: &Attrs, transition: &Transition<
             steps.push(work.step("let the file system grow with its devices", |_, host, top| grow(host, top)));
         }
     }
-    if differs("subvolumes") || differs("snapshots") {
+    if differs("subvolumes") || differs("snapshots") || differs(LEFT_OVER) {
         steps.extend(transition.kept.and_then(|kept| bring_back(work, kept)));
         steps.extend(subvolumes(work, from, goal, transition.keep));
     }
@@ -310,7 +311,7 @@ fn subvolumes(work: &Arc<Work>, from: &Attrs, goal: &Attrs, keep: Option<&str>) 
 
     let dropped = dropped(&work.role, from, goal);
     if !dropped.is_empty() {
-        steps.extend(dropped.iter().filter_map(|name| keep.map(|keep| put_aside(work, name, keep))));
+        steps.extend(keep.map(|keep| put_aside(work, &dropped, keep)));
         steps.push(work.step("remove subvolumes", move |_, host, top| {
             dropped.iter().try_for_each(|name| host.btrfs_delete(&top.join(name)))
         }));
@@ -367,37 +368,66 @@ fn dropped(role: &Btrfs, from: &Attrs, goal: &Attrs) -> Vec<String> {
     let snapshots = role.snapshots.names().rev().filter(lacks("snapshots"));
     let subvolumes = role.subvolumes.names().rev().filter(lacks("subvolumes"));
     let (has_snapshots, has_subvolumes) = (goal.get("snapshots").is_some(), goal.get("subvolumes").is_some());
-    snapshots.filter(|_| has_snapshots).chain(subvolumes.filter(|_| has_subvolumes)).map(String::from).collect()
+    // By their names, those in others come first.
+    let left_over = role.left_over.names.iter().rev().map(String::as_str).filter(lacks(LEFT_OVER));
+    let left_over = left_over.filter(|_| goal.get(LEFT_OVER).is_some());
+    snapshots.filter(|_| has_snapshots).chain(left_over).chain(subvolumes.filter(|_| has_subvolumes)).map(String::from).collect()
 }
 
-/// Takes a read-only snapshot of a subvolume, at the top of the file system.
-fn put_aside(work: &Arc<Work>, name: &str, keep: &str) -> Step {
-    let (this, name, place) = (Arc::clone(work), name.to_string(), place_aside(name, keep));
-    let step = format!("{PUT_ASIDE}{place}");
+/// A subvolume in a backup.
+#[derive(serde::Deserialize, serde::Serialize)]
+struct Saved {
+    name: String,
+    read_only: bool,
+}
+
+impl Saved {
+    /// Where it is in the folder of the backup.
+    fn place(&self, folder: &Path) -> PathBuf {
+        folder.join(self.name.replace('/', "%2F"))
+    }
+}
+
+/// Takes read-only snapshots of subvolumes, in a folder at the top of the file system.
+fn put_aside(work: &Arc<Work>, names: &[String], keep: &str) -> Step {
+    let (this, names, keep) = (Arc::clone(work), names.to_vec(), keep.to_string());
+    let step = format!("{PUT_ASIDE}{keep}");
     let run = move |host: &dyn Host| {
-        let path = this.inside(host, |top| {
-            let path = top.join(&place);
-            host.btrfs_snapshot(&top.join(&name), &path, true).map(|()| path)
+        let (folder, saved) = this.inside(host, |top| {
+            let (folder, there) = (top.join(&keep), by_name(host, top)?);
+            host.make_folder(&folder, 0o700)?;
+            let mut saved = Vec::new();
+            for (name, subvolume) in names.iter().filter_map(|name| Some((name, there.get(name)?))) {
+                let one = Saved { name: name.clone(), read_only: subvolume.read_only };
+                host.btrfs_snapshot(&top.join(name), &one.place(&folder), true)?;
+                saved.push(one);
+            }
+            Ok((folder, saved))
         })?;
-        Ok(Some(Kept { what: format!("the subvolume {name}"), path: Some(path), data: Some(name) }))
+        let what = if names.len() == 1 { "the subvolume" } else { "the subvolumes" };
+        let data = serde_json::to_string(&saved).map_err(|error| Trouble::new("back up subvolumes", error.to_string()))?;
+        Ok(Some(Kept { what: format!("{what} {}", names.join(", ")), path: Some(folder), data: Some(data) }))
     };
     Step::keeping(step, run).undo_when_interrupted()
 }
 
-fn place_aside(name: &str, keep: &str) -> String {
-    format!("{keep}-{}", name.replace('/', "-"))
-}
-
-/// Makes a subvolume again from what [`put_aside`] kept.
+/// Makes subvolumes again from what [`put_aside`] kept.
 fn bring_back(work: &Arc<Work>, kept: &Kept) -> Option<Step> {
-    let place = kept.path.as_ref()?.file_name()?.to_os_string();
-    let name = kept.data.clone()?;
-    Some(work.step("bring back a subvolume", move |_, host, top| {
-        let place = top.join(&place);
-        if !by_name(host, top)?.contains_key(&name) {
-            host.btrfs_snapshot(&place, &top.join(&name), false)?;
+    let folder = kept.path.as_ref()?.file_name()?.to_os_string();
+    let saved: Vec<Saved> = serde_json::from_str(kept.data.as_ref()?).ok()?;
+    Some(work.step("restore subvolumes", move |_, host, top| {
+        let folder = top.join(&folder);
+        // Those in others were saved first.
+        for one in saved.iter().rev() {
+            let place = one.place(&folder);
+            if !by_name(host, top)?.contains_key(&one.name) {
+                // In the snapshot of a subvolume, an empty folder stands for each that lay in it.
+                host.remove_folder(&top.join(&one.name))?;
+                host.btrfs_snapshot(&place, &top.join(&one.name), one.read_only)?;
+            }
+            host.btrfs_delete(&place)?;
         }
-        host.btrfs_delete(&place)
+        host.remove_folder(&folder)
     }))
 }
 

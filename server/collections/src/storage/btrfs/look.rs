@@ -16,6 +16,9 @@ use crate::storage::{holdings as data, mounts};
 /// The attribute that tells which of the devices hold something else. Not a parameter.
 pub const FOREIGN: &str = "foreign";
 
+/// The attribute that tells which subvolumes and snapshots are there that Seed made and that the spec does not name any more. Not a parameter.
+pub const LEFT_OVER: &str = "left_over";
+
 /// What stands in the list of devices for one that is missing.
 pub const MISSING: &str = "missing";
 
@@ -167,10 +170,14 @@ fn with_subvolumes(role: &Btrfs, mut attrs: Attrs, there: &[Subvolume]) -> Attrs
         let parent = subvolume.parent_uuid.as_ref()?;
         there.iter().find(|other| other.uuid == *parent).map(|other| other.path.display().to_string())
     };
-    let (mut subvolumes, mut snapshots) = (Map::new(), Map::new());
-    for subvolume in there {
+    let (mut subvolumes, mut snapshots, mut left_over) = (Map::new(), Map::new(), Map::new());
+    for subvolume in there.iter().filter(|subvolume| !is_backup(&subvolume.path)) {
         let name = subvolume.path.display().to_string();
         let parent = parent_of(subvolume);
+        if role.left_over.names.contains(&name) {
+            left_over.insert(name, json!({}));
+            continue;
+        }
         let wanted = role.snapshots.get(&name);
         if let Some(of) = parent.clone().or_else(|| wanted.map(|wanted| wanted.of.clone()))
             && (wanted.is_some() || !names_any)
@@ -186,7 +193,15 @@ fn with_subvolumes(role: &Btrfs, mut attrs: Attrs, there: &[Subvolume]) -> Attrs
             attrs.set(name, entries);
         }
     }
+    if !role.left_over.names.is_empty() {
+        attrs.set(LEFT_OVER, left_over);
+    }
     attrs
+}
+
+/// Whether it lies in a folder of backups at the top.
+fn is_backup(path: &Path) -> bool {
+    path.iter().next().and_then(|first| first.to_str()).is_some_and(|first| first.starts_with(seed_role::backup::MARK))
 }
 
 /// What would be lost with it, in words.

@@ -1,6 +1,6 @@
 //! `storage.btrfs`: a Btrfs file system on one device or many.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 
 use schemars::JsonSchema;
@@ -13,7 +13,7 @@ use seed_role::tool::Tool;
 use seed_role::{Contents, Declared, Finding, Mend, Result, Role, Watch};
 use seed_spec::Code;
 use seed_spec::shape::{OutputInfo, RefKind};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json, json};
 
 use super::device::{foreseen, resolved};
@@ -33,44 +33,57 @@ const LEAST: u64 = 109 << 20;
 
 /// A Btrfs file system on one device or many, with its subvolumes, snapshots and quotas, mounted or not.
 ///
-/// It is made on blank devices. A device that grows, a label, profiles, mount point and options, subvolumes, snapshots, quotas,
-/// and devices that are added, dropped or broken are mended in place. Subvolumes and snapshots that the spec does not name are
-/// left alone.
+/// It is created on blank devices. Label, profiles, mount point, options, subvolumes, snapshots, quotas, and added, removed, broken or
+/// grown devices are changed in place. A subvolume or snapshot that Seed made and that is no longer in the spec stays until `--prune`
+/// removes it. Those that Seed did not make are left alone.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Btrfs {
-    /// The devices that it is on. One that is blank takes the place of one that is missing.
+    /// Its devices. A blank device replaces a missing one.
     devices: Vec<BlockRef>,
-    /// Its label, at most 255 bytes. Left out, a new one has none, and one that is there keeps its own.
+    /// Its label, at most 255 bytes. Default: none for a new file system; an existing one keeps its own.
     label: Option<String>,
-    /// Its UUID. Left out, it is drawn by chance. Another one makes the file system anew, and what it holds is lost.
+    /// Its UUID. Default: a random one. A change replaces the file system and destroys its data.
     uuid: Option<Uuid>,
-    /// How data is spread over the devices. Left out, a new one has `single`, and one that is there keeps its own.
+    /// The profile of data. Default: `single` for a new file system; an existing one keeps its own.
     data: Option<Profile>,
-    /// How metadata is spread over the devices. Left out, a new one has `dup` on one device and `raid1` on more, and one that is
-    /// there keeps its own.
+    /// The profile of metadata. Default: `dup` on one device and `raid1` on several for a new file system; an existing one keeps its
+    /// own.
     metadata: Option<Profile>,
-    /// Where its top is mounted; the folder is made if it is missing. Left out, it is not mounted.
+    /// Where its top level is mounted. A missing folder is created. Default: not mounted.
     mount: Option<AbsPath>,
-    /// Options of the mount, as mount(8) has them, such as `[noatime, compress=zstd]`. Left out, a new mount has none,
-    /// and one that is there keeps its own. Where a user can exchange the file behind a device, root mounts with `nosuid` and `nodev` unless `suid`
-    /// or `dev` is among these.
+    /// Mount options of mount(8), such as `[noatime, compress=zstd]`. Default: none for a new mount; an existing one keeps its own.
+    /// If another user can replace the file behind a device, root mounts with `nosuid` and `nodev`, unless the options contain `suid` or
+    /// `dev`.
     options: Option<Vec<String>>,
-    /// Subvolumes by name. A name with `/` lies in another subvolume, which is to stand before it.
+    /// Subvolumes by name. A name with `/` is inside another subvolume, which must be listed before it.
     #[serde(default)]
     subvolumes: Named<Subvolume>,
     /// Snapshots by name.
     #[serde(default)]
     snapshots: Named<Snapshot>,
+    /// The subvolumes and snapshots that Seed made and that are not among the others any more. Set by the engine.
+    #[serde(default)]
+    #[schemars(skip)]
+    left_over: LeftOver,
+}
+
+/// Subvolumes and snapshots that Seed made and that the spec does not name any more.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+struct LeftOver {
+    /// Their names.
+    names: BTreeSet<String>,
+    /// Whether they are removed.
+    prune: bool,
 }
 
 /// A subvolume.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Subvolume {
-    /// The most that it may refer to, such as `1 GiB`. Left out, there is no limit.
+    /// Its quota, such as `1 GiB`. Default: no limit.
     quota: Option<Size>,
-    /// Whether nothing in it can be changed.
+    /// Whether it is read-only.
     #[serde(default)]
     read_only: bool,
 }
@@ -79,9 +92,9 @@ struct Subvolume {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Snapshot {
-    /// The subvolume that it is taken of, when it is made.
+    /// The subvolume to take it from, when it is created.
     of: String,
-    /// Whether nothing in it can be changed.
+    /// Whether it is read-only.
     #[serde(default)]
     read_only: bool,
 }
@@ -90,23 +103,23 @@ struct Snapshot {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 enum Profile {
-    /// Once, on one device.
+    /// One copy.
     Single,
-    /// Twice, on the same device.
+    /// Two copies on the same device.
     Dup,
-    /// Striped over all devices, without a second copy.
+    /// Striped over all devices, without redundancy.
     Raid0,
-    /// Twice, on two devices.
+    /// Two copies on two devices.
     Raid1,
-    /// Three times, on three devices.
+    /// Three copies on three devices.
     Raid1c3,
-    /// Four times, on four devices.
+    /// Four copies on four devices.
     Raid1c4,
-    /// Striped over all devices, and each stripe twice; on four devices or more.
+    /// Striped, with two copies of each stripe; at least four devices.
     Raid10,
-    /// Striped with one parity. The kernel does not keep it safe from power loss.
+    /// Striped with one parity. Not safe against power loss.
     Raid5,
-    /// Striped with two parities. The kernel does not keep it safe from power loss.
+    /// Striped with two parities. Not safe against power loss.
     Raid6,
 }
 
@@ -173,7 +186,12 @@ impl Btrfs {
     fn check_devices(&self) -> Vec<Finding> {
         let mut findings = Vec::new();
         if self.devices.is_empty() {
-            findings.push(finding("devices", Code::WrongValue, "there is no device", "name at least one, such as `[loop]`"));
+            findings.push(finding(
+                "devices",
+                Code::WrongValue,
+                "the list of devices is empty",
+                "add at least one, such as `[loop]`",
+            ));
         }
         let mut known = HashSet::new();
         for device in &self.devices {
@@ -188,12 +206,7 @@ impl Btrfs {
                 ));
             }
             if !known.insert(key.clone()) {
-                findings.push(finding(
-                    "devices",
-                    Code::WrongValue,
-                    &format!("{key} stands there twice"),
-                    "name each device once",
-                ));
+                findings.push(finding("devices", Code::WrongValue, &format!("{key} is listed twice"), "list each device once"));
             }
         }
         for (param, profile) in [("data", self.data), ("metadata", self.metadata)] {
@@ -213,23 +226,34 @@ impl Btrfs {
         if let Some(label) = &self.label
             && (label.len() > 255 || label.contains(['\n', '/', '\0']))
         {
-            let message = format!("a label has at most 255 bytes, and neither `/` nor a line end; this has {}", label.len());
-            findings.push(finding("label", Code::WrongValue, &message, "choose a shorter one"));
+            let message =
+                format!("a label can have at most 255 bytes, and no `/` or line break; this one has {} bytes", label.len());
+            findings.push(finding("label", Code::WrongValue, &message, "choose a shorter label"));
         }
         let chosen = |option: &&String| option.starts_with("subvol=") || option.starts_with("subvolid=");
         if let Some(option) = self.options.iter().flatten().find(chosen) {
-            let help = "mount a subvolume by a `storage.mount` role with that option";
-            findings.push(finding("options", Code::WrongValue, &format!("`{option}`: the top is what is mounted here"), help));
+            let help = "to mount a subvolume, use a `storage.mount` role with this option";
+            findings.push(finding(
+                "options",
+                Code::WrongValue,
+                &format!("`{option}`: `mount` always mounts the top level"),
+                help,
+            ));
         }
         if self.mount.is_none() {
-            let help = "say where it is mounted: `mount: /srv/…`";
+            let help = "add a mount point, such as `mount: /srv/lab`";
             for (param, asked) in [("subvolumes", !self.subvolumes.is_empty()), ("snapshots", !self.snapshots.is_empty())] {
                 if asked {
-                    findings.push(finding(param, Code::MissingKey, "these are made in the mounted file system", help));
+                    findings.push(finding(
+                        param,
+                        Code::MissingKey,
+                        "`mount` is missing: these are created in the mounted file system",
+                        help,
+                    ));
                 }
             }
             if self.options.is_some() {
-                findings.push(finding("options", Code::MissingKey, "these are options of a mount", help));
+                findings.push(finding("options", Code::MissingKey, "`mount` is missing: these are mount options", help));
             }
         }
         findings
@@ -249,14 +273,14 @@ impl Btrfs {
                 findings.push(finding(
                     &param,
                     Code::UnknownReference,
-                    &format!("there is no subvolume `{parent}` before it"),
+                    &format!("no subvolume `{parent}` is listed before it"),
                     &help,
                 ));
             }
             if let (Some(quota), Some(room)) = (subvolume.quota, room)
                 && quota.0 > room
             {
-                let message = format!("a quota of {quota} can never be reached: the devices have {}", Size(room));
+                let message = format!("the quota of {quota} is larger than the devices, which have {}", Size(room));
                 findings.push(finding(
                     &format!("{param}.quota"),
                     Code::TooSmall,
@@ -270,12 +294,12 @@ impl Btrfs {
             let param = format!("snapshots.{name}");
             findings.extend(check_name(&param, name));
             if !known.contains(snapshot.of.as_str()) {
-                let message = format!("there is no subvolume `{}` to take it of", snapshot.of);
+                let message = format!("there is no subvolume `{}` to take a snapshot of", snapshot.of);
                 let help = format!("add it: `subvolumes: {{{}: {{}}}}`", snapshot.of);
                 findings.push(finding(&format!("{param}.of"), Code::UnknownReference, &message, &help));
             }
             if !known.insert(name) {
-                let message = format!("`{name}` is a subvolume already");
+                let message = format!("there is already a subvolume `{name}`");
                 findings.push(finding(&param, Code::Conflict, &message, "choose another name"));
             }
         }
@@ -285,10 +309,10 @@ impl Btrfs {
 
 fn check_name(param: &str, name: &str) -> Option<Finding> {
     let is_bad = |part: &str| part.is_empty() || part == "." || part == ".." || part.len() > 255 || part.contains('\0');
-    let message = format!("`{name}` cannot be the name of a subvolume");
+    let message = format!("`{name}` is not a valid name for a subvolume");
     name.split('/')
         .any(is_bad)
-        .then(|| finding(param, Code::BadName, &message, "names are parts of a path, such as `home` or `home/ada`"))
+        .then(|| finding(param, Code::BadName, &message, "use a relative path, such as `home` or `home/ada`"))
 }
 
 impl Role for Btrfs {
@@ -335,7 +359,8 @@ impl Role for Btrfs {
             .with_some("mount", self.mount.as_ref().map(|at| at.display().to_string()))
             .with_some("options", self.options(host)?)
             .with_some("subvolumes", (!subvolumes.is_empty()).then_some(subvolumes))
-            .with_some("snapshots", (!snapshots.is_empty()).then_some(snapshots)))
+            .with_some("snapshots", (!snapshots.is_empty()).then_some(snapshots))
+            .with_some(look::LEFT_OVER, self.left_over.prune.then(Map::new)))
     }
 
     fn mend(&self, change: &Change, seen: &Attrs) -> Mend {
@@ -347,7 +372,7 @@ impl Role for Btrfs {
             }
             "devices" => match seen.get(look::FOREIGN).and_then(Json::as_object).and_then(|foreign| foreign.iter().next()) {
                 Some((device, what)) => Mend::Never(format!(
-                    "{device} holds {}, which adding it to the file system would destroy: wipe it first (wipefs -a), or name another device",
+                    "{device} contains {}, which would be destroyed: wipe it first with `wipefs -a`, or use another device",
                     what.as_str().unwrap_or("data")
                 )),
                 None => Mend::InPlace,
@@ -358,6 +383,14 @@ impl Role for Btrfs {
     }
 
     fn fit_past(&self, past: &mut Attrs, seen: &Observation) -> Option<String> {
+        let is_in_past = |name: &String| {
+            let in_field = |field: &str| past.get(field).is_some_and(|entries| entries.get(name).is_some());
+            in_field("subvolumes") || in_field("snapshots")
+        };
+        let names = &self.left_over.names;
+        if !names.is_empty() && past.get(look::LEFT_OVER).is_none() && !names.iter().any(is_in_past) {
+            past.set(look::LEFT_OVER, Map::new());
+        }
         super::stays_grown(past, seen, &["type", "uuid", "devices"])
     }
 
@@ -368,6 +401,55 @@ impl Role for Btrfs {
 
     fn loses(&self, host: &dyn Host, _: &Attrs, _: Option<&Attrs>) -> Option<String> {
         look::holdings(self, host)
+    }
+
+    fn keeps_data(&self, change: &Change) -> bool {
+        let names = |value: &Json| -> BTreeSet<String> { value.as_object().into_iter().flat_map(Map::keys).cloned().collect() };
+        match change.field.as_str() {
+            "subvolumes" | "snapshots" | look::LEFT_OVER => names(&change.from).is_subset(&names(&change.to)),
+            field => matches!(field, "label" | "mount" | "options" | "size"),
+        }
+    }
+
+    fn destroys(&self, host: &dyn Host, change: &Change) -> Option<String> {
+        let names = change.from.as_object().filter(|_| change.field == look::LEFT_OVER)?;
+        let is_empty = |name: &str| {
+            let path = self.mount.as_ref().map(|at| at.join(name));
+            path.is_some_and(|path| matches!(host.list(&path), Ok(entries) if entries.is_empty()))
+        };
+        let lost: Vec<String> = names.keys().filter(|name| !is_empty(name)).map(|name| format!("`{name}`")).collect();
+        match lost.as_slice() {
+            [] => None,
+            [name] => Some(format!("the subvolume {name} and all in it")),
+            names => Some(format!("the subvolumes {} and all in them", names.join(", "))),
+        }
+    }
+
+    fn remark(&self, seen: &Attrs) -> Option<String> {
+        let there = seen.get(look::LEFT_OVER)?.as_object().filter(|there| !there.is_empty() && !self.left_over.prune)?;
+        let names: Vec<String> = there.keys().map(|name| format!("`{name}`")).collect();
+        let verb = if names.len() == 1 { "is" } else { "are" };
+        Some(format!("{} {verb} no longer in the spec; --prune removes what Seed made", names.join(", ")))
+    }
+
+    fn backup(&self, seen: &Attrs, name: &str, as_a_whole: bool) -> Option<PathBuf> {
+        let top = seen.text("mount").filter(|_| !as_a_whole)?;
+        Some(Path::new(top).join(name))
+    }
+
+    fn has_parts(&self) -> bool {
+        true
+    }
+
+    fn parts(&self, seen: &Attrs) -> Vec<String> {
+        let fields = ["subvolumes", "snapshots", look::LEFT_OVER].into_iter().filter_map(|field| seen.get(field)?.as_object());
+        fields.flat_map(|entries| entries.keys().cloned()).collect()
+    }
+
+    fn left_over(&self, made: &BTreeSet<String>, prune: bool) -> Option<Json> {
+        let is_named = |name: &str| self.subvolumes.get(name).is_some() || self.snapshots.get(name).is_some();
+        let names: BTreeSet<String> = made.iter().filter(|name| !is_named(name)).cloned().collect();
+        if names.is_empty() { None } else { serde_json::to_value(LeftOver { names, prune }).ok() }
     }
 
     fn steps(&self, host: &dyn Host, transition: &Transition<'_>) -> Result<Vec<Step>> {

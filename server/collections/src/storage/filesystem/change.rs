@@ -15,7 +15,7 @@ use crate::storage::signature::{Kind as Found, probe};
 use crate::storage::{holdings, mounts, not_in_place, unknown, wipe};
 
 const MAKE: &str = "make the file system";
-const PUT_BACK: &str = "put the file system back";
+const PUT_BACK: &str = "restore the file system";
 /// Its UUID follows, so that an interruption goes on with this one and no other.
 const ERASE: &str = "erase the file system ";
 
@@ -102,10 +102,11 @@ fn remove(role: &Filesystem, host: &dyn Host, from: &Attrs, keep: bool) -> Vec<S
         let device = role.device.clone();
         let save = move |host: &dyn Host| {
             let pieces = window(host, &device)?.map(|window| wipe::save(host, &window)).transpose()?.unwrap_or_default();
-            let data = serde_json::to_string(&pieces).map_err(|error| Trouble::new("keep its signatures", error.to_string()))?;
+            let data =
+                serde_json::to_string(&pieces).map_err(|error| Trouble::new("back up its signatures", error.to_string()))?;
             Ok(Some(Kept { what: format!("the file system on {}", device.key()), path: None, data: Some(data) }))
         };
-        steps.push(Step::keeping("keep its signatures", save));
+        steps.push(Step::keeping("back up its signatures", save));
     }
     let device = role.device.clone();
     let wipe = move |host: &dyn Host| {

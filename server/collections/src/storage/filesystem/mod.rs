@@ -22,28 +22,29 @@ use super::{finding, holdings, mounts};
 mod change;
 mod tools;
 
-/// A file system on one device, mounted or not; or swap space.
+/// A file system on one device, mounted or not, or swap space.
 ///
-/// It is made on a blank device. A device that grows (not with vfat), a label, mount point and options are mended in place.
-/// Another `type` or `uuid` makes it anew, and what it holds is lost. For Btrfs there is `storage.btrfs`.
+/// It is created on a blank device. Label, mount point, options and, except for vfat, a grown device are changed in place. Another
+/// `type` or `uuid` replaces it and destroys its data. For Btrfs use `storage.btrfs`.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Filesystem {
-    /// The device that it is on.
+    /// Its device.
     device: BlockRef,
     /// What it is.
     #[serde(rename = "type")]
     fs_type: FsType,
-    /// Its label: at most 16 bytes for ext4 and swap, 12 for xfs, 11 in upper case for vfat. Left out, a new one has none, and
-    /// one that is there keeps its own.
+    /// Its label: at most 16 bytes for ext4 and swap, 12 for xfs, 11 in upper case for vfat. Default: none for a new file system; an
+    /// existing one keeps its own.
     label: Option<String>,
-    /// Its UUID; for vfat a short one, such as `1A2B-3C4D`. Left out, it is drawn by chance. Another one makes the file system anew, and what it holds is lost.
+    /// Its UUID; for vfat a short one, such as `1A2B-3C4D`. Default: a random one. A change replaces the file system and destroys its
+    /// data.
     uuid: Option<Uuid>,
-    /// Where it is mounted; the folder is made if it is missing. Left out, it is not mounted.
+    /// Where it is mounted. A missing folder is created. Default: not mounted.
     mount: Option<AbsPath>,
-    /// Options of the mount, as mount(8) has them, such as `[noatime, nosuid]`. Left out, a new mount has none, and one that is
-    /// there keeps its own. Where a user can exchange the file behind the device, root mounts with `nosuid` and `nodev` unless `suid` or `dev` is
-    /// among these.
+    /// Mount options of mount(8), such as `[noatime, nosuid]`. Default: none for a new mount; an existing one keeps its own.
+    /// If another user can replace the file behind a device, root mounts with `nosuid` and `nodev`, unless the options contain `suid` or
+    /// `dev`.
     options: Option<Vec<String>>,
 }
 
@@ -51,13 +52,13 @@ pub(super) struct Filesystem {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 enum FsType {
-    /// The usual one of Linux.
+    /// The usual file system of Linux.
     Ext4,
-    /// For large files and many at once; at least 300 MiB, and it never shrinks.
+    /// For large files and parallel access. At least 300 MiB; it cannot shrink.
     Xfs,
-    /// FAT, which every system and firmware reads.
+    /// FAT. Every system and firmware reads it.
     Vfat,
-    /// Swap space: where the kernel puts memory that is not in use. It is not switched on.
+    /// Swap space. It is not activated.
     Swap,
 }
 
@@ -102,7 +103,7 @@ impl Filesystem {
         let (longest, word) = (self.fs_type.longest_label(), self.fs_type.word());
         if label.len() > longest {
             let message = format!("a label of {word} has at most {longest} bytes, and this has {}", label.len());
-            return Some(finding("label", Code::WrongValue, &message, "choose a shorter one"));
+            return Some(finding("label", Code::WrongValue, &message, "choose a shorter label"));
         }
         if label.contains(['\n', '\0', '/']) {
             return Some(finding("label", Code::WrongValue, "a label has neither `/` nor a line end", "choose another one"));
@@ -189,8 +190,8 @@ impl Role for Filesystem {
             findings.push(finding("mount", Code::WrongValue, "swap space is not mounted", "leave `mount` out"));
         }
         if self.mount.is_none() && self.options.is_some() {
-            let help = "say where it is mounted: `mount: /srv/…`";
-            findings.push(finding("options", Code::MissingKey, "these are options of a mount", help));
+            let help = "add a mount point, such as `mount: /srv/lab`";
+            findings.push(finding("options", Code::MissingKey, "`mount` is missing: these are mount options", help));
         }
         findings
     }

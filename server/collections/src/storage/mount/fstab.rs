@@ -105,7 +105,7 @@ pub fn without(file: &[u8], at: &Path) -> Option<Vec<u8>> {
 /// Why a value cannot be a field. A line break could be escaped; but what is made of an entry at boot is a mount unit, which cannot
 /// hold one (systemd-fstab-generator(8)).
 pub fn cannot_hold(value: &str) -> Option<&'static str> {
-    value.contains(char::is_control).then_some("a line of /etc/fstab holds no line break and no other control character")
+    value.contains(char::is_control).then_some("/etc/fstab cannot contain line breaks or other control characters")
 }
 
 #[cfg(test)]

@@ -25,25 +25,25 @@ mod unit;
 #[cfg(test)]
 mod odd_names;
 
-/// A file system that is there already, mounted at a place; also at every start of the machine, if asked.
+/// A mount of an existing file system, optionally also at boot.
 ///
-/// A file system that Seed makes can be mounted by its own `mount`; this is for others, for a second place, and for a
-/// subvolume of Btrfs, by the option `subvol=`.
+/// A file system that Seed makes is mounted by its own `mount`. Use this for other file systems, for a second mount point, and for a
+/// Btrfs subvolume with the option `subvol=`.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Mount {
-    /// What is mounted: a device, or a role that offers one.
+    /// The device: a role or a path.
     device: BlockRef,
-    /// Where; the folder is made if it is missing.
+    /// Where it is mounted. A missing folder is created.
     at: AbsPath,
-    /// The type of the file system, such as `ext4`. Left out, it is read off the device.
+    /// The type of the file system, such as `ext4`. Default: detected.
     #[serde(rename = "type")]
     fs_type: Option<String>,
-    /// Options of the mount, as mount(8) has them, such as `[ro, noatime]`. Left out, a new mount has none, and one that is there
-    /// keeps its own. Where a user can exchange the file behind the device, root mounts with `nosuid` and `nodev` unless `suid` or `dev` is
-    /// among these.
+    /// Mount options of mount(8), such as `[ro, noatime]`. Default: none for a new mount; an existing one keeps its own.
+    /// If another user can replace the file behind a device, root mounts with `nosuid` and `nodev`, unless the options contain `suid` or
+    /// `dev`.
     options: Option<Vec<String>>,
-    /// Whether it is mounted again when the machine starts, and by what.
+    /// Whether and how it is mounted at boot.
     #[serde(default)]
     persist: Persist,
 }
@@ -52,12 +52,12 @@ pub(super) struct Mount {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, serde::Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 enum Persist {
-    /// Nothing does.
+    /// Not mounted at boot.
     #[default]
     None,
-    /// An entry in /etc/fstab.
+    /// By an entry in /etc/fstab.
     Fstab,
-    /// A mount unit of systemd.
+    /// By a systemd mount unit.
     Unit,
 }
 
@@ -121,12 +121,13 @@ impl Mount {
 
     fn type_on_device(&self, host: &dyn Host) -> Result<String> {
         let trouble = |came_back: String| Trouble::new(format!("mount {}", self.device.key()), came_back);
-        let found = self.signature(host)?.ok_or_else(|| trouble("it is blank".into()).hint("make a file system on it first"))?;
+        let found =
+            self.signature(host)?.ok_or_else(|| trouble("it is blank".into()).hint("create a file system on it first"))?;
         match found.kind {
             Kind::Luks => Err(trouble(format!("it holds {}", found.words())).hint("open it first")),
             Kind::Swap | Kind::Gpt | Kind::Mbr | Kind::Lvm | Kind::Raid | Kind::Qcow2 | Kind::Unrecognised => {
                 Err(trouble(format!("it holds {}", found.words()))
-                    .hint("name a device with a file system; if it has one, say its `type`"))
+                    .hint("use a device with a file system; if it has one, add its `type`"))
             }
             kind => Ok(kind.word().to_string()),
         }
@@ -187,11 +188,16 @@ impl Role for Mount {
     fn check(&self) -> Vec<Finding> {
         let mut findings = Vec::new();
         if let Some((param, why)) = persist::unfit(self) {
-            findings.push(finding(param, Code::WrongValue, why, "give it another name, or leave `persist` out"));
+            findings.push(finding(param, Code::WrongValue, why, "use another path, or remove `persist`"));
         }
         let is_of_a_type = |one: char| one.is_ascii_alphanumeric() || matches!(one, '.' | '_' | '-');
         if self.fs_type.as_ref().is_some_and(|fs_type| fs_type.is_empty() || !fs_type.chars().all(is_of_a_type)) {
-            findings.push(finding("type", Code::WrongValue, "a type is one word", "write it as mount(8) has it, such as `ext4`"));
+            findings.push(finding(
+                "type",
+                Code::WrongValue,
+                "a type is a single word",
+                "write it as in mount(8), such as `ext4`",
+            ));
         }
         if self
             .options
@@ -200,7 +206,7 @@ impl Role for Mount {
             .any(|option| option.is_empty() || option.contains(|one: char| one == ',' || one.is_whitespace() || one.is_control()))
         {
             let help = "write each option as its own item: `[ro, noatime]`";
-            findings.push(finding("options", Code::WrongValue, "an option has neither commas nor blanks", help));
+            findings.push(finding("options", Code::WrongValue, "an option cannot contain commas or spaces", help));
         }
         findings
     }

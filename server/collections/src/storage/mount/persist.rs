@@ -68,8 +68,8 @@ pub(super) fn entry_foreseen(role: &Mount, host: &dyn Host) -> Result<Option<Str
     }
     // What comes from other roles is known only now.
     if let Some((param, why)) = unfit(role) {
-        let attempt = format!("have {:?} mounted at boot", role.at.display());
-        return Err(Trouble::new(attempt, format!("`{param}`: {why}")).hint("`persist: none` mounts it all the same"));
+        let attempt = format!("mount {:?} at boot", role.at.display());
+        return Err(Trouble::new(attempt, format!("`{param}`: {why}")).hint("with `persist: none` it is still mounted now"));
     }
     // A type that cannot be told now is told, or complained of, when it is mounted.
     let fs_type = match &role.fs_type {
@@ -115,7 +115,7 @@ pub(super) fn steps(role: &Mount, from: &Attrs, goal: &Attrs) -> Vec<Step> {
 }
 
 fn entry(role: &Mount, host: &dyn Host, told: Option<String>) -> Result<String> {
-    let nothing = || Trouble::new(format!("have {} mounted at boot", role.at.display()), "nothing is known of its file system");
+    let nothing = || Trouble::new(format!("mount {} at boot", role.at.display()), "its file system is unknown");
     match told {
         Some(entry) => Ok(entry),
         None => entry_foreseen(role, host)?.ok_or_else(|| nothing().hint("say its `type`")),

@@ -52,11 +52,9 @@ pub fn wanted_by(at: &Path) -> (PathBuf, PathBuf) {
 /// line, go on behind a backslash at its end, and lose the blanks there (systemd.syntax(7)).
 pub fn cannot_hold(value: &str) -> Option<&'static str> {
     match value {
-        _ if value.contains(char::is_control) => {
-            Some("a line of a mount unit holds no line break and no other control character")
-        }
-        _ if value.ends_with('\\') => Some("a line of a mount unit that ends with `\\` goes on in the next"),
-        _ if value.ends_with(char::is_whitespace) => Some("a line of a mount unit loses the blanks at its end"),
+        _ if value.contains(char::is_control) => Some("a mount unit cannot contain line breaks or other control characters"),
+        _ if value.ends_with('\\') => Some("a line of a mount unit cannot end with `\\`, which continues it"),
+        _ if value.ends_with(char::is_whitespace) => Some("a line of a mount unit cannot end with whitespace"),
         _ => None,
     }
 }
@@ -64,7 +62,7 @@ pub fn cannot_hold(value: &str) -> Option<&'static str> {
 /// Why there can be no unit for a mount point.
 pub fn cannot_mount(at: &Path) -> Option<&'static str> {
     let too_long = "the name of its mount unit would be longer than 255 bytes";
-    let text = at.to_str().map_or(Some("a mount unit holds UTF-8 alone"), cannot_hold);
+    let text = at.to_str().map_or(Some("a mount unit must be UTF-8"), cannot_hold);
     text.or((name(at).len() > LONGEST_NAME).then_some(too_long))
 }
 

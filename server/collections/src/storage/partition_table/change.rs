@@ -102,7 +102,7 @@ fn change(role: &PartitionTable, from: &Attrs, goal: &Attrs) -> Result<Vec<Step>
         let dropped: Vec<u32> = role.numbered().filter(|(_, name, _)| lacks(name)).map(|(number, ..)| number).collect();
         steps.push(Step::new("change the partition table", move |host| {
             let window = ready(&role, host)?;
-            let gone = || Trouble::new("change the partition table", "it is not there any more");
+            let gone = || Trouble::new("change the partition table", "it no longer exists");
             let mut table = read(host, &window)?.ok_or_else(gone)?;
             dropped.iter().for_each(|number| table.remove(*number));
             lay(host, &window, &mut table, &goal)?;

@@ -43,16 +43,16 @@ fn size_in(attrs: &Attrs, field: &str, name: &str) -> Option<u64> {
     seed_spec::unit::Size::parse(attrs.get(field)?.get(name)?.as_str()?).ok().map(|size| size.0)
 }
 
-/// A table of partitions on a device (GPT), each of which is then a device of its own.
+/// A GPT partition table. Each partition is a block device.
 ///
-/// The partitions lie on the device in the order in which they are written. The last can grow in place, more can follow it,
-/// and types and labels can change; everything else makes the table anew, and what the partitions hold is lost.
+/// The partitions are on the device in the order in which they are written. The last one can grow, more can be added after it, and
+/// types and labels can change in place. Any other change replaces the table and destroys the data of the partitions.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct PartitionTable {
-    /// The device that it is on. A loop device needs `partscan: true`.
+    /// Its device. A loop device needs `partscan: true`.
     device: BlockRef,
-    /// The partitions by name, in their order. Refer to one as `role.partitions.name`.
+    /// The partitions by name, in order. Refer to one as `role.partitions.name`.
     partitions: Named<Partition>,
 }
 
@@ -60,16 +60,16 @@ pub(super) struct PartitionTable {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Partition {
-    /// How large it is, such as `512 MiB`. Either this or `rest`.
+    /// Its size, such as `512 MiB`. Either this or `rest`.
     size: Option<Size>,
-    /// Whether it takes all that the others leave, and grows with the device. For the last one.
+    /// Whether it takes the remaining space and grows with the device. Only for the last partition.
     #[serde(default)]
     rest: bool,
-    /// What it is for: `linux`, `efi`, `boot`, `bios`, `swap`, `home`, `srv`, `var`, `root-x86-64`, `root-arm64`, `luks`,
-    /// `lvm`, `raid`, `data`, or the UUID of a type. Left out, `linux`.
+    /// What it is for: `linux`, `efi`, `boot`, `bios`, `swap`, `home`, `srv`, `var`, `root-x86-64`, `root-arm64`, `luks`, `lvm`,
+    /// `raid`, `data`, or the UUID of a type. Default: `linux`.
     #[serde(rename = "type")]
     kind: Option<String>,
-    /// Its name in the table, at most 36 characters. Left out, the name it has here.
+    /// Its name in the table, at most 36 characters. Default: its name in the spec.
     label: Option<String>,
 }
 
@@ -203,7 +203,7 @@ impl Role for PartitionTable {
             let whole = format!("partitions.{name}");
             match (partition.size, partition.rest) {
                 (Some(_), true) => {
-                    findings.push(finding(&whole, Code::WrongValue, "it has both a size and the rest", "leave one of them out"));
+                    findings.push(finding(&whole, Code::WrongValue, "it has both `size` and `rest`", "remove one of them"));
                 }
                 (None, false) => {
                     findings.push(finding(
@@ -214,26 +214,31 @@ impl Role for PartitionTable {
                     ));
                 }
                 (Some(size), false) if size.0 == 0 || !size.0.is_multiple_of(512) => {
-                    let help = format!("{} is the next one", Size((size.0 + 1).next_multiple_of(512)));
-                    let message = "a partition is a whole number of sectors of 512 bytes, and at least one";
+                    let help = format!("the next multiple is {}", Size((size.0 + 1).next_multiple_of(512)));
+                    let message = "the size of a partition must be a positive multiple of 512 bytes";
                     findings.push(finding(&param("size"), Code::WrongValue, message, &help));
                 }
                 (Some(size), false) => sum = sum.saturating_add(size.0).next_multiple_of(ALIGNMENT),
                 (None, true) if number as usize != count => {
-                    findings.push(finding(&param("rest"), Code::WrongValue, "only the last can take the rest", "write it last"));
+                    findings.push(finding(
+                        &param("rest"),
+                        Code::WrongValue,
+                        "only the last partition can have `rest`",
+                        "move it to the end",
+                    ));
                 }
                 (None, true) => sum += ALIGNMENT,
             }
             if kinds::uuid_of(partition.kind()).is_none() {
-                let message = format!("`{}` is not a type of partition", partition.kind());
+                let message = format!("`{}` is not a partition type", partition.kind());
                 findings.push(finding(&param("type"), Code::WrongValue, &message, &format!("use one of {}", kinds::words())));
             }
             if partition.label.as_deref().unwrap_or(name).encode_utf16().count() > 36 {
                 findings.push(finding(
                     &param("label"),
                     Code::WrongValue,
-                    "a label has at most 36 characters",
-                    "choose a shorter one",
+                    "a label can have at most 36 characters",
+                    "choose a shorter label",
                 ));
             }
         }
@@ -241,7 +246,7 @@ impl Role for PartitionTable {
             && sum > end_of_room(len, 512)
         {
             let message = format!(
-                "the partitions need {}, and {} has room for {}",
+                "the partitions need {}, but {} has room for {}",
                 Size(sum),
                 self.device.key(),
                 Size(end_of_room(len, 512))

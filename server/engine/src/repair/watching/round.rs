@@ -129,7 +129,7 @@ impl Watching<'_> {
         for planned in plan.roles.iter_mut().filter(forbidden).filter(|_| !self.settings.destroy_data) {
             planned.refused = true;
             let loses = planned.loses.as_deref().unwrap_or("data");
-            planned.reason = Some(format!("repairing it would destroy {loses}; --destroy-data allows that"));
+            planned.reason = Some(format!("repairing it would destroy {loses}; add --destroy-data to allow it"));
         }
     }
 
@@ -170,10 +170,10 @@ impl Watching<'_> {
                 self.patience.hold_longest(planned.node, now);
                 None
             } else if outcomes.failed.contains(&role) {
-                Some((self.patience.hold(planned.node, now), "it could not be repaired, and is tried again then"))
+                Some((self.patience.hold(planned.node, now), "it could not be repaired; Seed will try again"))
             } else if outcomes.repaired.contains(&role) {
                 self.touched.insert(planned.node);
-                let again = "it drifts again and again: something else changes it back";
+                let again = "it keeps drifting: something else changes it";
                 self.patience.repaired(planned.node, now).map(|pause| (pause, again))
             } else {
                 None

@@ -292,6 +292,11 @@ impl Host for RealHost {
     fn whoami(&self) -> Owner {
         Owner { uid: nix::unistd::geteuid().as_raw(), gid: nix::unistd::getegid().as_raw() }
     }
+    fn may_write(&self, path: &Path) -> bool {
+        use nix::unistd::{AccessFlags, faccessat};
+        // Groups and access lists have a say, too: only the kernel knows.
+        faccessat(nix::fcntl::AT_FDCWD, path, AccessFlags::W_OK, nix::fcntl::AtFlags::AT_EACCESS).is_ok()
+    }
     fn secret(&self, secret: &Secret) -> Result<String> {
         super::people::reveal(self, secret)
     }

@@ -16,11 +16,14 @@ use crate::cli::confirm;
 use crate::cli::exit::{Error, Exit, Result};
 use crate::cli::interrupt;
 use crate::cli::options::{ApplyArgs, Global, PlanArgs, SpecArg};
-use crate::cli::{output, report, spec_file};
+use crate::cli::{output, report, spec_file, sudo};
 
-/// Make the machine as the spec says, or with --state absent as it was before.
+/// Change the machine to match the spec, or restore what was there before.
 ///
-/// Shows the plan and asks. Exits with 0 when done, 1 when something failed, 3 when it was refused, 130 when interrupted.
+/// Shows the plan and asks. Where a role needs root and you are not root, nothing is begun. Before data is destroyed, Seed makes a backup;
+/// `seed backups` lists them.
+///
+/// Exits with 0 when done, 1 if a role failed, 3 if refused, 130 if interrupted.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]
@@ -42,7 +45,7 @@ pub fn run(args: &Args, global: &Global) -> Result {
     let journal = spec_file::open_journal(&mut project, &host)?;
     let ledger = journal.ledger();
     let options = args.plan.options();
-    let mut project = project.asked_for(options.state, &host).with_orphans(&ledger, &host);
+    let mut project = project.asked_for(options.state, &host).pruning(options.prune).with_orphans(&ledger, &host);
     let trust = Trust::new(&journal::state_folder());
     let held = hold_back(&mut project, &trust);
     let plan = project.plan(&host, &ledger, &options)?;
@@ -105,7 +108,7 @@ impl Doing<'_> {
     pub fn end_idle(&self, global: &Global) -> Result {
         if global.json {
             let summary = Summary { unchanged: self.plan.roles.len(), ..Summary::default() };
-            report::apply::Progress::new(global, 0).finish(&summary)?;
+            report::apply::Progress::new(global, None).finish(&summary)?;
         }
         // The end of what was done before is known by now.
         self.journal.note_reported()?;
@@ -114,7 +117,7 @@ impl Doing<'_> {
 
     /// Does it, and tells how it goes.
     pub fn carry_out(&self, args: &ApplyArgs, global: &Global) -> Result {
-        let progress = report::apply::Progress::new(global, self.plan.roles.len() - self.plan.count(seed_engine::Action::None));
+        let progress = report::apply::Progress::new(global, Some(self.plan));
         interrupt::listen();
         let report = |event: &seed_engine::apply::Event| progress.tell(event);
         let apply = Apply {
@@ -127,7 +130,10 @@ impl Doing<'_> {
             stop: &interrupt::STOP,
             report: &report,
         };
-        let summary = interrupt::while_telling(|| progress.ending(interrupt::was_ctrl_c()), || apply.run())?;
+        let summary = interrupt::while_telling(|| progress.ending(interrupt::was_ctrl_c()), || apply.run());
+        // The journal may have failed on the way.
+        progress.flush();
+        let summary = summary?;
         progress.finish(&summary)?;
         Ok(match (summary.interrupted, summary.failed) {
             (true, _) => Exit::Interrupted,
@@ -139,10 +145,18 @@ impl Doing<'_> {
     /// Refuses what must not be done, and asks about the rest.
     pub fn require_consent(&self, args: &ApplyArgs, question: &str) -> Result<()> {
         let attempt = format!("{} {}", self.command, self.plan.spec);
+        let needs_root: Vec<&str> = self.plan.needs_root().map(|planned| &*planned.role).collect();
+        if !needs_root.is_empty() {
+            let hint = self.journal.with_ledger(|ledger| report::plan::root_hint(ledger, sudo::this_command));
+            let came_back = report::plan::root_words(&needs_root);
+            return Err(Error::Refused(Trouble::new(attempt, came_back).hint(hint)));
+        }
         if let Some(digest) = args.plan_digest.as_ref().filter(|digest| **digest != self.plan.digest) {
-            let came_back =
-                format!("the plan is {} now, and {digest} was confirmed: the machine or the spec has changed", self.plan.digest);
-            return Err(Error::Refused(Trouble::new(attempt, came_back).hint("look at the new plan")));
+            let came_back = format!(
+                "the machine or the spec has changed: plan {digest} was confirmed, and the plan is now {}",
+                self.plan.digest
+            );
+            return Err(Error::Refused(Trouble::new(attempt, came_back).hint("review the new plan")));
         }
         let destroyed: Vec<String> = self
             .plan
@@ -151,7 +165,8 @@ impl Doing<'_> {
             .collect();
         if !destroyed.is_empty() && !args.destroy_data {
             let came_back = format!("it would destroy data: {}", destroyed.join(", "));
-            let hint = "add --destroy-data, or `disposable: true` to the role in the spec";
+            let hint =
+                "add --destroy-data; or, if nobody needs the data, `disposable: true` to the role, which then has no backup";
             return Err(Error::Refused(Trouble::new(attempt, came_back).hint(hint)));
         }
         if !args.yes && args.plan_digest.is_none() {

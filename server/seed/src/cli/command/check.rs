@@ -19,12 +19,12 @@ use crate::cli::exit::{Exit, Result};
 use crate::cli::options::{Global, SpecArg};
 use crate::cli::{output, report, spec_file, style};
 
-/// Find the mistakes in specs and composite roles, all at once.
+/// Find all mistakes in specs and composite roles.
 ///
-/// Nothing is run and nothing is changed. Exits with 1 if there is an error.
+/// Runs nothing and changes nothing. Exits with 1 if there is an error.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Specs, composite roles, or folders to look for both in; `-` for standard input [default: this folder]
+    /// Specs, composite roles, or folders that contain them; `-` for standard input [default: this folder]
     #[arg(value_name = "PATH", value_hint = clap::ValueHint::AnyPath)]
     paths: Vec<PathBuf>,
     /// The path that a spec read from standard input counts as
@@ -40,8 +40,8 @@ pub fn run(args: &Args, global: &Global) -> Result {
     let mut told = HashSet::new();
     let specs = if args.paths.is_empty() { found_in(Path::new("."))? } else { all_specs(&args.paths)? };
     if specs.is_empty() {
-        return Err(Trouble::new("check this folder", "it holds no *.seed.yaml and no composite role")
-            .hint("seed new spec NAME writes one")
+        return Err(Trouble::new("check this folder", "it contains no *.seed.yaml and no composite role")
+            .hint("`seed new spec NAME` writes an example")
             .into());
     }
     for path in specs {

@@ -13,9 +13,9 @@ use crate::cli::exit::{Exit, Result};
 use crate::cli::options::{Global, SpecArg};
 use crate::cli::{output, report, spec_file, style};
 
-/// Format specs: indentation, blank lines, spaces. Comments and data stay as they are.
+/// Format specs: indentation, blank lines and spaces. Keeps comments and data.
 ///
-/// What is no YAML is left as it is, and told. Exits with 1 then, and with --check also if something is not formatted.
+/// Invalid YAML is reported and left unchanged. Exits with 1 if a file is invalid, or, with --check, not formatted.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Specs; `-` formats standard input to standard output

@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use seed_engine::journal::ledger::PutAside;
-use seed_engine::journal::{self, Journal, Ledger, Record};
+use seed_engine::journal::{Journal, Ledger, Record};
 use seed_engine::plan::belongs_to;
 use seed_engine::undo::FORGET;
 use seed_role::Trouble;
@@ -13,19 +13,19 @@ use seed_role::host::real::RealHost;
 use serde_json::json;
 
 use crate::cli::exit::{Exit, Result};
-use crate::cli::options::{Global, SpecArg};
+use crate::cli::options::Global;
 use crate::cli::report::journal::{backup_json, backup_words};
+use crate::cli::spec_file::Named;
 use crate::cli::{confirm, output, report, spec_file, style};
 
-/// Let go of roles: drop what the journal knows of them.
+/// Forget roles: drop their entries from the journal.
 ///
-/// What they made stays as it is, and from then on it is not Seed's: `absent` and `undo` leave it alone. Backups of them stay where
-/// they are until their time is over, and nothing brings them back. The role of a loop or a composite role stands for all its
-/// instances or parts. Shows what would be forgotten and asks. Names that the journal does not know are told, and make the status 1; the
-/// others are forgotten.
+/// What was made for these roles stays, but no longer belongs to Seed: `absent` and `undo` leave it alone. Their backups stay until they
+/// expire, and are not restored. The name of a loop or composite role stands for all its instances or parts. Shows what would be forgotten
+/// and asks. Names that the journal does not know are reported, and the exit status is then 1.
 ///
-/// Where the journal is damaged, this is how to go on: once nothing is left that the damage concerns, the journal is written anew,
-/// and the damaged file stays beside it as `journal.damaged-TIME`.
+/// This is also how to continue after damage to the journal: once no damage concerns any role, the journal is rewritten. The damaged file is
+/// kept beside it as `journal.damaged-TIME`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The spec or, if it is gone, its journal as `seed list` shows it
@@ -34,7 +34,7 @@ pub struct Args {
     /// The roles
     #[arg(value_name = "ROLE", required_unless_present = "damage")]
     roles: Vec<String>,
-    /// Accept that the journal is damaged: forget all roles that it concerns
+    /// Accept damage to the journal: forget all roles that it concerns
     #[arg(long)]
     damage: bool,
     /// Do not ask
@@ -71,25 +71,21 @@ pub fn run(args: &Args, global: &Global) -> Result {
 }
 
 /// Opens the journal that is meant: by its folder, or of a spec.
-fn open(spec: &Path) -> Result<Journal> {
-    let state = journal::state_folder();
-    let path = spec_file::absolute(spec);
-    let by_path = journal::folder_of(&state, &path);
-    let folder = if journal::spec::folders(&state).contains(&path) {
-        path
-    } else if !path.exists() && by_path.exists() {
-        by_path
-    } else {
-        let text = spec_file::read(&SpecArg { spec: spec.to_path_buf(), path: None })?;
-        let (located, note) = spec_file::locate_journal(&text)?;
-        let opened = Journal::open_located(&located, &note, &RealHost::new())?;
-        let journal = opened.ok_or_else(|| Trouble::new("open the journal", "another run has moved it meanwhile"))?;
-        journal.with_ledger(|ledger| report::journal::tell(located.continues.as_deref(), ledger, journal.folder()))?;
-        return Ok(journal);
-    };
-    let journal = Journal::open(&folder)?;
-    journal.with_ledger(|ledger| report::journal::tell(None, ledger, &folder))?;
-    Ok(journal)
+pub(super) fn open(spec: &Path) -> Result<Journal> {
+    match spec_file::named(spec)? {
+        Named::Journal(folder) => {
+            let journal = Journal::open(&folder)?;
+            journal.with_ledger(|ledger| report::journal::tell(None, ledger, &folder))?;
+            Ok(journal)
+        }
+        Named::Spec(text) => {
+            let (located, note) = spec_file::locate_journal(&text)?;
+            let opened = Journal::open_located(&located, &note, &RealHost::new())?;
+            let journal = opened.ok_or_else(|| Trouble::new("open the journal", "another run has moved it meanwhile"))?;
+            journal.with_ledger(|ledger| report::journal::tell(located.continues.as_deref(), ledger, journal.folder()))?;
+            Ok(journal)
+        }
+    }
 }
 
 /// What is to be forgotten.
@@ -134,17 +130,17 @@ fn show(ledger: &Ledger, roles: &BTreeSet<String>, backups: &[&PutAside], accept
     let (gone, dim, good) = (style::GONE, style::DIM, style::GOOD);
     let mut out = output::stdout();
     for role in roles {
-        let is = ledger.get(role).map_or_else(|| "what the damaged part told of it".into(), |owned| owned.is);
+        let is = ledger.get(role).map_or_else(|| "type lost with the damaged part".into(), |owned| owned.is);
         writeln!(
             out,
-            "  {gone}-{gone:#} {role}  {dim}{is}{dim:#}  forget; what was made for it stays, and is not Seed's any more"
+            "  {gone}-{gone:#} {role}  {dim}{is}{dim:#}  forget; what was made for it stays, and no longer belongs to Seed"
         )?;
     }
     for aside in backups {
-        writeln!(out, "    the backup stays and is not brought back: {}", backup_words(aside))?;
+        writeln!(out, "    its backup stays and is not restored: {}", backup_words(aside))?;
     }
     if accepts {
-        writeln!(out, "  The damage of the journal is accepted: what was lost is not known any more.")?;
+        writeln!(out, "  The damage to the journal is accepted. What was lost cannot be recovered.")?;
     } else if roles.is_empty() {
         writeln!(out, "{good}Nothing to forget{good:#}: the journal is not damaged.")?;
     }

@@ -9,6 +9,7 @@ use seed_engine::journal;
 use seed_engine::picture::{Note, Picture};
 use seed_engine::project::DiskLoader;
 use seed_knowledge::index::{Index, project_of};
+use seed_role::Trouble;
 use seed_role::host::folder;
 use seed_role::host::real::RealHost;
 use seed_spec::analysis::{Analysis, Request};
@@ -17,33 +18,33 @@ use crate::cli::exit::{Error, Exit, Result};
 use crate::cli::options::{Global, SpecArg};
 use crate::cli::{output, report, spec_file, style};
 
-/// Draw what depends on what.
+/// Draw the roles and their dependencies.
 ///
-/// Arrows lead from what comes first to what comes after it. Nothing is run and nothing is changed.
+/// Arrows point from a role to those that depend on it. Runs nothing and changes nothing.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]
     spec: SpecArg,
-    /// The format [default: by the ending of the output file; json with --json, else dot]
+    /// The format [default: from the ending of the output file; else json with --json, and dot without]
     #[arg(long, short, value_enum, value_name = "FORMAT")]
     format: Option<Format>,
     /// The file to write, instead of standard output
     #[arg(long, short, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
     output: Option<PathBuf>,
-    /// Draw the notes that link to the roles too
+    /// Include the notes that link to the roles
     #[arg(long)]
     notes: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Format {
-    /// For Graphviz
+    /// Graphviz
     Dot,
-    /// For Markdown and the web
+    /// Mermaid, for Markdown and the web
     Mermaid,
-    /// A picture, for light and dark screens
+    /// SVG, for light and dark backgrounds
     Svg,
-    /// For programs
+    /// JSON
     Json,
 }
 
@@ -73,7 +74,10 @@ pub fn run(args: &Args, global: &Global) -> Result {
     if args.notes {
         picture.add_notes(&notes(&spec.path, &analysis)?);
     }
-    let by_output = args.output.as_deref().and_then(Format::of);
+    let by_output = match &args.output {
+        Some(path) if args.format.is_none() => Some(Format::of(path).ok_or_else(|| unknown(path))?),
+        _ => None,
+    };
     let otherwise = if global.json { Format::Json } else { Format::Dot };
     let text = match args.format.or(by_output).unwrap_or(otherwise) {
         Format::Dot => picture.dot(),
@@ -86,6 +90,16 @@ pub fn run(args: &Args, global: &Global) -> Result {
         None => output::data().write_all(text.as_bytes())?,
     }
     Ok(Exit::Ok)
+}
+
+/// That the ending of a file names no format.
+fn unknown(path: &Path) -> Trouble {
+    let came_back = match path.extension() {
+        Some(ending) => format!("`.{}` is none of the formats .svg, .dot, .gv, .mmd, .mermaid and .json", ending.display()),
+        None => "its name has no ending that names a format".into(),
+    };
+    Trouble::new(format!("write {}", path.display()), came_back)
+        .hint("name the file *.svg, or choose a format with --format; `dot -Tpng` of Graphviz makes other formats of a .dot file")
 }
 
 /// The notes of the project that link to the roles of a spec, each once.

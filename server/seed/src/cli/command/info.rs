@@ -18,8 +18,9 @@ use crate::cli::{output, report, spec_file};
 
 /// Show what is there, and how it differs from the spec.
 ///
-/// What Seed made and is no longer in the spec is shown too. Changes nothing. Exits with 0 if all is as the spec says, 2 if not, 1 on an error, also where a role runs a command that is
-/// not trusted.
+/// Includes what Seed made and that is no longer in the spec. Changes nothing.
+///
+/// Exits with 0 if the machine matches the spec, 2 if it differs, and 1 on an error. A role with an untrusted command is an error, too.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]

@@ -11,10 +11,10 @@ use crate::cli::exit::{Exit, Result};
 use crate::cli::options::{Global, SpecArg};
 use crate::cli::{output, spec_file, style};
 
-/// Try the laws that every role keeps on the roles of a spec, on a simulated machine.
+/// Test the roles of a spec against Seed's laws, on a simulated machine.
 ///
-/// Nothing here is changed, and none of your commands is run: roles that run some are left out, with those that come after them.
-/// Exits with 0 if they hold, 1 if one is broken.
+/// Changes nothing here, and runs none of your commands: roles that run commands, and their dependents, are left out. Exits with 0 if the
+/// laws hold and 1 if one is broken.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]
@@ -37,7 +37,11 @@ pub fn run(args: &Args, global: &Global) -> Result {
         verdicts.iter().try_for_each(|verdict| write(&mut out, verdict))?;
         if !left_out.is_empty() {
             let warn = style::WARN;
-            writeln!(out, "{warn}Not tried, as it runs commands or comes after one that does: {}{warn:#}", left_out.join(", "))?;
+            writeln!(
+                out,
+                "{warn}Not tested, because they run commands or depend on roles that do: {}{warn:#}",
+                left_out.join(", ")
+            )?;
         }
     }
     Ok(if verdicts.iter().all(|verdict| verdict.holds) { Exit::Ok } else { Exit::Failed })

@@ -13,10 +13,10 @@ use crate::cli::options::Global;
 use crate::cli::report::journal::{backup_json, backup_words, local_time};
 use crate::cli::{output, style};
 
-/// Show all specs that were applied on this machine by this user.
+/// List the specs that this user has applied on this machine.
 ///
-/// Of each its path and whether it is gone from there, its name, how many roles Seed made for it, the last run, and what is kept as a
-/// backup. Changes nothing. Of a spec that is gone the folder of its journal is shown, which `seed forget` takes in its place.
+/// Shows the path, the name, how many roles Seed made, the last run, and the backups. If the file of a spec is gone, shows the folder of its
+/// journal, which `seed forget` and `seed backups` accept in its place. Changes nothing.
 #[derive(Debug, clap::Args)]
 pub struct Args {}
 
@@ -44,7 +44,7 @@ pub fn run(_: &Args, global: &Global) -> Result {
         return Ok(Exit::Ok);
     }
     if listed.is_empty() {
-        writeln!(out, "No spec was applied by this user yet.")?;
+        writeln!(out, "You have not applied any spec yet.")?;
     }
     for one in &listed {
         one.write(&mut out, global.verbose > 0)?;

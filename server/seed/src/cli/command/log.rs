@@ -7,15 +7,15 @@ use serde_json::json;
 
 use crate::cli::exit::{Exit, Result};
 use crate::cli::options::{Global, SpecArg};
-use crate::cli::report::journal::local_time;
+use crate::cli::report::journal::{local_time, place};
 use crate::cli::{output, report, spec_file, style};
 
-/// Show what was done for a spec, and when.
+/// Show the runs of a spec: what was done, when, and which backups were made.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]
     spec: SpecArg,
-    /// Show so many of the last runs; 0 shows all
+    /// How many of the last runs to show; 0 shows all
     #[arg(long, short = 'n', value_name = "N", default_value_t = 20)]
     last: usize,
 }
@@ -23,18 +23,19 @@ pub struct Args {
 /// Runs it.
 pub fn run(args: &Args, global: &Global) -> Result {
     let spec = spec_file::read(&args.spec)?;
-    let (located, _) = spec_file::locate_journal(&spec)?;
+    let (located, note) = spec_file::locate_journal(&spec)?;
     report::journal::tell(located.continues.as_deref(), &journal::read(&located.folder)?, &located.folder)?;
     let mut runs = undo::runs(&journal::history(&located.folder)?.records);
     let earlier = if args.last == 0 { 0 } else { runs.len().saturating_sub(args.last) };
     runs.drain(..earlier);
+    let keep = note.keep;
     let mut out = output::stdout();
     if global.json {
         writeln!(out, "{}", json!({ "runs": runs }))?;
         return Ok(Exit::Ok);
     }
     if runs.is_empty() {
-        writeln!(out, "Nothing was done for this spec yet.")?;
+        writeln!(out, "This spec has not been applied yet.")?;
     }
     for run in runs.iter().rev() {
         let color = if run.status == "done" { style::GOOD } else { style::BAD };
@@ -55,10 +56,18 @@ pub fn run(args: &Args, global: &Global) -> Result {
                 None if role.status == "done" => writeln!(out)?,
                 None => writeln!(out, "  {}{}{:#}", style::WARN, role.status, style::WARN)?,
             }
+            for backup in &role.backups {
+                let place = place(backup.path.as_deref());
+                let state = match backup.status {
+                    "kept" => format!("until {}", local_time(backup.time.saturating_add(keep / 1000))),
+                    status => status.to_string(),
+                };
+                writeln!(out, "        {}backup of {}: {place}, {state}{:#}", style::DIM, backup.what, style::DIM)?;
+            }
         }
     }
     if earlier > 0 {
-        writeln!(out, "{}and {earlier} earlier: --last 0 shows all{:#}", style::DIM, style::DIM)?;
+        writeln!(out, "{}and {earlier} earlier; --last 0 shows all{:#}", style::DIM, style::DIM)?;
     }
     Ok(Exit::Ok)
 }

@@ -5,13 +5,13 @@ use seed_role::Trouble;
 use crate::cli::exit::{Error, Exit, Result};
 use crate::lsp;
 
-/// Serve an editor: the language server, on standard input and output.
+/// Run the language server on standard input and output.
 ///
-/// An editor starts this itself. It logs to standard error; SEED_LOG=debug tells more. Exits with 0 when the editor asked
-/// it to, 1 when the editor went away.
+/// Editors start it. It logs to standard error; SEED_LOG=debug logs more. Exits with 0 if the editor asked it to, and 1 if the editor is
+/// gone.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Serve on standard input and output, as always: some editors say so
+    /// Ignored: some editors pass it, and standard input and output are always used
     #[arg(long, hide = true)]
     stdio: bool,
 }

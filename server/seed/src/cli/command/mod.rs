@@ -1,6 +1,7 @@
 //! The commands, one file each.
 
 pub mod apply;
+pub mod backups;
 pub mod check;
 pub mod collection;
 pub mod completions;

@@ -18,12 +18,12 @@ use crate::cli::exit::{Exit, Result};
 use crate::cli::options::Global;
 use crate::cli::{output, style};
 
-/// Write something new to begin with.
+/// Create a spec, composite role, collection or fragment from a skeleton.
 ///
-/// It is written from a skeleton, files in which `{{ instance }}` is the name. A project can have its own, in `fragments/meta/spec/`,
-/// `role/`, `collection/` and `fragment/`; `seed new meta` writes those that come with Seed there. What a skeleton holds between
-/// `seed:begin meta/…` and `seed:end` is a fragment in what was written from it: `seed fragment update` keeps it in step, and for all
-/// roles of a folder the role type `meta.template` does.
+/// In a skeleton, `{{ instance }}` stands for the name. A project can have its own skeletons in `fragments/meta/spec/`, `role/`,
+/// `collection/` and `fragment/`; `seed new meta` writes those that come with Seed there. The lines of a skeleton between
+/// `seed:begin meta/…` and `seed:end` are a fragment: `seed fragment update` updates them in the files written from the skeleton, and the
+/// role type `meta.template` does so for all roles of a folder.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(subcommand)]
@@ -47,12 +47,12 @@ enum What {
         /// The name of the collection; its folder is collections/NAME
         name: String,
     },
-    /// A fragment: a snippet to keep alike in many files
+    /// A fragment: a snippet that is kept identical in many files
     Fragment {
         /// The name of the fragment; its file is fragments/NAME
         name: String,
     },
-    /// The skeletons that all these are written from, to change them
+    /// The skeletons themselves, to change them
     Meta,
 }
 
@@ -101,20 +101,20 @@ fn new_meta(global: &Global) -> Result {
     let folder = PathBuf::from(skeleton::FOLDER);
     let new = New { folder, is_own: true, files, attempted: "write the skeletons".into() };
     let is_new = new.write()?;
-    new.tell(is_new, "change them, and take away those that you keep as they come", global)?;
+    new.tell(is_new, "edit them, and delete those that you do not change", global)?;
     Ok(Exit::Ok)
 }
 
 fn check(name: &str, what: &str, is_own: bool) -> std::result::Result<(), String> {
     let fits = name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"._-".contains(&byte));
     if !fits || !seed_fragment::marker::is_name(name) {
-        return Err("a name is made of lower-case letters, digits, `-`, `_` and `.`, with a letter or a digit first".into());
+        return Err("a name consists of lower-case letters, digits, `-`, `_` and `.`, and begins with a letter or digit".into());
     }
     if is_own && name.contains('.') {
-        return Err(format!("the name of a {what} has no dot: it stands before the dot in the names of what is in it"));
+        return Err(format!("the name of a {what} cannot contain a dot"));
     }
     if is_own && seed_collections::catalog().is_collection(name) {
-        return Err(format!("`{name}` is a built-in collection, and no other can have its name"));
+        return Err(format!("`{name}` is the name of a built-in collection"));
     }
     Ok(())
 }
@@ -122,7 +122,7 @@ fn check(name: &str, what: &str, is_own: bool) -> std::result::Result<(), String
 fn next(what: &str, name: &str) -> String {
     match what {
         "spec" => format!("seed plan {name}.seed.yaml"),
-        "role" => format!("write `is: {name}` in a spec, with `home:`"),
+        "role" => format!("write `is: {name}` and `home: …` in a spec"),
         "collection" => format!("seed check collections/{name}"),
         _ => format!("seed fragment add {name} FILE"),
     }
@@ -139,7 +139,7 @@ impl New {
     /// interrupted may have left it. Tells whether anything was missing.
     fn write(&self) -> std::result::Result<bool, Trouble> {
         let exists = |path: &Path| {
-            Trouble::new(self.attempted.clone(), format!("{} exists already", path.display())).hint("choose another name")
+            Trouble::new(self.attempted.clone(), format!("{} already exists", path.display())).hint("choose another name")
         };
         if !self.is_own {
             let mut done: Vec<(Folder, &OsStr)> = Vec::new();

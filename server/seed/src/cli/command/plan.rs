@@ -10,12 +10,14 @@ use serde_json::json;
 
 use crate::cli::exit::{Exit, Result};
 use crate::cli::options::{Global, PlanArgs, SpecArg};
-use crate::cli::{output, report, spec_file};
+use crate::cli::{output, report, spec_file, style, sudo};
 
 /// Show what apply would change.
 ///
-/// Changes nothing. Exits with 0 if there is nothing to do, 2 if there is, 1 on an error, also where a role runs a command that is not
-/// trusted; the other roles are shown all the same.
+/// Changes nothing. Names the roles that need root, the data that would be destroyed, and where its backup would be.
+///
+/// Exits with 0 if there is nothing to do, 2 if there are changes, and 1 on an error. A role with an untrusted command is an error, too; the
+/// other roles are still shown.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]
@@ -35,9 +37,15 @@ pub fn plan(spec: &SpecArg, args: &PlanArgs, global: &Global) -> Result {
     let mut project = spec_file::open_to_look(spec, global, &host)?;
     let ledger = spec_file::read_journal(&mut project, &host)?;
     let options = args.options();
-    let mut project = project.asked_for(options.state, &host).with_orphans(&ledger, &host);
+    let mut project = project.asked_for(options.state, &host).pruning(options.prune).with_orphans(&ledger, &host);
     hold_back(&mut project, &Trust::new(&journal::state_folder()));
-    show(&project.plan(&host, &ledger, &options)?, global)
+    let plan = project.plan(&host, &ledger, &options)?;
+    let exit = show(&plan, global)?;
+    if !global.json && plan.needs_root().next().is_some() {
+        let (good, hint) = (style::GOOD, report::plan::root_hint(&ledger, || sudo::apply_command(spec, args)));
+        writeln!(output::stdout(), "  {good}help{good:#}: {hint}")?;
+    }
+    Ok(exit)
 }
 
 /// Shows a plan that is not going to be applied.

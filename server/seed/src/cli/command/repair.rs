@@ -13,28 +13,28 @@ use crate::cli::exit::{Exit, Result};
 use crate::cli::options::{ApplyArgs, Global, SpecArg};
 use crate::cli::{interrupt, output, report, spec_file};
 
-/// Mend what has drifted from the spec: make what is missing, change back what was changed.
+/// Repair drift: create what is missing, and change back what was changed.
 ///
-/// Shows the plan and asks. With --watch it then goes on until it is stopped, and mends what drifts as it drifts:
-/// files, mounts and loop devices at once, the rest when the interval is over. Nobody is asked meanwhile; what would
-/// destroy data is left alone without --destroy-data, and when too much drifts at once the watch ends.
+/// Shows the plan and asks. With --watch it then continues until it is stopped, and repairs drift as it happens: files, mounts and loop
+/// devices at once, everything else after each interval. It does not ask again. Without --destroy-data it leaves alone what would destroy
+/// data, and it stops if too much drifts at once.
 ///
-/// Exits as apply does; a watch that is ended by SIGTERM exits with 0.
+/// Exits like apply. A watch that is stopped by SIGTERM exits with 0.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]
     spec: SpecArg,
-    /// Only this role, with what it depends on; can be repeated
+    /// Only this role and its dependencies; can be repeated
     #[arg(long, value_name = "ROLE")]
     only: Vec<String>,
-    /// Go on, and mend what drifts as it drifts
+    /// Continue, and repair drift as it happens
     #[arg(long)]
     watch: bool,
-    /// While watching, how often to look at what nothing tells of
+    /// While watching, how often to check what sends no notification
     #[arg(long, value_name = "TIME", default_value = "5 min", value_parser = interval, requires = "watch")]
     interval: Duration,
-    /// How much may drift at once where nobody is asked: a number of roles, or a share such as 20%
-    /// [default: half of them, or 3 if that is more]
+    /// How much drift to repair without asking: a number of roles, or a share such as 20%
+    /// [default: half of the roles, but at least 3]
     #[arg(long, value_name = "N|P%")]
     max_drift: Option<MaxDrift>,
     #[command(flatten)]
@@ -43,7 +43,7 @@ pub struct Args {
 
 fn interval(text: &str) -> std::result::Result<Duration, String> {
     let interval = seed_spec::unit::Duration::parse(text)?.std();
-    if interval.is_zero() { Err("an interval is longer than nothing".into()) } else { Ok(interval) }
+    if interval.is_zero() { Err("the interval must be longer than 0".into()) } else { Ok(interval) }
 }
 
 /// Runs it.
@@ -105,7 +105,7 @@ fn end_of_watch() -> Exit {
 }
 
 fn question(nothing_to_do: bool) -> &'static str {
-    if nothing_to_do { "Watch it, and repair whatever drifts?" } else { "Repair this now, and whatever drifts from now on?" }
+    if nothing_to_do { "Watch, and repair what drifts?" } else { "Repair this now, and watch for more drift?" }
 }
 
 fn tell(event: &Event, global: &Global) {

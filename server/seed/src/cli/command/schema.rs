@@ -9,10 +9,10 @@ use seed_role::Trouble;
 use crate::cli::exit::{Exit, Result};
 use crate::cli::{output, spec_file};
 
-/// Write the JSON schema of specs, for editors that know YAML but nothing of Seed.
+/// Write the JSON schema of specs, for editors without Seed's language server.
 ///
-/// It finds wrong keys and values; what goes beyond a single value (references, sizes that fit, claims) only `seed check`
-/// and the language server find.
+/// The schema finds wrong keys and values. References, sizes and conflicts between roles are only checked by `seed check` and the language
+/// server.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// A role type, for the schema of its entries alone
@@ -27,8 +27,8 @@ pub fn run(args: &Args) -> Result {
     let schema = match &args.name {
         None => spec_schema(&catalog),
         Some(name) => type_schema(name, &catalog).ok_or_else(|| {
-            Trouble::new(format!("write the schema of {name}"), "there is no role type of that name")
-                .hint("seed types lists them")
+            Trouble::new(format!("write the schema of {name}"), "no role type has that name")
+                .hint("`seed types` lists the role types")
         })?,
     };
     writeln!(output::data(), "{schema:#}")?;

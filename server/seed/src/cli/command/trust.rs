@@ -17,13 +17,13 @@ use crate::cli::{output, spec_file, terminal};
 
 /// Allow the specs of a folder, and of those below it, to run their own commands.
 ///
-/// That is what `task.command` and `!secret {command: …}` do. Read the specs first.
+/// Specs run commands by `task.command` and `!secret {command: …}`. Read the specs before you trust their folder.
 ///
-/// Trust is asked for all files that have a part in a command: the spec, what it includes, composite roles. A link needs trust for
-/// the folder that it stands in, too; a folder that is named by a link is trusted with that link, for as long as it leads there.
+/// Every file that has a part in a command must be trusted: the spec, the specs that it includes, and composite roles. For a symbolic link,
+/// the folder that contains it must be trusted, too. A folder that is named by a link is trusted as long as the link points to it.
 ///
-/// A collection that was fetched is trusted by itself: by where it comes from and at the commit that it is pinned to. After an
-/// update to another commit you are asked again. No trusted folder includes it.
+/// A fetched collection is trusted separately, by its source and the commit that it is pinned to. After an update you are asked again. No
+/// trusted folder includes it.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The folder; without one, the trusted folders are listed
@@ -32,7 +32,7 @@ pub struct Args {
     /// A collection, at its commit; DIR is then the spec that names it
     #[arg(long, value_name = "NAME", requires = "folder")]
     collection: Option<String>,
-    /// Trust it no longer
+    /// Remove the trust
     #[arg(long, requires = "folder")]
     remove: bool,
 }
@@ -94,13 +94,13 @@ fn pinned(spec: &Path, name: &str) -> Result<Pinned> {
     let text = read_text(&path)?;
     let analysis = analyse(&Request { path: &path, text: &text, edited_line: None }, &DiskLoader, None);
     let Some(collection) = analysis.collections.iter().find(|collection| *collection.name == *name) else {
-        return Err(Trouble::new(attempt(), "the spec names no such collection").hint("seed collection list").into());
+        return Err(Trouble::new(attempt(), "the spec has no collection of that name").hint("seed collection list").into());
     };
     match &collection.found {
-        None => Err(Trouble::new(attempt(), "it is not there").hint("seed collection list tells why").into()),
+        None => Err(Trouble::new(attempt(), "it has not been fetched").hint("`seed collection list` shows why").into()),
         Some(found) => found.pinned.clone().ok_or_else(|| {
             let hint = format!("trust the folder: seed trust {}", shell::word(&found.folder));
-            Trouble::new(attempt(), "it is a folder, and not pinned").hint(hint).into()
+            Trouble::new(attempt(), "it is a folder, which is not pinned").hint(hint).into()
         }),
     }
 }

@@ -12,7 +12,7 @@ use crate::cli::exit::{Exit, Result};
 use crate::cli::options::Global;
 use crate::cli::{output, spec_file, style};
 
-/// List the role types, or those of a collection, or describe one.
+/// List role types, or describe one.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The role type to describe, or a collection
@@ -36,8 +36,8 @@ pub fn run(args: &Args, global: &Global) -> Result {
     let listed: Vec<&TypeInfo> = catalog.types().map(|info| &**info).filter(|info| is_asked(info)).collect();
     if let Some(name) = args.name.as_ref().filter(|_| collection.is_none() || listed.is_empty()) {
         let info = catalog.get(name).ok_or_else(|| {
-            Trouble::new(format!("describe {name}"), "there is no role type and no collection of that name")
-                .hint("seed types lists them")
+            Trouble::new(format!("describe {name}"), "no role type or collection has that name")
+                .hint("`seed types` lists the role types")
         })?;
         if global.json {
             writeln!(out, "{}", json(info))?;

@@ -10,10 +10,12 @@ use crate::cli::exit::Result;
 use crate::cli::options::{ApplyArgs, Global, SpecArg};
 use crate::cli::{output, spec_file, style};
 
-/// Take the last apply of a spec back.
+/// Undo the last apply of a spec.
 ///
-/// Puts back what the journal says was there, as far as it was kept; the plan says what was not. A run that was interrupted before it
-/// changed anything counts as one: the next undo takes the run before it back. Exits as apply does.
+/// Restores what the journal says was there before, from backups where data was destroyed. The plan says what has no backup. Exits like
+/// apply.
+///
+/// A run that was interrupted before it changed anything counts as a run: the next undo then undoes the run before it.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]

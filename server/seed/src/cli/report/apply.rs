@@ -6,8 +6,11 @@ use std::sync::{Mutex, PoisonError};
 
 use indicatif::{ProgressBar, ProgressStyle};
 use seed_engine::apply::{Event, Summary};
+use seed_engine::{Action, Plan};
 use serde_json::json;
 
+use super::groups::Groups;
+use super::journal::{local_time, place};
 use super::page::Page;
 use crate::cli::options::Global;
 use crate::cli::{output, style, terminal};
@@ -21,11 +24,14 @@ pub struct Progress {
     bar: Option<ProgressBar>,
     /// The roles that are being changed.
     at_work: Mutex<BTreeSet<String>>,
+    /// The composite roles, each line of which waits for the last of its parts.
+    groups: Mutex<Groups>,
 }
 
 impl Progress {
-    /// For a plan with so many actions.
-    pub fn new(global: &Global, actions: usize) -> Self {
+    /// For a plan; without one, each role is shown by itself.
+    pub fn new(global: &Global, plan: Option<&Plan>) -> Self {
+        let actions = plan.map_or(0, |plan| plan.roles.len() - plan.count(Action::None));
         let bar = (!global.json && std::io::stderr().is_terminal() && actions > 1).then(|| {
             let bar = ProgressBar::new(actions as u64);
             if let Ok(look) = ProgressStyle::with_template("  {bar:24.green} {pos}/{len} {msg:.dim}") {
@@ -33,7 +39,14 @@ impl Progress {
             }
             bar
         });
-        Progress { json: global.json, page: global.page, verbose: global.verbose > 0, bar, at_work: Mutex::default() }
+        Progress {
+            json: global.json,
+            page: global.page,
+            verbose: global.verbose > 0,
+            bar,
+            at_work: Mutex::default(),
+            groups: Mutex::new(plan.map(Groups::new).unwrap_or_default()),
+        }
     }
 
     /// Tells an event.
@@ -64,8 +77,9 @@ impl Progress {
                 }
             }
             Event::Done { role, .. } | Event::Failed { role, .. } | Event::Skipped { role, .. } => {
-                if let Some(Outcome { sign, color, words }) = Outcome::of(event) {
-                    self.line(&format!("  {color}{sign}{color:#} {role}  {words}"));
+                if let Some(outcome) = Outcome::of(event) {
+                    let lines = self.groups().take(role, outcome, event, self.verbose);
+                    lines.iter().for_each(|line| self.line(line));
                 }
                 self.advance();
             }
@@ -79,8 +93,18 @@ impl Progress {
         }
         let roles: Vec<String> = self.at_work().iter().cloned().collect();
         let after = if roles.is_empty() { String::new() } else { format!(" after {}", roles.join(", ")) };
-        let again = if by_ctrl_c { "; Ctrl-C again ends at once" } else { "" };
-        self.line(&format!("{}ending{after}{again}{:#}", style::WARN, style::WARN));
+        let again = if by_ctrl_c { "; press Ctrl-C again to stop at once" } else { "" };
+        self.line(&format!("{}stopping{after}{again}{:#}", style::WARN, style::WARN));
+    }
+
+    fn groups(&self) -> std::sync::MutexGuard<'_, Groups> {
+        self.groups.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Shows what waits for parts that will not end any more.
+    pub fn flush(&self) {
+        let lines = self.groups().rest(self.verbose);
+        lines.iter().for_each(|line| self.line(line));
     }
 
     fn at_work(&self) -> std::sync::MutexGuard<'_, BTreeSet<String>> {
@@ -105,6 +129,7 @@ impl Progress {
 
     /// Tells the end.
     pub fn finish(&self, summary: &Summary) -> std::io::Result<()> {
+        self.flush();
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
         }
@@ -135,14 +160,22 @@ fn write_summary(out: &mut impl Write, summary: &Summary) -> std::io::Result<()>
     if summary.skipped > 0 {
         write!(out, ", {} skipped", summary.skipped)?;
     }
-    writeln!(out, " in {}.", time(summary.seconds))
+    writeln!(out, " in {}.", time(summary.seconds))?;
+    for backup in &summary.backups {
+        let place = format!("{} ({})", place(backup.path.as_deref()), backup.what);
+        writeln!(out, "Backup until {}: {}", local_time(backup.until), terminal::line(&place))?;
+    }
+    Ok(())
 }
 
 /// How a role ended.
-struct Outcome {
-    sign: char,
-    color: anstyle::Style,
-    words: String,
+pub struct Outcome {
+    /// The sign before its line.
+    pub sign: char,
+    /// The colour of the sign.
+    pub color: anstyle::Style,
+    /// What stands behind the name.
+    pub words: String,
 }
 
 impl Outcome {
@@ -159,12 +192,19 @@ impl Outcome {
         })
     }
 
+    /// The line of a role.
+    pub fn line(&self, name: &str, indent: &str) -> String {
+        let Outcome { sign, color, words } = self;
+        format!("  {indent}{color}{sign}{color:#} {name}  {words}")
+    }
+
     /// Without colours.
     fn text(&self) -> String {
         anstream::adapter::strip_str(&format!("{} {}", self.sign, self.words)).to_string()
     }
 }
 
-fn time(seconds: f64) -> String {
+/// A time in a line.
+pub fn time(seconds: f64) -> String {
     if seconds < 1.0 { format!("{:.0} ms", seconds * 1000.0) } else { format!("{seconds:.1} s") }
 }

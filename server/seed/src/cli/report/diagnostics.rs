@@ -47,9 +47,14 @@ pub(in crate::cli) fn write_all(analysis: &Analysis, out: &mut impl Write) -> st
     for diagnostic in &analysis.diagnostics {
         let spans: Vec<Span> = [diagnostic.span].into_iter().chain(diagnostic.related.iter().map(|(span, _)| *span)).collect();
         match spans.iter().map(|span| sources.place(*span)).collect::<Option<Vec<Place>>>() {
-            Some(places) => report(diagnostic, &places).write(&mut sources, &mut *out)?,
+            Some(places) => {
+                let mut text = Vec::new();
+                report(diagnostic, &places).write(&mut sources, &mut text)?;
+                out.write_all(&with_short_title(text))?;
+            }
             None => write_without_lines(analysis, diagnostic, out)?,
         }
+        write_lines_to_add(diagnostic, out)?;
     }
     Ok(())
 }
@@ -146,14 +151,28 @@ impl ariadne::Cache<FileId> for &mut Sources<'_> {
     }
 }
 
-/// The help of a diagnostic; never empty, as a label without words is not underlined. It says already what the fixes, which are for editors, would do.
-fn help(diagnostic: &Diagnostic) -> String {
+/// The help of a diagnostic. It says already what the fixes, which are for editors, would do.
+fn help(diagnostic: &Diagnostic) -> Option<String> {
     let fixes: Vec<&str> = diagnostic.fixes.iter().map(|fix| &*fix.title).collect();
-    match &diagnostic.help {
-        Some(help) => help.clone(),
-        None if fixes.is_empty() => "here".to_owned(),
-        None => fixes.join(", or: "),
-    }
+    let fixes = (!fixes.is_empty()).then(|| fixes.join(", or: "));
+    diagnostic.help.clone().or(fixes)
+}
+
+/// Lines of a spec that the help has behind its first line: as they are, to be copied.
+fn write_lines_to_add(diagnostic: &Diagnostic, out: &mut impl Write) -> std::io::Result<()> {
+    let Some((_, lines)) = diagnostic.help.as_deref().and_then(|help| help.split_once('\n')) else { return Ok(()) };
+    writeln!(out)?;
+    lines.lines().try_for_each(|line| writeln!(out, "{}", cut(line)))?;
+    writeln!(out)
+}
+
+/// The report with a title that ends behind the severity: the message stands where it belongs.
+fn with_short_title(mut report: Vec<u8>) -> Vec<u8> {
+    let end = report.iter().position(|byte| *byte == b'\n').unwrap_or(report.len());
+    let colon = report[..end].iter().position(|byte| *byte == b':');
+    let title: Vec<u8> = report[..end].iter().enumerate().filter(|(at, _)| Some(*at) != colon).map(|(_, byte)| *byte).collect();
+    report.splice(..end, title.trim_ascii_end().iter().copied());
+    report
 }
 
 /// A diagnostic whose lines are too long to be shown.
@@ -171,10 +190,13 @@ fn write_without_lines(analysis: &Analysis, diagnostic: &Diagnostic, out: &mut i
         }
         None => "in a file that is not read".to_owned(),
     };
-    writeln!(out, "{color}[{}] {word}{color:#}: {}", diagnostic.code.name(), cut(&diagnostic.message))?;
-    writeln!(out, "   {}: {}", at(diagnostic.span), cut(&help(diagnostic)))?;
+    writeln!(out, "{color}[{}] {word}{color:#}", diagnostic.code.name())?;
+    writeln!(out, "   {}: {}", at(diagnostic.span), cut(&diagnostic.message))?;
     for (span, remark) in &diagnostic.related {
         writeln!(out, "   {}: {}", at(*span), cut(remark))?;
+    }
+    if let Some(help) = help(diagnostic) {
+        writeln!(out, "   Help: {}", cut(first_line(&help)))?;
     }
     writeln!(out)
 }
@@ -195,18 +217,27 @@ fn report(diagnostic: &Diagnostic, places: &[Place]) -> Report<'static, Place> {
         Severity::Info => (ReportKind::Advice, Color::Blue),
     };
     let colored = anstream::AutoStream::choice(&std::io::stdout()) != anstream::ColorChoice::Never;
-    let mut places = places.iter().cloned();
-    let first = places.next().unwrap_or((diagnostic.span.file, 0..0));
-    let label = Label::new(first.clone()).with_color(color).with_message(cut(&help(diagnostic)));
+    let first = places.first().cloned().unwrap_or((diagnostic.span.file, 0..0));
+    let messages = [&diagnostic.message].into_iter().chain(diagnostic.related.iter().map(|(_, remark)| remark));
+    let colors = [color].into_iter().chain(std::iter::repeat(Color::Cyan));
+    let mut labels: Vec<(&Place, &String, Color)> =
+        places.iter().zip(messages).zip(colors).map(|((place, message), color)| (place, message, color)).collect();
+    // In the order of the file, so that one excerpt shows them all.
+    labels.sort_by_key(|(place, ..)| (place.0 != first.0, place.0, place.1.start));
     let mut builder = Report::build(kind, first)
         .with_config(Config::default().with_index_type(IndexType::Char).with_color(colored).with_compact(false))
-        .with_code(diagnostic.code.name())
-        .with_message(cut(&diagnostic.message))
-        .with_label(label);
-    for (place, (_, remark)) in places.zip(&diagnostic.related) {
-        builder = builder.with_label(Label::new(place).with_message(cut(remark)).with_color(Color::Cyan));
+        .with_code(diagnostic.code.name());
+    for (place, message, color) in labels {
+        builder = builder.with_label(Label::new(place.clone()).with_message(cut(message)).with_color(color));
+    }
+    if let Some(help) = help(diagnostic) {
+        builder = builder.with_help(cut(first_line(&help)));
     }
     builder.finish()
+}
+
+fn first_line(text: &str) -> &str {
+    text.lines().next().unwrap_or_default()
 }
 
 /// The diagnostics as `seed check --json` prints them.
@@ -225,6 +256,15 @@ pub fn to_json(analysis: &Analysis) -> Vec<Json> {
         });
         if let Some(help) = &diagnostic.help {
             json["help"] = json!(help);
+        }
+        let related = |(span, message): &(Span, String)| {
+            let source = &analysis.document(span.file)?.source;
+            let range = json!({"start": source.position(span.start as usize), "end": source.position(span.end as usize)});
+            Some(json!({"path": shown_path(source.path()), "range": range, "message": message}))
+        };
+        let related: Vec<Json> = diagnostic.related.iter().filter_map(related).collect();
+        if !related.is_empty() {
+            json["related"] = json!(related);
         }
         Some(json)
     };

@@ -8,6 +8,7 @@ use seed_engine::journal::{Damage, Ledger};
 use seed_role::Trouble;
 use serde_json::{Value as Json, json};
 
+use super::diagnostics::shown_path;
 use crate::cli::exit::Result;
 use crate::cli::{output, style};
 
@@ -20,13 +21,13 @@ pub fn tell(continues: Option<&Path>, ledger: &Ledger, folder: &Path) -> Result<
     let (dim, good) = (style::DIM, style::GOOD);
     let mut stderr = output::stderr();
     if let Some(elsewhere) = &ledger.elsewhere {
-        writeln!(stderr, "{dim}{elsewhere}: what was made for it is not known here{dim:#}")?;
+        writeln!(stderr, "{dim}{elsewhere}. What was made for it is not known here.{dim:#}")?;
     }
     write_state(&mut stderr, continues, &ledger.damage)?;
     if !ledger.damage.is_empty() {
         writeln!(stderr, "  in {}", folder.join("journal").display())?;
-        let help = "roles that it does not concern can be applied; seed forget SPEC ROLE… lets go of the others, and seed forget \
-                    --damage SPEC of all that it concerns; the damaged file is kept beside the journal then";
+        let help = "other roles can still be applied; `seed forget SPEC ROLE…` forgets roles that the damage concerns, and `seed forget --damage SPEC` \
+                    all of them; the damaged file is kept beside the journal";
         writeln!(stderr, "  {good}help{good:#}: {help}")?;
     }
     Ok(())
@@ -40,7 +41,7 @@ pub fn tell(continues: Option<&Path>, ledger: &Ledger, folder: &Path) -> Result<
 pub fn write_state(out: &mut impl Write, continues: Option<&Path>, damage: &[Damage]) -> std::io::Result<()> {
     let (dim, bad) = (style::DIM, style::BAD);
     if let Some(path) = continues {
-        writeln!(out, "{dim}continues the journal of {}, where this spec was before{dim:#}", path.display())?;
+        writeln!(out, "{dim}continues the journal of {}, the previous path of this spec{dim:#}", path.display())?;
     }
     for one in damage {
         writeln!(out, "{bad}the journal is damaged{bad:#}: {} {} (concerns: {})", one.place(), one.what, one.concern())?;
@@ -63,13 +64,17 @@ pub fn warn(troubles: &[Trouble]) -> Result<()> {
 
 /// A backup and how long it is kept, as a person reads it.
 pub fn backup_words(aside: &PutAside) -> String {
-    let at = aside.kept.path.as_ref().map_or_else(|| "in the journal".into(), |path| path.display().to_string());
-    format!("{}: {}, {at}, until {}", aside.role, aside.kept.what, local_time(aside.until))
+    format!("{}: {}, {}, until {}", aside.role, aside.kept.what, place(aside.kept.path.as_deref()), local_time(aside.until))
 }
 
 /// The same for programs.
 pub fn backup_json(aside: &PutAside) -> Json {
     json!({"role": aside.role, "what": aside.kept.what, "path": aside.kept.path, "time": aside.time, "until": aside.until})
+}
+
+/// Where a backup is, in words.
+pub fn place(path: Option<&Path>) -> String {
+    path.map_or_else(|| "in the journal".into(), shown_path)
 }
 
 /// A time, given in seconds since 1970, as people here write it.

@@ -2,6 +2,7 @@
 
 pub mod apply;
 pub mod diagnostics;
+mod groups;
 pub mod info;
 pub mod journal;
 pub mod page;

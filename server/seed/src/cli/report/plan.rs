@@ -2,11 +2,13 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use seed_engine::journal::Ledger;
 use seed_engine::node::Whole;
-use seed_engine::plan::PlannedRole;
+use seed_engine::plan::{Backup, PlannedRole};
 use seed_engine::{Action, Plan};
 use seed_role::shell;
 use seed_spec::State;
+use seed_spec::unit::Duration;
 
 use super::diagnostics::shown_path;
 use super::journal;
@@ -55,14 +57,55 @@ pub fn page(plan: &Plan, verbose: bool) -> std::io::Result<Page> {
 
 /// What data a role loses, in words.
 fn loss(planned: &PlannedRole) -> Option<String> {
-    let remark = if planned.disposable { " (disposable)" } else { "" };
+    let remark = if planned.disposable { " (disposable: no backup, no question)" } else { "" };
     planned.loses.as_ref().map(|loses| format!("destroys {loses}{remark}"))
+}
+
+/// Where the backup of it will be, in words.
+fn backup(planned: &PlannedRole, keep: u64) -> Option<String> {
+    let place = match planned.backup.as_ref()? {
+        Backup::At(path) => shown_path(path),
+        Backup::InJournal => "in the journal".into(),
+    };
+    Some(format!("backup {place}, kept for {}", time_words(keep)))
+}
+
+/// A time in milliseconds, in words.
+fn time_words(time: u64) -> String {
+    const DAY: u64 = 24 * 60 * 60 * 1000;
+    match (time / DAY, time % DAY) {
+        (1, 0) => "1 day".into(),
+        (days, 0) if days > 0 => format!("{days} days"),
+        _ => Duration(time).to_string(),
+    }
+}
+
+/// That roles need root, in words.
+pub fn root_words(roles: &[&str]) -> String {
+    const MOST: usize = 8;
+    let verb = if roles.len() == 1 { "needs" } else { "need" };
+    match roles.get(..MOST).filter(|_| roles.len() > MOST) {
+        Some(first) => format!("{} and {} more need root", first.join(", "), roles.len() - MOST),
+        None => format!("{} {verb} root", roles.join(", ")),
+    }
+}
+
+/// What to do where roles need root: the command to run, unless this user has applied the spec before.
+pub fn root_hint(ledger: &Ledger, command: impl FnOnce() -> String) -> String {
+    match ledger.last_run {
+        0 => format!("run {}", command()),
+        _ => "you applied this spec without root before, and root does not act on your journal: move the roles that need root to a spec of \
+              their own, and apply that with sudo"
+            .into(),
+    }
 }
 
 /// The lines of a plan.
 struct Lines<'a> {
     /// How many parts of each composite role have which action.
     counts: HashMap<&'a str, BTreeMap<Action, usize>>,
+    /// How long backups are kept, in milliseconds.
+    keep: u64,
 }
 
 impl<'a> Lines<'a> {
@@ -73,13 +116,13 @@ impl<'a> Lines<'a> {
                 *counts.entry(&whole.name).or_default().entry(planned.action).or_default() += 1;
             }
         }
-        Lines { counts }
+        Lines { counts, keep: plan.keep }
     }
 }
 
 impl Rows for Lines<'_> {
     fn role(&self, out: &mut dyn Canvas, planned: &PlannedRole, place: &Place<'_>) -> std::io::Result<()> {
-        write_role(out, planned, place)
+        write_role(out, planned, place, self.keep)
     }
 
     fn whole(&self, out: &mut dyn Canvas, whole: &Whole, place: &Place<'_>) -> std::io::Result<()> {
@@ -97,18 +140,22 @@ impl Rows for Lines<'_> {
     }
 }
 
-fn write_role(out: &mut dyn Canvas, planned: &PlannedRole, place: &Place<'_>) -> std::io::Result<()> {
+fn write_role(out: &mut dyn Canvas, planned: &PlannedRole, place: &Place<'_>, keep: u64) -> std::io::Result<()> {
     let (sign, color) = style::of(planned.action);
     let (dim, Place { name, indent, width }) = (style::DIM, place);
     writeln!(
         out,
-        "  {indent}{color}{sign}{color:#} {name:width$}  {dim}{}{dim:#}  {color}{}{color:#}",
+        "  {indent}{color}{sign}{color:#} {name:width$}  {dim}{}{dim:#}  {color}{}{color:#}{}",
         planned.is,
-        word(planned.action)
+        word(planned.action),
+        if planned.needs_root { ", needs root" } else { "" }
     )?;
     let below = format!("      {indent}");
     if let Some(loss) = loss(planned) {
         writeln!(out, "{below}{}{}{:#}", style::BAD, terminal::line(&loss), style::BAD)?;
+    }
+    if let Some(backup) = backup(planned, keep) {
+        writeln!(out, "{below}{dim}{}{dim:#}", terminal::line(&backup))?;
     }
     if let Some(reason) = &planned.reason {
         let color = if planned.refused { style::BAD } else { style::DIM };
@@ -149,16 +196,21 @@ fn write_counts(out: &mut impl Canvas, plan: &Plan) -> std::io::Result<()> {
         .map(|(count, color, words)| format!("{color}{count} {words}{color:#}"))
         .collect();
     if plan.roles.is_empty() {
-        return writeln!(out, "{}Nothing to do{:#}: there are no roles.", style::GOOD, style::GOOD);
+        return writeln!(out, "{}Nothing to do{:#}: the spec has no roles.", style::GOOD, style::GOOD);
     }
     if plan.is_empty() {
         return writeln!(out, "{}Nothing to do{:#}: {}.", style::GOOD, style::GOOD, parts.join(", "));
     }
     writeln!(out, "Plan: {}.", parts.join(", "))?;
-    let destroyed = plan.destroys().count();
-    if destroyed > 0 {
-        let bad = style::BAD;
-        writeln!(out, "{bad}{destroyed} of them destroy data{bad:#}, which needs --destroy-data.")?;
+    let (bad, warn) = (style::BAD, style::WARN);
+    match plan.destroys().count() {
+        0 => {}
+        1 => writeln!(out, "{bad}1 role destroys data{bad:#}, which needs --destroy-data.")?,
+        count => writeln!(out, "{bad}{count} roles destroy data{bad:#}, which needs --destroy-data.")?,
+    }
+    let needs_root: Vec<&str> = plan.needs_root().map(|planned| &*planned.role).collect();
+    if !needs_root.is_empty() {
+        writeln!(out, "{warn}{}{warn:#}.", terminal::line(&root_words(&needs_root)))?;
     }
     Ok(())
 }

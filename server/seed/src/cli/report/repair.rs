@@ -12,7 +12,7 @@ use crate::cli::{output, style, terminal};
 pub fn tell(event: &Event, global: &Global) {
     let (dim, warn, good) = (style::DIM, style::WARN, style::GOOD);
     let line = match event {
-        Event::Watching { roles } => format!("{good}Watching {roles} roles.{good:#} Ctrl-C ends it."),
+        Event::Watching { roles } => format!("{good}Watching {roles} roles.{good:#} Press Ctrl-C to stop."),
         Event::Drift { role, state, fields } if fields.is_empty() => format!("{warn}{role}{warn:#} is {state}"),
         Event::Drift { role, fields, .. } => format!("{warn}{role}{warn:#} has drifted: {}", fields.join(", ")),
         Event::Pause { role, seconds, message } => {
@@ -23,7 +23,7 @@ pub fn tell(event: &Event, global: &Global) {
             let repairs = if summary.changed == 1 { "repair" } else { "repairs" };
             format!("{} {repairs}, {} failed.", summary.changed, summary.failed)
         }
-        Event::Apply(event) => return Progress::new(global, 0).tell(event),
+        Event::Apply(event) => return Progress::new(global, None).tell(event),
     };
     let line = terminal::entry(&line, "          ");
     // When standard error is gone, the watch goes on all the same.

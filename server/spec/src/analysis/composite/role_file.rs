@@ -75,7 +75,7 @@ impl Reading<'_> {
         let Some(root) = self.tree.root else { return role };
         if !matches!(self.tree.follow(root).kind, NodeKind::Map(_)) {
             let found = words(self.tree, root);
-            let message = format!("a `role.yml` is a mapping with `about:`, `parameters:` and `outputs:`, and this is {found}");
+            let message = format!("a `role.yml` is a mapping with `about:`, `parameters:` and `outputs:`, found {found}");
             let span = Span::new(self.file, 0, self.source.line(0).len());
             self.tell(Diagnostic::error(Code::WrongType, span, message));
             return role;
@@ -93,7 +93,7 @@ impl Reading<'_> {
     }
 
     fn wrong(&mut self, node: NodeId, wanted: &str) {
-        let message = format!("{wanted} is wanted here, and this is {}", words(self.tree, node));
+        let message = format!("expected {wanted}, found {}", words(self.tree, node));
         self.tell(Diagnostic::error(Code::WrongType, self.tree.node(node).span, message));
     }
 
@@ -108,13 +108,13 @@ impl Reading<'_> {
     fn name_allowed(&mut self, name: &str, key: NodeId, what: &str) -> bool {
         let span = self.tree.node(key).span;
         if !super::super::interpolate::is_name(name) {
-            let help = "a name has letters, digits, `_` and `-`, and does not begin with `-`";
+            let help = "a name consists of letters, digits, `_` and `-`, and does not begin with `-`";
             self.tell(Diagnostic::error(Code::BadName, span, format!("`{name}` cannot name {what}")).help(help));
             return false;
         }
         let taken = matches!(name, "vars" | "env" | "each") || ROLE_KEYS.iter().any(|(known, _)| *known == name);
         if taken {
-            let message = format!("`{name}` cannot name {what}, because it means another thing in every role");
+            let message = format!("`{name}` is not a valid name for {what}, because it has another meaning in every role");
             self.tell(Diagnostic::error(Code::BadName, span, message));
         }
         !taken
@@ -162,7 +162,7 @@ impl Reading<'_> {
             return Vec::new();
         }
         if !matches!(self.tree.follow(node).kind, NodeKind::Map(_)) {
-            let message = format!("{wanted}, and this is {}", words(self.tree, node));
+            let message = format!("{wanted}, found {}", words(self.tree, node));
             self.tell(Diagnostic::error(Code::WrongType, self.tree.node(node).span, message));
         }
         self.tree.pairs(node).to_vec()
@@ -189,7 +189,7 @@ impl Reading<'_> {
         if !typed && !self.tree.is_damaged(span) {
             let name = self.text(key);
             let diagnostic = Diagnostic::error(Code::MissingKey, span, format!("the parameter `{name}` has no `type`"));
-            self.tell(diagnostic.help("say what its value must look like: `type: text`"));
+            self.tell(diagnostic.help("add its type, such as `type: text`"));
         }
         (shape.unwrap_or(Shape::ANY), default)
     }
@@ -203,7 +203,7 @@ impl Reading<'_> {
 
     fn outputs(&mut self, node: NodeId) -> Vec<Output> {
         let mut outputs = Vec::new();
-        for (key, value) in self.mapping(node, "`outputs` is a mapping from names to what they come to") {
+        for (key, value) in self.mapping(node, "`outputs` is a mapping from names to values") {
             let name: Arc<str> = self.text(key).into();
             if !self.name_allowed(&name, key, "an output") {
                 continue;
@@ -220,10 +220,10 @@ impl Reading<'_> {
                     "type" => {
                         kind = types::kind(&self.text(value));
                         if kind.is_none() {
-                            let message = format!("`{}` is not what an output can be", self.text(value));
+                            let message = format!("`{}` is not a type of output", self.text(value));
                             self.tell(
                                 Diagnostic::error(Code::WrongValue, self.tree.node(value).span, message)
-                                    .help("there are block, backing, directory, file and text"),
+                                    .help("the types are block, backing, directory, file and text"),
                             );
                         }
                     }

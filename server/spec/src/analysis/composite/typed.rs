@@ -142,7 +142,7 @@ impl Reader<'_> {
             (Data::Secret(_), Shape::Text { secret: true }) => same(value.data.clone()),
             (data, Shape::Any { secret }) if *secret || !value.holds_secret() => same(data.clone()),
             (Data::Secret(_), _) | (_, Shape::Any { .. }) => {
-                self.error(at, Code::Secret, "a secret cannot stand here");
+                self.error(at, Code::Secret, "a secret is not allowed here");
                 None
             }
             (Data::List(items), Shape::List(wanted)) => {
@@ -174,7 +174,7 @@ impl Reader<'_> {
                 Shape::Record(record) => match record.field(name) {
                     Some(field) => &field.shape,
                     None => {
-                        self.error(at, Code::UnknownKey, format!("`{name}` is not a key of what is wanted here"));
+                        self.error(at, Code::UnknownKey, format!("`{name}` is not a known key here"));
                         continue;
                     }
                 },
@@ -186,7 +186,7 @@ impl Reader<'_> {
         if let Shape::Record(record) = wanted {
             let given = |name: &str| entries.iter().any(|(known, _)| **known == *name);
             for field in record.fields.iter().filter(|field| field.required && !given(&field.name)) {
-                self.error(at, Code::MissingKey, format!("`{}` is missing in what is given here", field.name));
+                self.error(at, Code::MissingKey, format!("`{}` is missing in this value", field.name));
             }
         }
         Some(Value { data: Data::Map(fitting), span })
@@ -204,16 +204,13 @@ impl Reader<'_> {
     /// Tells that what is declared cannot stand where another is wanted.
     pub(in super::super) fn misfit(&mut self, at: At, declared: &Shape, wanted: &Shape) -> Option<Value> {
         let written = short(self.world.document(self.span(at).file).source.slice(self.span(at))).to_owned();
-        let message = format!("{} is wanted here, and `{written}` is {}", wanted.words(), declared.words());
+        let message = format!("expected {}, but `{written}` is {}", wanted.words(), declared.words());
         let span = self.span(at);
         if declared.takes_secrets() && matches!(wanted, Shape::Any { .. }) {
-            self.error(at, Code::Secret, "a secret cannot stand here");
+            self.error(at, Code::Secret, "a secret is not allowed here");
             return None;
         }
-        self.tell(
-            at,
-            Diagnostic::error(Code::WrongType, span, message).help("declare the parameter with the type that is wanted here"),
-        );
+        self.tell(at, Diagnostic::error(Code::WrongType, span, message).help("declare the parameter with the expected type"));
         None
     }
 }

@@ -78,13 +78,13 @@ impl Reading<'_> {
             NodeKind::Map(_) => match self.tree.pairs(node)[..] {
                 [(key, value)] => self.holding(key, value, depth),
                 _ => {
-                    let message = "a type is one word, or one of them with what it holds";
+                    let message = "a type is a single word, or one of them with what it holds";
                     self.tell(Diagnostic::error(Code::WrongType, span, message).help("such as `{choice: [ext4, xfs]}`"));
                     None
                 }
             },
             _ => {
-                let message = format!("a type is wanted here, and this is {}", words(self.tree, node));
+                let message = format!("expected a type, found {}", words(self.tree, node));
                 self.tell(Diagnostic::error(Code::WrongType, span, message));
                 None
             }

@@ -76,7 +76,7 @@ impl<'a> Reader<'a> {
             Ok(Some(typed)) => Found::Typed(typed),
             Ok(None) => Found::Nothing,
             Err(()) => {
-                let message = format!("the parameter `{name}` depends on itself, through the outputs that it is given");
+                let message = format!("the parameter `{name}` depends on itself through outputs");
                 self.tell(at, Diagnostic::error(Code::Cycle, span, message));
                 Found::Nothing
             }
@@ -156,7 +156,7 @@ impl<'a> Reader<'a> {
         };
         let output = At { file: definition.role_file, node: definition.role.outputs[nth].value, via: None };
         if self.depth > MAX_DEPTH {
-            self.error(at, Code::TooLarge, format!("values hold each other more than {MAX_DEPTH} deep"));
+            self.error(at, Code::TooLarge, format!("values are nested more than {MAX_DEPTH} levels deep"));
             return Some(Found::Nothing);
         }
         let depth = self.depth + 1;

@@ -26,7 +26,7 @@ pub(super) fn items(reader: &mut Reader<'_>, at: At) -> Option<Vec<Each>> {
             for (key, typed) in items {
                 let twice = each.iter().any(|other| other.key == key);
                 if twice || !is_key(&key) {
-                    let what = if twice { "stands twice in this loop" } else { "cannot name a role of the loop" };
+                    let what = if twice { "appears twice in this loop" } else { "is not a valid key for a loop" };
                     reader.error(at, Code::BadName, format!("`{key}` {what}"));
                 } else {
                     each.push(Each { key, value: EachValue::Typed(typed) });
@@ -47,7 +47,7 @@ pub(super) fn items(reader: &mut Reader<'_>, at: At) -> Option<Vec<Each>> {
         }
         Resolved::Scalar { at, .. } | Resolved::Output { at, .. } | Resolved::Template { at, .. } => {
             let found = words(reader.world.tree(at.file), at.node);
-            reader.error(at, Code::WrongType, format!("`for_each` is a list or a mapping, and this is {found}"));
+            reader.error(at, Code::WrongType, format!("`for_each` must be a list or a mapping, found {found}"));
             return None;
         }
     };
@@ -85,14 +85,14 @@ pub(super) fn items(reader: &mut Reader<'_>, at: At) -> Option<Vec<Each>> {
     let mut items = Vec::with_capacity(all.len());
     for (key, place, value) in all {
         if !is_key(&key) {
-            let diagnostic = Diagnostic::error(Code::BadName, reader.span(place), "this cannot name a role of the loop")
-                .help("the key of an item is not empty and has no brackets and line ends");
+            let diagnostic = Diagnostic::error(Code::BadName, reader.span(place), "this is not a valid key for a loop")
+                .help("a key must not be empty, and cannot contain brackets or line breaks");
             reader.tell(place, diagnostic);
         } else if let Some(first) = seen.get(&key).copied() {
             let other = reader.span(first);
             let diagnostic =
-                Diagnostic::error(Code::DuplicateKey, reader.span(place), format!("`{key}` stands twice in this loop"));
-            reader.tell(place, diagnostic.related(other, "it is here too"));
+                Diagnostic::error(Code::DuplicateKey, reader.span(place), format!("`{key}` appears twice in this loop"));
+            reader.tell(place, diagnostic.related(other, "also defined here"));
         } else {
             seen.insert(key.clone(), place);
             items.push(Each { key, value: EachValue::At(value) });

@@ -34,11 +34,11 @@ impl Builder<'_> {
         let anchor = self.anchors.get(name).and_then(|all| all.last()).copied();
         let problem = match anchor {
             None => {
-                let message = format!("`*{name}` stands for nothing: there is no `&{name}` before it");
+                let message = format!("`*{name}` is not defined: there is no `&{name}` before it");
                 Some(Diagnostic::error(Code::UnknownAlias, self.span(start, end), message))
             }
             Some(Anchor { weight: None, node, .. }) => {
-                let message = format!("`*{name}` stands inside of what it stands for");
+                let message = format!("`*{name}` is inside its own definition");
                 let place = self.nodes[node.0 as usize].span;
                 let place = Span { end: place.start + 1, ..place };
                 Some(
@@ -52,10 +52,10 @@ impl Builder<'_> {
                 (deep || total > self.nodes.len() as u64 + MAX_ALIASED).then(|| {
                     let message = match deep {
                         true => format!("with `*{name}` the spec is nested deeper than {MAX_DEPTH} levels"),
-                        false => format!("with `*{name}` aliases stand for more than {MAX_ALIASED} values"),
+                        false => format!("with `*{name}` aliases expand to more than {MAX_ALIASED} values"),
                     };
                     Diagnostic::error(Code::TooLarge, self.span(start, end), message)
-                        .help("an alias counts as all that it stands for")
+                        .help("an alias counts as everything that it expands to")
                 })
             }
         };
