@@ -498,11 +498,11 @@ fn mistakes_in_the_names_and_sources_are_told() {
     )
     .join("\n")
     .replace(sandbox.path().to_str().unwrap(), "WORK"), @r"
-    collection `storage` is a built-in collection, and no other can have its name
-    bad-name `Desk` cannot name a collection
-    collection there is no folder WORK/nowhere
+    collection `storage` is the name of a built-in collection
+    bad-name `Desk` is not a valid name for a collection
+    collection the folder WORK/nowhere does not exist
     collection a collection has either `git` or `path`, not both
-    collection it is not said where `c` comes from
+    collection the source of `c` is missing
     collection `rev` is only for git repositories, and this is a folder
     collection `http://` does not authenticate the server; use `https://` or `ssh://`
     collection a URL with a name or password would be shared in the lock file; use ssh

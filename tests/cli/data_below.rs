@@ -214,7 +214,7 @@ fn bytes_that_nobody_knows_are_data_of_the_image() {
                 let kept: Vec<_> = sandbox
                     .tree()
                     .paths()
-                    .filter(|path| path.to_string_lossy().contains("seed-kept"))
+                    .filter(|path| path.ends_with(".volume.img.seed-backup-2/volume.img"))
                     .map(std::path::PathBuf::from)
                     .collect();
                 assert_eq!(kept.len(), 1, "{when}: {}", backups.told());
@@ -250,7 +250,7 @@ fn a_file_system_that_was_put_back_in_part_is_put_back_again() {
     if !is_root() {
         return;
     }
-    const PUT_BACK: &str = "put the file system back";
+    const PUT_BACK: &str = "restore the file system";
     for file_system in FILE_SYSTEMS {
         for written in 0.. {
             let sandbox = with_data(file_system);

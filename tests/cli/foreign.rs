@@ -110,7 +110,7 @@ fn a_file_system_mounted_on_the_way_to_a_file_is_not_written_to() {
         assert_eq!(role(&info, "roles", "deep")["state"], "unknown", "{kind}: {info}");
         assert_eq!(role(&info, "roles", "note")["state"], "present", "{kind}: {info}");
         sandbox.write_spec(&format!("{roles}{}", FILES.replace("from the spec", "changed")));
-        sandbox.seed(PRESENT).exits(1).says("mounted on the way");
+        sandbox.seed(PRESENT).exits(1).says("mounted in between");
         assert_eq!((entries(&folder), sandbox.read("lab/note").as_str()), (0, "changed"), "{kind}");
         sandbox.seed(ABSENT).exits(1);
         assert_eq!(entries(&folder), 0, "{kind}");
@@ -126,7 +126,7 @@ fn a_file_system_mounted_once_the_plan_is_made_is_not_written_to() {
     if !is_root() {
         return;
     }
-    for (at, words) in [("lab", "another file system is mounted"), ("lab/in", "mounted on the way")] {
+    for (at, words) in [("lab", "another file system is mounted"), ("lab/in", "mounted in between")] {
         let (_, roles) = KINDS[1];
         // The plan is made, and the first role mounts, as somebody else might meanwhile.
         let slow = format!(
@@ -177,7 +177,7 @@ fn nothing_is_written_below_a_mount_point_where_nothing_is_mounted() {
         sandbox.write_spec(&format!("{looked_at}{FILES}"));
         let refused = sandbox.seed(PRESENT).exits(1);
         assert_eq!(entries(&sandbox.at("lab")), 0, "{kind}: {}", refused.told());
-        drop(refused.says("lies in lab, "));
+        drop(refused.says("is inside lab, "));
         sandbox.write_spec(&format!("{roles}{FILES}"));
         sandbox.seed(PRESENT).exits(0);
         assert_eq!(sandbox.read("lab/note"), "from the spec", "{kind}");
@@ -203,7 +203,7 @@ fn nothing_is_written_below_a_mount_point_whose_role_failed() {
         if unmounted {
             unmount(&sandbox.at("lab"));
         }
-        sandbox.seed(PRESENT).exits(1).says("note  skipped: needs pool, which failed");
+        sandbox.seed(PRESENT).exits(1).says("note  skipped: depends on pool, which failed");
         match unmounted {
             false => assert_eq!(sandbox.read("lab/note"), "from the spec"),
             true => assert_eq!(entries(&sandbox.at("lab")), 0),

@@ -243,7 +243,7 @@ fn without_a_project_nothing_is_looked_at_and_nothing_made() {
     for command in [&["fragment", "status"][..], &["fragment", "update"], &["fragment", "update", "pipe"]] {
         sandbox.seed(command).exits(0).says("No file here embeds a fragment");
     }
-    sandbox.seed(&["fragment", "add", "base", "pipe"]).exits(1).says("it is no regular file");
+    sandbox.seed(&["fragment", "add", "base", "pipe"]).exits(1).says("it is not a regular file");
     assert!(!sandbox.at(".seed").exists());
     if is_root() {
         fs::create_dir(sandbox.at("mounted")).unwrap();

@@ -91,7 +91,7 @@ fn root_names_the_command_of_the_user_who_applied_the_spec() {
         as_root_beside(&sandbox, args).exits(3).says("ada").says("run it as ada").never_says("not made by Seed");
     }
     for args in [&["plan", "--state", "absent", spec][..], &["info", spec]] {
-        as_root_beside(&sandbox, args).exits(0).says("ada applied this spec").never_says("not made by Seed");
+        as_root_beside(&sandbox, args).exits(0).says("ada has applied this spec").never_says("not made by Seed");
     }
     assert_eq!(sandbox.read("note"), "ours");
 }

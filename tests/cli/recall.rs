@@ -100,7 +100,7 @@ fn what_has_changed_is_read_and_what_is_gone_forgotten() {
     fs::remove_file(sandbox.at("notes/broken.md")).unwrap();
     assert_eq!(count(&[]), [3, 6, 0, 1]);
     assert!(hits(&sandbox, "cable").iter().all(|hit| hit["path"] != "notes/broken.md"));
-    assert_eq!(count(&["--anew"]), [3, 6, 3, 0]);
+    assert_eq!(count(&["--rebuild"]), [3, 6, 3, 0]);
 }
 
 #[test]

@@ -89,7 +89,7 @@ fn what_an_interrupted_run_has_written_is_brought_to_its_end() {
         let before = sandbox.read("roles/lab/README.md");
         sandbox.write(path, text);
         let changed = sandbox.tree();
-        sandbox.seed(&["new", "role", "lab"]).exits(1).says("exists already");
+        sandbox.seed(&["new", "role", "lab"]).exits(1).says("already exists");
         assert_eq!(sandbox.tree(), changed);
         fs::remove_file(sandbox.at(path)).unwrap();
         sandbox.write("roles/lab/README.md", &before);

@@ -461,7 +461,7 @@ fn nothing_to_do(machine: &Machine, role: &dyn Role, from: &Observation, to: Goa
 fn lost_with(machine: &Machine, row: &Row) -> Option<String> {
     let inbox = machine.at.join("inbox");
     (row.is == "file.directory" && machine.host.metadata(&inbox).unwrap().is_some())
-        .then(|| format!("the folder {} and all in it", inbox.display()))
+        .then(|| format!("the folder {} and everything in it", inbox.display()))
 }
 
 #[test]

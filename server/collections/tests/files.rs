@@ -113,7 +113,7 @@ fn something_of_another_kind_is_never_replaced() {
     ];
     for (role, words) in cases {
         let error = role.observe(&host).unwrap_err().to_string();
-        assert!(error.contains(words) && error.contains("Seed puts nothing in its place"), "{error}");
+        assert!(error.contains(words) && error.contains("Seed does not replace it"), "{error}");
     }
 }
 
@@ -170,7 +170,7 @@ fn a_mistake_in_a_template_names_file_line_and_variable() {
     let error = template(at, "one\n{% if x %}\n", json!({"x": 1})).unwrap_err().to_string();
     assert!(error.contains("main.j2:") && error.contains("syntax error"), "{error}");
     let error = template(at, "{% include 'gone.j2' %}", json!({})).unwrap_err().to_string();
-    assert!(error.contains("gone.j2") && error.contains("templates are looked for in"), "{error}");
+    assert!(error.contains("gone.j2") && error.contains("templates are searched in"), "{error}");
     let error = template(at, "{% include '../secret' %}", json!({})).unwrap_err().to_string();
     assert!(error.contains("main.j2:1"), "{error}");
 }
@@ -217,7 +217,7 @@ fn commands_tell_what_they_saw() {
     assert_eq!(command(json!(["cat", "gone"]), at).observe(&host).unwrap(), Observation::Absent);
     assert_eq!(command(json!(["true"]), &at.join("gone")).observe(&host).unwrap(), Observation::Absent);
     let error = command(json!(["ls", "--no-such-option"]), at).observe(&host).unwrap_err().to_string();
-    assert!(error.contains("ls ended with status 2 and said:") && error.contains("no-such-option"), "{error}");
+    assert!(error.contains("ls ended with status 2 with the output:") && error.contains("no-such-option"), "{error}");
     let error = command(json!(["sleep", "5"]), at).observe(&host).unwrap_err();
     assert_eq!(error.kind, seed_role::trouble::Kind::TimedOut);
 }
@@ -321,12 +321,12 @@ fn what_stops_a_fragment_is_told() {
     std::fs::write(at.join("rc"), "# seed:begin base#1\nno end\n").unwrap();
     let good = role("file.fragment", params(json!({"port": 1}), "gone"));
     let error = good.observe(&host).unwrap_err().to_string();
-    assert!(error.contains("line 1: `base#1` begins here and never ends"), "{error}");
+    assert!(error.contains("line 1: `base#1` begins here but does not end"), "{error}");
     std::fs::write(at.join("rc"), "text\n").unwrap();
     let wanted = good.wanted(&host).unwrap();
     let step = steps(&*good, &host, Goal::Attrs(&wanted), None).pop().unwrap();
     let error = (step.run)(&host).unwrap_err().to_string();
-    assert!(error.contains("no line of it holds `gone`"), "{error}");
+    assert!(error.contains("no line contains `gone`"), "{error}");
     assert_eq!(std::fs::read_to_string(at.join("rc")).unwrap(), "text\n");
     std::fs::write(at.join("rc"), b"\xff\xfe").unwrap();
     assert!(good.observe(&host).unwrap_err().to_string().contains("not UTF-8"));

@@ -314,9 +314,9 @@ impl Laws<'_> {
             resumed.apply(State::Present)?;
             same(&after, &resumed.host, || format!("stopped {point} and run again, the end differs"))?;
             resumed.apply(State::Absent)?;
-            same(&before, &resumed.host, || format!("stopped {point}, run again and taken back, the machine is not as it was"))?;
+            same(&before, &resumed.host, || format!("stopped {point}, run again and undone, the machine is not as it was"))?;
             trial.apply(State::Absent)?;
-            same(&before, &trial.host, || format!("stopped {point} and taken back, the machine is not as it was"))?;
+            same(&before, &trial.host, || format!("stopped {point} and undone, the machine is not as it was"))?;
             cases += 3;
         }
         for point in self.points(State::Absent)? {

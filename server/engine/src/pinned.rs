@@ -63,7 +63,7 @@ pub fn verify(analysis: &Analysis) -> Result<()> {
         let source = source(url, &collection.beside)?;
         let lock = Lock::read(&collection.beside)?;
         let pin = lock.get(&collection.name, url, rev.as_deref()).ok_or_else(|| {
-            Trouble::new(format!("use the collection `{}`", collection.name), format!("{LOCK} does not pin it any more"))
+            Trouble::new(format!("use the collection `{}`", collection.name), format!("{LOCK} no longer pins it"))
         })?;
         cache.verify(&source, pin)?;
     }

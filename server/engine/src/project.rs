@@ -88,7 +88,7 @@ pub fn lock_text(
     read(path).map(Some).map_err(|message| MissingCollection {
         code: Code::CollectionChanged,
         message,
-        help: format!("{LOCK} tells what collections are pinned to; none is used without it"),
+        help: format!("{LOCK} pins the collections; no collection is used without it"),
     })
 }
 

@@ -123,7 +123,7 @@ pub fn over_its_shelter(name: &str, hidden: &str) -> String {
 
 /// Why a role is not touched that lies in a mount which is not there.
 pub fn not_mounted(name: &str) -> String {
-    format!("lies in {name}, which is not mounted; mount that first")
+    format!("is inside {name}, which is not mounted: mount that first")
 }
 
 /// Why a role is not touched that does not lie in the mount where it should.

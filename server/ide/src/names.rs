@@ -90,7 +90,7 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    /// Reads a node and all in it. Aliases are not followed: what they stand for is read where it is written.
+    /// Reads a node and everything in it. Aliases are not followed: what they stand for is read where it is written.
     fn node(&mut self, id: NodeId, place: &Place, words: &RoleWords, vars: bool) {
         let tree = self.tree;
         match &tree.node(id).kind {

@@ -206,7 +206,7 @@ fn a_circle_through_parameters_and_outputs_is_told() {
                 #@ /work/roles/pipe/tasks/main.yml\npresent: {note: {is: file.text, path: /note, content: \"${in}\"}}\n";
     let spec = "seed: 1\nname: lab\nroles:\n  a: {is: pipe, in: \"${b.out}\"}\n  b: {is: pipe, in: \"${a.out}\"}\n";
     insta::assert_snapshot!(show_all(&check(&format!("{spec}{role}"))), @r#"
-    role.yml:2:19-2:21 «in» error[cycle] the parameter `in` depends on itself, through the outputs that it is given
+    role.yml:2:19-2:21 «in» error[cycle] the parameter `in` depends on itself through outputs
         also: 4:3-4:4 «a» used for `a` here
     "#);
 }

@@ -64,7 +64,7 @@ impl Role for Directory {
     fn loses(&self, host: &dyn Host, _seen: &Attrs, _ours: Option<&Attrs>) -> Option<String> {
         // A folder that cannot be read may hold anything.
         let holds_nothing = aside::is_all_in(host, &self.path).unwrap_or(false);
-        (!holds_nothing).then(|| format!("the folder {} and all in it", self.path.display()))
+        (!holds_nothing).then(|| format!("the folder {} and everything in it", self.path.display()))
     }
 
     fn backup(&self, _seen: &Attrs, name: &str, _as_a_whole: bool) -> Option<std::path::PathBuf> {
@@ -134,10 +134,12 @@ impl Directory {
         Ok(match keep {
             // Made anew it would lack its access list.
             Some(keep) if !empty || seen.get(ATTRIBUTES).is_some() => {
-                aside::put(host, &path, keep, format!("the folder {} and all in it", path.display()))?
+                aside::put(host, &path, keep, format!("the folder {} and everything in it", path.display()))?
             }
             // What comes into it from here on was not spoken of: then this fails.
-            None if !empty => Step::new("remove the folder and all in it", move |host| host.remove_tree(&path)).thins(folder),
+            None if !empty => {
+                Step::new("remove the folder and everything in it", move |host| host.remove_tree(&path)).thins(folder)
+            }
             // What comes into it from here on was not spoken of: then this fails.
             _ => Step::new("remove the folder", move |host| host.remove_folder(&path)).thins(folder),
         })

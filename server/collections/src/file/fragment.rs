@@ -297,7 +297,7 @@ impl Role for Fragment {
                 }
                 let params = goal.get(WITH).and_then(Json::as_object).into_iter().flatten();
                 let params: Vec<_> = params.filter_map(|(name, value)| Some((name.clone(), text_of(value)?))).collect();
-                let content = goal.text(CONTENT).ok_or("nothing tells what it holds")?;
+                let content = goal.text(CONTENT).ok_or("the content to restore is unknown")?;
                 single::put(text, &role.key(), &params, content, &Comment::of(&role.path), role.spot()).map(Some)
             })
         };

@@ -47,7 +47,7 @@ impl Role for Template {
             findings.push(Finding {
                 param: "roles".into(),
                 code: Code::WrongValue,
-                message: format!("`{}` is no folder of roles", self.roles.display()),
+                message: format!("`{}` is not a folder of roles", self.roles.display()),
                 help: Some("such as ./roles".into()),
             });
         }

@@ -160,7 +160,7 @@ impl World {
         }
         names.sort();
         if names.is_empty() {
-            return Err(Trouble::new(attempted(), "there are none").hint("`seed new role NAME` writes one"));
+            return Err(Trouble::new(attempted(), "no role exists").hint("`seed new role NAME` writes one"));
         }
         Ok(names)
     }
@@ -172,13 +172,13 @@ impl World {
         let hint = "the role has been restructured: revert that, or add the role to `except`";
         for folder in path.ancestors().skip(1).take_while(|folder| *folder != self.roles) {
             if host.metadata(folder)?.is_some_and(|there| there.kind != FileKind::Directory) {
-                return Err(Trouble::new(attempted(), format!("{} is no folder", folder.display())).hint(hint));
+                return Err(Trouble::new(attempted(), format!("{} is not a folder", folder.display())).hint(hint));
             }
         }
         let (before, text) = match host.metadata(&path)? {
             None => (host::Before::Nothing, None),
             Some(there) if there.kind != FileKind::File => {
-                return Err(Trouble::new(attempted(), "it is no regular file").hint(hint));
+                return Err(Trouble::new(attempted(), "it is not a regular file").hint(hint));
             }
             Some(there) if there.len > LIMIT => {
                 return Err(Trouble::new(attempted(), format!("it is larger than {}", Size(LIMIT))));
@@ -439,7 +439,7 @@ fn skeleton_of(template: &Template, root: &Path, host: &dyn Host) -> Result<Skel
         None => {
             let own = root.join(skeleton::FOLDER).join("role");
             if host.metadata(&own)?.is_none() {
-                let none = || Err(Trouble::new("find the skeleton of a role", "there is none"));
+                let none = || Err(Trouble::new("find the skeleton of a role", "it does not exist"));
                 return Skeleton::built_in("role").unwrap_or_else(none);
             }
             own

@@ -79,7 +79,7 @@ fn in_file_system(host: &dyn Host, found: &Signature, source: &Source) -> Result
         Some(mount) => under(host, &mount.at, &[])?,
         None => found.holds_files.unwrap_or(true),
     };
-    Ok(holds_files.then(|| format!("{} and all in it", found.words())))
+    Ok(holds_files.then(|| format!("{} and everything in it", found.words())))
 }
 
 /// The same in a Btrfs file system, on those of its devices whose bytes can be read.
@@ -95,7 +95,7 @@ pub fn in_btrfs(host: &dyn Host, found: &Signature, windows: &[&Window], source:
         }
         None => super::btrfs::trees::read(host, windows)?.is_none_or(|read| read.holds_files),
     };
-    Ok(holds_files.then(|| format!("{} and all in it", found.words())))
+    Ok(holds_files.then(|| format!("{} and everything in it", found.words())))
 }
 
 /// Whether there are files under a folder, beside subvolumes that hold none, and `lost+found`.

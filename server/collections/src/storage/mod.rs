@@ -82,8 +82,7 @@ fn stays_grown(past: &mut Attrs, seen: &Observation, alike: &[&str]) -> Option<S
 /// What a person should know before something is made larger.
 fn cannot_shrink(change: &Change) -> Option<String> {
     let grows = change.field == "size" && compare_sizes(change).is_some_and(Ordering::is_gt);
-    let words =
-        "growing it cannot be taken back: `undo`, and `absent` where it was there before, leave it as large as it is then";
+    let words = "growing it cannot be undone: `undo`, and `absent` if it existed before Seed, keep the new size";
     grows.then(|| words.to_string())
 }
 

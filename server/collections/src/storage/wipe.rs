@@ -76,11 +76,11 @@ pub fn save(host: &dyn Host, window: &Window) -> Result<Vec<Piece>> {
 ///
 /// # Errors
 ///
-/// When what was kept is damaged, or cannot be written.
+/// When the backup is damaged, or cannot be written.
 pub fn restore(host: &dyn Host, window: &Window, pieces: &[Piece]) -> Result<()> {
     for piece in pieces {
         let bytes = decode(&piece.hex)
-            .ok_or_else(|| Trouble::new(format!("put back what {} held", window.file.display()), "what was kept is damaged"))?;
+            .ok_or_else(|| Trouble::new(format!("restore what {} contained", window.file.display()), "the backup is damaged"))?;
         window.write(host, piece.at, &bytes)?;
     }
     Ok(())

@@ -200,7 +200,7 @@ fn a_device_that_holds_something_else_is_left_alone() {
     lab.shell("mkfs.ext4", &["-q", "-L", "photos", device.as_str().unwrap()]);
     lab.set("pool", "devices", json!(["@a.device", "@b.device"]));
     let plan = lab.plan();
-    assert!(plan[0].starts_with("refuse pool: b.device holds an ext4 file system `photos`"), "{plan:?}");
+    assert!(plan[0].starts_with("refuse pool: b.device contains an ext4 file system `photos`"), "{plan:?}");
     lab.set("pool", "devices", json!(["@b.device"]));
     assert_eq!(lab.plan(), ["replace pool: devices, mount, size, type"]);
 }

@@ -55,9 +55,12 @@ fn what_holds_files_says_so_and_another_type_replaces_it() {
         let seen = lab.seen(name);
         lab.role(name).loses(lab.host(), seen.attrs().unwrap(), None).unwrap_or_default()
     };
-    assert_eq!(lost(&lab, "data"), "an ext4 file system `data` and all in it");
+    assert_eq!(lost(&lab, "data"), "an ext4 file system `data` and everything in it");
     let image = lab.at("data.img");
-    assert_eq!(lost(&lab, "image"), format!("the image {} with an ext4 file system `data` and all in it", image.display()));
+    assert_eq!(
+        lost(&lab, "image"),
+        format!("the image {} with an ext4 file system `data` and everything in it", image.display())
+    );
 
     lab.keep = true;
     lab.set("data", "type", json!("xfs"));

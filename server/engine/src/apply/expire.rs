@@ -114,7 +114,7 @@ fn remove(host: &dyn Host, aside: &PutAside) -> Result<()> {
         }
         Some(seal) => host.remove_sealed(path, seal, aside.is_going).and_then(|()| place::clear(host, path)),
         None if host.metadata(path)?.is_none() => Ok(()),
-        None => Err(Trouble::new("", "Seed cannot tell whether it is still the backup").kind(Kind::Changed)),
+        None => Err(Trouble::new("", "it may no longer be the backup").kind(Kind::Changed)),
     };
     removed.map_err(|trouble| {
         let attempted = format!("remove the backup {} of {}", path.display(), aside.role);

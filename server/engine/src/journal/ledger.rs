@@ -236,7 +236,7 @@ impl Ledger {
             None => "seed forget --damage SPEC".into(),
         };
         Some(format!(
-            "is left as it is: {} is damaged, and what Seed did with it is not known ({what_to_do} lets go of what is lost)",
+            "is left as it is: {} is damaged, and what Seed did with it is not known ({what_to_do} drops what is lost)",
             damage.place()
         ))
     }

@@ -321,7 +321,7 @@ impl Journal {
     /// Puts other records in the place of all that there are. They are durable when this returns.
     fn begin_anew(&self, inner: &mut Inner, records: &[Record]) -> Result<()> {
         let path = self.folder.join(JOURNAL);
-        let io = |error: std::io::Error| Trouble::from_io(format!("begin the journal {} anew", path.display()), &error);
+        let io = |error: std::io::Error| Trouble::from_io(format!("begin a new journal in {}", path.display()), &error);
         let mut text = Vec::new();
         let mut extent = Extent { number: inner.extent.number, lines: records.len() as u64, ..Extent::default() };
         let mut ledger = Ledger::default();

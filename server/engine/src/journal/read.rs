@@ -211,7 +211,7 @@ fn damages(ledger: &Ledger, scan: &Scan, known: u64) -> Vec<(usize, Damage)> {
 fn doubt_without_beginning(ledger: &mut Ledger, record: &Record) {
     let Some(role) = record.role().filter(|role| record.follows_a_beginning() && !ledger.owns(role)) else { return };
     if ledger.damage.iter().any(|damage| !damage.known) && !ledger.damage.iter().any(|damage| damage.concerns(role)) {
-        let what = "does not tell how a change began that it tells the end of".to_string();
+        let what = "contains the end of a change, but not its beginning".to_string();
         ledger.damage.push(Damage { line: 0, what, roles: Some(vec![role.to_string()]), known: false });
     }
 }

@@ -236,7 +236,7 @@ fn ambiguous(spec: &Path, several: &[(PathBuf, Note)]) -> Trouble {
         format!("it may be any of these specs, which are gone from their places: {}", names.join(", ")),
     )
     .kind(Kind::Unsafe)
-    .hint("move the spec back to the place whose journal it shall go on with and apply it there, or let go of the other journals: seed forget JOURNAL ROLE…")
+    .hint("move the spec back to the path whose journal it should continue and apply it there, or drop the other journals: seed forget JOURNAL ROLE…")
 }
 
 fn one_of_several(spec: &Path, then: &Note, copies: &[PathBuf]) -> Trouble {
@@ -247,7 +247,7 @@ fn one_of_several(spec: &Path, then: &Note, copies: &[PathBuf]) -> Trouble {
         format!("{then} is gone from its place, and {spec} and {} are copies of it: which of them goes on with its journal is not known", copies.join(", ")),
     )
     .kind(Kind::Unsafe)
-    .hint("remove or change the other copies, or move the one that shall go on with it to the old place and apply it there")
+    .hint("remove or change the other copies, or move the one that should continue the journal back to the old path and apply it there")
 }
 
 /// The folders of all journals, sorted.

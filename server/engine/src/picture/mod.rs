@@ -54,7 +54,7 @@ impl Tie {
         match self {
             Tie::Foundation => "rests on",
             Tie::Reference => "uses",
-            Tie::Folder => "lies in",
+            Tie::Folder => "is inside",
             Tie::Needs => "needs",
             Tie::About => "is about",
         }

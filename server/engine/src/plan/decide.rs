@@ -438,7 +438,7 @@ impl Planner<'_> {
             if let Ok(Observation::Present(attrs)) = &seen {
                 let verdict = known.towards_present(role, &Observation::Present(attrs.clone()));
                 let loses = known.loses(role, attrs);
-                let reason = "what lies in it is kept as a whole, and makes room";
+                let reason = "is moved to a backup together with its content";
                 let verdict = Verdict { changes: verdict.changes, loses, ..Verdict::because(Action::Replace, reason) };
                 return (Observation::Present(attrs.clone()), verdict);
             }

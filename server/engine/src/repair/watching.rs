@@ -305,7 +305,7 @@ impl<'a> Watching<'a> {
         let since = all.iter().filter(|run| run.id > known);
         let back = since.clone().find(|run| run.command == "apply absent" || run.command.starts_with("undo "));
         if let Some(run) = back {
-            let came_back = format!("run {} ({}) has taken it back", run.id, run.command);
+            let came_back = format!("run {} ({}) has removed it", run.id, run.command);
             return Err(Trouble::new(attempt, came_back).kind(Kind::Unsafe).hint("apply the spec, then watch it again"));
         }
         self.adopt_spec(&attempt)

@@ -120,7 +120,7 @@ fn mistakes_above_the_body_are_told_with_their_lines() {
     for (fragment, words) in [
         ("---\nabout: x\nparameters: {a: {type: int, defualt: 1}}\n---\n", "line 3, between its `---` lines: "),
         ("---\nparameters:\n  a: 1\n---\n", "expected a parameter: a mapping of `type`"),
-        ("---\nparameters:\n  a: {type: bool, default: no}\n---\n", "in YAML 1.2 only `true` and `false` are truth values"),
+        ("---\nparameters:\n  a: {type: bool, default: no}\n---\n", "in YAML 1.2 only `true` and `false` are booleans"),
         ("---\nabout: x\nPort 22\n", "write `---` on its own line before the text"),
         ("---\nparameters:\n  a: {}\n", "write `---` on its own line before the text"),
     ] {

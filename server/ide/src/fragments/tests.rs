@@ -231,7 +231,7 @@ fn a_fragment_is_embedded_in_the_comments_it_is_told() {
     assert_eq!(change.text, expected);
     for (broken, words) in [
         (Embedding { params: Vec::new(), ..embedding.clone() }, "port"),
-        (Embedding { fragment: "nothing".into(), ..embedding.clone() }, "there is none of that name"),
+        (Embedding { fragment: "nothing".into(), ..embedding.clone() }, "there is no fragment of that name"),
     ] {
         let error = world.ask("a\n", |open| change_words(open, &Wish::Embed(broken)));
         assert!(error.contains(words), "{error}");

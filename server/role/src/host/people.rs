@@ -54,7 +54,7 @@ pub(crate) trait Vault {
     fn command(&self, command: &Command) -> Result<(i32, Vec<u8>)>;
     /// An environment variable.
     fn variable(&self, name: &str) -> Option<OsString>;
-    /// The content of a systemd credential; none if there is none of that name.
+    /// The content of a systemd credential; none if it does not exist.
     fn credential(&self, name: &str) -> Result<Option<Vec<u8>>>;
 }
 
@@ -89,7 +89,7 @@ pub(crate) fn reveal(vault: &impl Vault, secret: &Secret) -> Result<String> {
                 return Err(Trouble::new(attempted(), "a credential's name is a file's name, without folders"));
             }
             let bytes = vault.credential(name)?;
-            text_of(bytes.ok_or_else(|| Trouble::new(attempted(), "there is none of that name").kind(Kind::Gone))?, attempted)
+            text_of(bytes.ok_or_else(|| Trouble::new(attempted(), "it does not exist").kind(Kind::Gone))?, attempted)
         }
     }
 }

@@ -34,7 +34,7 @@ impl Reader<'_> {
             let diagnostic = Diagnostic::error(
                 Code::WrongType,
                 span,
-                format!("expected {}, found `{text}`, which is no value", shape.words()),
+                format!("expected {}, found `{text}`, which has no value", shape.words()),
             )
             .help(format!("remove the key, or quote \"{text}\" to use the text"));
             self.tell(at, diagnostic);

@@ -420,7 +420,7 @@ impl Role for Btrfs {
         let lost: Vec<String> = names.keys().filter(|name| !is_empty(name)).map(|name| format!("`{name}`")).collect();
         match lost.as_slice() {
             [] => None,
-            [name] => Some(format!("the subvolume {name} and all in it")),
+            [name] => Some(format!("the subvolume {name} and everything in it")),
             names => Some(format!("the subvolumes {} and all in them", names.join(", "))),
         }
     }
@@ -502,7 +502,7 @@ impl Btrfs {
         self.snapshots.iter().find_map(|(name, wanted)| {
             let of = there.get(name)?.get("of")?.as_str().filter(|of| *of != wanted.of)?;
             Some(format!(
-                "the snapshot `{name}` is one of `{of}`, and making it anew would lose it: remove it (btrfs subvolume delete), or give \
+                "the snapshot `{name}` is one of `{of}`, and recreating it would lose it: remove it (btrfs subvolume delete), or give \
                  the new one another name"
             ))
         })

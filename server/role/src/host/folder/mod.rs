@@ -141,7 +141,7 @@ impl Folder {
     ///
     /// # Errors
     ///
-    /// [`Kind::Unsafe`] when there is a link on the way, when it is no regular file, and what the system says.
+    /// [`Kind::Unsafe`] when there is a link on the way, when it is not a regular file, and what the system says.
     pub fn open_file(&self, below: impl AsRef<Path>) -> Result<Option<File>> {
         let below = below.as_ref();
         let attempted = || format!("read {}", self.path.join(below).display());
@@ -254,7 +254,7 @@ impl AsFd for Folder {
 ///
 /// # Errors
 ///
-/// [`Kind::Unsafe`] when root would follow such a link, when it is no regular file, and what the system says.
+/// [`Kind::Unsafe`] when root would follow such a link, when it is not a regular file, and what the system says.
 pub fn open_file(path: &Path) -> Result<Option<File>> {
     let attempted = || format!("read {}", path.display());
     let path = &absolute(path)?;
@@ -342,7 +342,7 @@ fn regular(fd: OwnedFd, attempted: impl Fn() -> String) -> Result<File> {
     match SFlag::from_bits_truncate(about.st_mode) & SFlag::S_IFMT {
         SFlag::S_IFREG => Ok(File::from(fd)),
         SFlag::S_IFDIR => Err(from_errno(attempted(), Errno::EISDIR)),
-        _ => Err(Trouble::new(attempted(), "it is no regular file").kind(Kind::Unsafe)),
+        _ => Err(Trouble::new(attempted(), "it is not a regular file").kind(Kind::Unsafe)),
     }
 }
 

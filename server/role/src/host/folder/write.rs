@@ -104,7 +104,7 @@ impl Folder {
                 let file = self.create(&temporary, mode)?;
                 self.fill(&file, name, bytes, is_durable)?;
             }
-            Some(_) => return Err(Trouble::new(self.writing(name), "it is no regular file").kind(Kind::Unsafe)),
+            Some(_) => return Err(Trouble::new(self.writing(name), "it is not a regular file").kind(Kind::Unsafe)),
         }
         self.rename(temporary_of(name), name)?;
         if is_durable { self.sync() } else { Ok(()) }
@@ -138,7 +138,7 @@ impl Folder {
     ///
     /// # Errors
     ///
-    /// [`Kind::Unsafe`] when it is no regular file, and what the system says.
+    /// [`Kind::Unsafe`] when it is not a regular file, and what the system says.
     pub fn write_beside(
         &self,
         name: impl AsRef<Path>,
@@ -395,7 +395,7 @@ fn place_of(path: &Path) -> Result<(Folder, PathBuf)> {
     let attempted = || format!("write {}", path.display());
     let whole = absolute(path)?;
     let (Some(above), Some(name)) = (whole.parent(), whole.file_name()) else {
-        return Err(Trouble::new(attempted(), "it is no name of a file"));
+        return Err(Trouble::new(attempted(), "it is not a file name"));
     };
     let folder = Folder::open(above)?.ok_or_else(|| from_errno(attempted(), Errno::ENOENT))?;
     Ok((folder, name.into()))

@@ -201,7 +201,7 @@ impl RealHost {
         let is_there = || match self.safety.open(path, OFlag::O_PATH | OFlag::O_DIRECTORY) {
             Ok(_) => Ok(()),
             Err(refusal @ Refusal::Link(_)) => Err(refusal).told(attempted),
-            Err(_) => Err(Trouble::new(attempted(), "there is something else that is no folder")),
+            Err(_) => Err(Trouble::new(attempted(), "something else that is not a folder exists there")),
         };
         if !place.guarded() {
             return match mkdirat(place.folder(), place.name(), Mode::from_bits_truncate(0o700)) {

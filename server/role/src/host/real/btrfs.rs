@@ -152,7 +152,7 @@ impl RealHost {
         // SAFETY: the descriptors are open, and the kernel reads a structure of that size.
         match unsafe { ioctl::snap_create(folder.as_raw_fd(), &raw const *args) } {
             Ok(_) => Ok(()),
-            Err(Errno::EINVAL) => Err(Trouble::new(attempted(), format!("{} is no subvolume", of.display()))),
+            Err(Errno::EINVAL) => Err(Trouble::new(attempted(), format!("{} is not a subvolume", of.display()))),
             Err(errno) => Err(not_btrfs(attempted(), errno)),
         }
     }
@@ -171,7 +171,7 @@ impl RealHost {
             Ok(_) => Ok(()),
             Err(errno) if nothing_there(errno) && self.look_at(path)?.is_none() => Ok(()),
             Err(Errno::EINVAL | Errno::ENOTDIR) => {
-                Err(Trouble::new(attempted(), "it is no subvolume").hint("it is kept; move it away if it is not wanted"))
+                Err(Trouble::new(attempted(), "it is not a subvolume").hint("it is kept; move it away if it is not wanted"))
             }
             Err(Errno::ENOTEMPTY) => {
                 Err(Trouble::from_errno(attempted(), Errno::ENOTEMPTY).hint("other subvolumes are in it: remove them first"))
@@ -187,7 +187,7 @@ impl RealHost {
         };
         let folder = self.btrfs_folder(path, attempted)?;
         let told = |errno| match errno {
-            Errno::EINVAL => Trouble::new(attempted(), "it is no subvolume"),
+            Errno::EINVAL => Trouble::new(attempted(), "it is not a subvolume"),
             errno => not_btrfs(attempted(), errno),
         };
         let mut flags = 0;

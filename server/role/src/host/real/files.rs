@@ -460,9 +460,8 @@ impl RealHost {
             other => return other.told(attempted),
         }
         if kind_of(&place.stat().told(attempted)?) != FileKind::Link {
-            return Err(
-                Trouble::new(attempted(), "there is something else that is no link").hint("move it away, or choose another path")
-            );
+            return Err(Trouble::new(attempted(), "something else that is not a link exists there")
+                .hint("move it away, or choose another path"));
         }
         let temporary = self.temporary_link(&place, target, None, &Before::Nothing, &attempted)?;
         let renamed = renameat(place.folder(), &temporary, place.folder(), place.name());

@@ -256,7 +256,7 @@ impl RealHost {
     pub(super) fn detach(&self, device: &Path) -> Result<()> {
         let attempted = || format!("detach the loop device {}", device.display());
         let number = number_of(device)
-            .ok_or_else(|| Trouble::new(attempted(), "it is no loop device").hint("loop devices are called /dev/loop0, …"))?;
+            .ok_or_else(|| Trouble::new(attempted(), "it is not a loop device").hint("loop devices are called /dev/loop0, …"))?;
         if !is_attached(number) {
             return Ok(());
         }
@@ -316,7 +316,7 @@ impl RealHost {
 
     pub(super) fn grow_loop(&self, device: &Path) -> Result<()> {
         let attempted = || format!("make {} as large as its backing file", device.display());
-        let number = number_of(device).ok_or_else(|| Trouble::new(attempted(), "it is no loop device"))?;
+        let number = number_of(device).ok_or_else(|| Trouble::new(attempted(), "it is not a loop device"))?;
         self.loops.forget();
         let opened = open_device(number, true).told(attempted)?;
         match control(&opened, LOOP_SET_CAPACITY, 0) {

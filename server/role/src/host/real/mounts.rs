@@ -141,7 +141,7 @@ impl RealHost {
                 "there is no {fs_type} on it, or it does not know an option of {:?}; the kernel's reason is in `dmesg`",
                 request.options.join(",")
             )),
-            Errno::ENOTBLK => trouble.hint("it is no block device; attach the file to a loop device first"),
+            Errno::ENOTBLK => trouble.hint("it is not a block device; attach the file to a loop device first"),
             Errno::EBUSY => {
                 let table = self.mounts.get(read_table).unwrap_or_default();
                 match table.iter().find(|mount| Path::new(&mount.source) == source) {

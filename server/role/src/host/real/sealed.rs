@@ -77,7 +77,7 @@ impl RealHost {
         let found = self.subvolumes(top)?.into_iter().find(|subvolume| subvolume.path.as_os_str() == name);
         found
             .map(|subvolume| Seal::Subvolume(subvolume.uuid))
-            .ok_or_else(|| Trouble::new(attempted(), "it is no subvolume there"))
+            .ok_or_else(|| Trouble::new(attempted(), "it is not a subvolume there"))
     }
 }
 

@@ -93,7 +93,7 @@ fn brief(top: &Path, path: &Path) -> String {
 ///
 /// [`Kind::Busy`] where another file system is in it, and what the system says.
 pub(in crate::host) fn empty(top: OwnedFd, path: &Path) -> Result<()> {
-    let device = fstat(&top).told(|| format!("remove {} with all in it", path.display()))?.st_dev;
+    let device = fstat(&top).told(|| format!("remove {} and everything in it", path.display()))?.st_dev;
     let top = Level::read(top, path.to_path_buf(), CString::default()).told(|| format!("look into {}", path.display()))?;
     let mut levels = vec![top];
     let mut raised: u64 = 0;
@@ -173,7 +173,7 @@ impl RealHost {
     }
 
     pub(super) fn unlink_tree(&self, path: &Path) -> Result<()> {
-        let attempted = || format!("remove {} with all in it", path.display());
+        let attempted = || format!("remove {} and everything in it", path.display());
         self.refuse_mounts_below(path)?;
         let place = match self.safety.place(path) {
             Err(Refusal::Errno(errno)) if nothing_there(errno) => return Ok(()),

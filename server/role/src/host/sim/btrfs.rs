@@ -317,7 +317,7 @@ impl Machine {
         let spot = self.spot(path, true)?;
         let (fs, _) = self.btrfs_of(spot)?;
         if spot.file.ino != self.tree(spot.file.tree)?.root {
-            return Err(Denied::Words("it is no subvolume".into()));
+            return Err(Denied::Words("it is not a subvolume".into()));
         }
         Ok((spot, fs))
     }
@@ -350,7 +350,7 @@ impl Machine {
             return Err(Errno::EBUSY.into());
         }
         if !in_place {
-            return Err(Denied::Words("it is no subvolume".into()));
+            return Err(Denied::Words("it is not a subvolume".into()));
         }
         self.writable(walked.folder)?;
         let inside = !self.subvolume_paths(found.file).is_empty();

@@ -227,7 +227,7 @@ impl Machine {
     pub fn detach_loop(&mut self, path: &Path) -> Result<(), Denied> {
         let name = path.strip_prefix("/dev").ok().and_then(Path::to_str).unwrap_or_default().to_string();
         if loop_number(&name).is_none() {
-            return Err(Denied::Words("it is no loop device".into()));
+            return Err(Denied::Words("it is not a loop device".into()));
         }
         if !self.devices.contains_key(&name) {
             return Ok(());

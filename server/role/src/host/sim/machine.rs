@@ -169,7 +169,7 @@ impl Machine {
         (fs, top)
     }
 
-    /// Forgets a file system and all in it.
+    /// Forgets a file system and everything in it.
     pub fn remove_file_system(&mut self, fs: FsId) {
         self.file_systems.remove(&fs);
         for tree in self.trees.iter_mut().filter(|tree| tree.as_ref().is_some_and(|tree| tree.fs == fs)) {

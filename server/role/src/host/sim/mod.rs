@@ -323,7 +323,7 @@ impl Host for SimHost {
         self.change("remove_folder", &[path], on("remove the folder", path), |machine| machine.remove_folder(path))
     }
     fn remove_tree(&self, path: &Path) -> Result<()> {
-        self.change("remove_tree", &[path], on("remove with all in it", path), |machine| machine.remove_tree(path))
+        self.change("remove_tree", &[path], on("remove and everything in it", path), |machine| machine.remove_tree(path))
     }
     fn sync(&self, paths: &[PathBuf]) -> Result<()> {
         let paths: Vec<&Path> = paths.iter().map(PathBuf::as_path).collect();

@@ -11,14 +11,14 @@ use crate::cli::exit::{Exit, Result};
 use crate::cli::options::Global;
 use crate::cli::{output, style};
 
-/// Keep a snippet alike in many files, with the edits of people preserved.
+/// Keep a snippet identical in many files, and keep local edits.
 ///
 /// A fragment is a file in `fragments/`: `fragments/ssh-base`, or with any ending, `fragments/ssh-base.conf`. It may begin with what it is
 /// about and its parameters, between `---` lines; the rest is a Jinja template. A file embeds it between two markers, in comments of its
 /// own language, with the parameters on the first. Both are shown below.
 ///
 /// `seed fragment update` renders it there. What you then change between the markers stays: when the fragment changes, the two are
-/// merged, as git merges. Where both changed the same lines nothing is written; you are told, and decide with `resolve`.
+/// merged, as git merges. Where both changed the same lines nothing is written; the conflict is reported, and you decide with `resolve`.
 ///
 /// The project is the nearest folder above with `.seed/fragments.lock`, `.git` or `fragments/`. A folder in it with a lock or a `.git` of
 /// its own is a project of its own. Keep `.seed/` in version control: it holds what was rendered last. What git ignores, and what is

@@ -13,16 +13,16 @@ use crate::cli::output;
 
 /// Read what `seed recall` looks through.
 ///
-/// `seed recall` does it by itself; this does it beforehand, and tells what there is. The index is one file in the state folder. It is
-/// never the only copy of anything: when it is damaged or lost it is made anew.
+/// `seed recall` does it by itself; this does it beforehand, and reports what was found. The index is one file in the state folder. It is
+/// never the only copy of anything: if it is damaged or lost, it is built again.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The project [default: that of this folder]
     #[arg(value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
     folder: Option<PathBuf>,
     /// Read everything again, and not only what has changed
-    #[arg(long)]
-    anew: bool,
+    #[arg(long, alias = "anew")]
+    rebuild: bool,
 }
 
 /// Runs it.
@@ -30,7 +30,7 @@ pub fn run(args: &Args, global: &Global) -> Result {
     let start = Instant::now();
     let root = project_of(args.folder.as_deref().unwrap_or(&PathBuf::from(".")))?;
     let mut index = Index::open(&root, &journal::state_folder());
-    if args.anew {
+    if args.rebuild {
         index.forget();
     }
     let done = index.refresh()?;

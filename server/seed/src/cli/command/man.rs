@@ -98,7 +98,7 @@ const ENVIRONMENT: [(&str, &str); 7] = [
     ("SEED_MODEL", "The language model to use, by its name in the configuration."),
     ("SEED_PROGRAM_LIMIT", "The longest time that a program such as mkfs may take, for example `90 s`. Default: 1 hour."),
     ("SEED_LOG", "What to log to standard error, as a filter of tracing: `debug`, `seed_engine=trace`."),
-    ("XDG_STATE_HOME, XDG_CACHE_HOME, XDG_CONFIG_HOME", "The folders that the defaults lie in."),
+    ("XDG_STATE_HOME, XDG_CACHE_HOME, XDG_CONFIG_HOME", "The folders that contain the defaults."),
     ("NO_COLOR", "If set, output has no colours. See --color."),
 ];
 

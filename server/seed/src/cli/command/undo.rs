@@ -60,11 +60,11 @@ fn explain(undo: &Undo) -> Result<()> {
     let run = undo.run;
     let words = match undo.standing {
         Standing::ToDo => return Ok(()),
-        Standing::Ended => format!("run {run} was taken back already"),
+        Standing::Ended => format!("run {run} was already undone"),
         Standing::ChangedNothing => format!("run {run} was interrupted before it changed anything"),
     };
     let good = style::GOOD;
-    writeln!(output::stderr(), "{words}: nothing is left to take back of it")?;
-    writeln!(output::stderr(), "  {good}help{good:#}: seed undo, run once more, takes the run before it back")?;
+    writeln!(output::stderr(), "{words}: nothing is left to undo")?;
+    writeln!(output::stderr(), "  {good}help{good:#}: run seed undo again to undo the run before it")?;
     Ok(())
 }

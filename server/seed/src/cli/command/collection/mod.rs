@@ -28,7 +28,7 @@ use crate::cli::{output, spec_file, style};
 /// A collection is a repository or folder with roles/ in it, and fragments/ and templates/ if it has them. A spec names it, and its
 /// roles are then used as NAME.ROLE, as shown below.
 ///
-/// seed.lock, beside the spec, pins each to a commit and to a hash over all that the commit holds. Keep it in version control: everyone
+/// seed.lock, beside the spec, pins each to a commit and to a hash of its content. Keep it in version control: everyone
 /// who has it uses the same bytes. What was fetched is kept in the cache (~/.cache/seed, of root /var/cache/seed), and nothing needs a network from then on.
 /// Nothing is ever fetched by opening, checking or planning a spec.
 ///

@@ -22,11 +22,11 @@ use crate::cli::exit::{Error, Exit, Result};
 use crate::cli::options::{Global, SpecArg};
 use crate::cli::{output, report, spec_file, style};
 
-/// Explain a spec to the duck, and see what your explanation told, missed and got wrong.
+/// Explain a spec to the duck, and see what your explanation covered, missed and got wrong.
 ///
 /// Seed derives from the spec what a good explanation of it would hold: what each role is and why it is there, which values matter, what
 /// needs what, what is lost when it is taken away, who can reach it, what can go wrong. Your explanation is compared with that,
-/// sentence by sentence, and you are asked one question that leads on. What you left out is named, not told: say it yourself.
+/// sentence by sentence, and you are asked one question that leads on. What you left out is named, but not explained: say it yourself.
 ///
 /// Use words of your own, and whole sentences. Say why things are there and what would break without them. Text that is pasted
 /// and names that are only listed do not count.
@@ -40,7 +40,7 @@ use crate::cli::{output, report, spec_file, style};
 /// What you explain is kept in the state folder, for you alone, secrets masked: --history shows how it went.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  seed duck lab.seed.yaml                        explain it here; Ctrl-D ends\n  seed duck lab.seed.yaml --explain notes.txt    what a text of yours tells\n  seed duck lab.seed.yaml --role pool --explain - < pool.txt\n  seed duck lab.seed.yaml --history              how the score moved\n  seed duck --code backup.sh                     a question about any program\n\nIn the answer: ✓ told, ? not clear, ○ missing, ✗ not as the spec says."
+    after_help = "Examples:\n  seed duck lab.seed.yaml                        explain it here; Ctrl-D ends\n  seed duck lab.seed.yaml --explain notes.txt    what your text covers\n  seed duck lab.seed.yaml --role pool --explain - < pool.txt\n  seed duck lab.seed.yaml --history              how the score moved\n  seed duck --code backup.sh                     a question about any program\n\nIn the answer: ✓ covered, ? not clear, ○ missing, ✗ not as the spec says."
 )]
 pub struct Args {
     /// The spec, a *.seed.yaml file; `-` for standard input

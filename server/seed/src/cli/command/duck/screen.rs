@@ -151,7 +151,7 @@ pub fn history(entries: &[Entry], global: &Global) -> Result {
         let (covered, missing, wrong) = (entry.covered, entry.missing + entry.unclear, entry.contradicted);
         writeln!(
             out,
-            "{}  {percent:>3} %  {}  {dim}{covered} told, {missing} open, {wrong} wrong{dim:#}",
+            "{}  {percent:>3} %  {}  {dim}{covered} covered, {missing} open, {wrong} wrong{dim:#}",
             local_time(entry.time),
             bar(entry.score)
         )?;

@@ -38,7 +38,7 @@ use screen::Screen;
 /// endpoint on this machine asks nothing, since nothing leaves.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  seed prompt --prompt draft \"a 4 GiB volume I can carry, with a snapshot every day\"\n  seed prompt --spec lab.seed.yaml \"why does #role:pool come after #role:loop?\"\n\n`seed prompt --help` tells how a model is configured, and how prompts are written.",
+    after_help = "Examples:\n  seed prompt --prompt draft \"a 4 GiB volume I can carry, with a snapshot every day\"\n  seed prompt --spec lab.seed.yaml \"why does #role:pool come after #role:loop?\"\n\n`seed prompt --help` explains how to configure a model and write prompts.",
     after_long_help = include_str!("help.txt")
 )]
 pub struct Args {
@@ -280,7 +280,7 @@ fn configured() -> Result<Provider> {
     let file = seed_model::config::folder().join(seed_model::config::FILE);
     let none = || {
         Trouble::new("ask a model", "none is configured")
-            .hint(format!("write {}: `seed prompt --help` shows one; --show tells what would be sent", file.display()))
+            .hint(format!("write {}: `seed prompt --help` shows one; --show shows what would be sent", file.display()))
     };
     Ok(configured_or_none()?.ok_or_else(none)?)
 }

@@ -121,7 +121,7 @@ impl Screen {
                         let found = found.map_or("the answer holds no spec".into(), |count| {
                             format!("the draft has {count} mistake{}", plural(count))
                         });
-                        let then = if goes_back { "; the model is asked to mend it" } else { "" };
+                        let then = if goes_back { "; the model is asked to fix it" } else { "" };
                         self.note("check", &format!("{found}{then}"))?;
                         match checked.filter(|_| goes_back) {
                             Some(checked) => checked
