@@ -515,7 +515,7 @@ fn mistakes_in_the_names_and_sources_are_told() {
     sandbox.write("name.seed.yaml", spec);
     for (args, words) in [
         (["storage", &*desk.url()], "built-in collection"),
-        (["Desk", &*desk.url()], "cannot name a collection"),
+        (["Desk", &*desk.url()], "not a valid name for a collection"),
         (["desk", "http://example.org/x"], "does not authenticate the server"),
         (["desk", "desk.git"], "neither a path"),
         (["desk", "./nowhere.git"], "fetch its head of"),

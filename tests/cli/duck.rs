@@ -127,7 +127,7 @@ fn explanations_are_kept_and_shown() {
     let scores: Vec<f64> = history.as_array().unwrap().iter().map(|one| one["score"].as_f64().unwrap()).collect();
     assert!(scores.len() == 2 && scores[0] < scores[1], "{history}");
     assert!(!history.to_string().contains("AKIAIOSFODNN7EXAMPLE"), "{history}");
-    sandbox.seed(&["duck", "lab.seed.yaml", "--history"]).exits(0).says("told").says("▁");
+    sandbox.seed(&["duck", "lab.seed.yaml", "--history"]).exits(0).says("covered").says("▁");
     let folder = sandbox.state().join("duck");
     let file = std::fs::read_dir(&folder).unwrap().next().unwrap().unwrap();
     assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600);

@@ -29,7 +29,7 @@ fn an_image_that_was_there_and_has_grown_stays_so() {
         let made = Command::new("qemu-img").args(["create", "-q", "-f", image]).arg(&path).arg("1M").status().unwrap();
         assert!(made.success());
         // In advance.
-        assert!(reason(&actions(&sandbox, &["plan", "--json", SPEC]), "disk").contains("cannot be taken back"), "{image}");
+        assert!(reason(&actions(&sandbox, &["plan", "--json", SPEC]), "disk").contains("cannot be undone"), "{image}");
         sandbox.seed(PRESENT).exits(0);
         let grown = fs::metadata(&path).unwrap().len();
         let plan = actions(&sandbox, &["plan", "--json", "--state", "absent", SPEC]);

@@ -67,7 +67,7 @@ fn a_spec_from_prose_is_checked_and_its_mistakes_go_back_once() {
     let prose = "a 4 GiB volume I can carry, with a snapshot every day";
     let ran = sandbox.seed(&["prompt", "--prompt", "draft", "--output", "carried.seed.yaml", prose]).exits(0);
     let ran = ran
-        .says("the draft has 1 mistake; the model is asked to mend it")
+        .says("the draft has 1 mistake; the model is asked to fix it")
         .says("line 7: error unknown-key")
         .says("written: carried.seed.yaml");
     assert_eq!(sandbox.read("carried.seed.yaml"), ran.stdout());
@@ -147,7 +147,7 @@ fn nonsense_ends_in_words() {
     let (sandbox, mock) = with_model([Scripted::answer("I am a teapot."), Scripted::answer("Still a teapot. \u{1b}[2J")], "");
     let ran = sandbox.seed(&["prompt", "-p", "draft", "a 4 GiB image"]).exits(1);
     let ran =
-        ran.says("the answer holds no spec; the model is asked to mend it").says("the model gave none, also when asked again");
+        ran.says("the answer holds no spec; the model is asked to fix it").says("the model gave none, also when asked again");
     assert!(!ran.stderr().contains("\u{1b}[2J"), "what a model says moves no cursor");
     assert_eq!(ran.stdout(), "");
     assert!(mock.heard()[1].text().contains("Your answer contains no spec"));

@@ -141,7 +141,7 @@ fn a_reshaped_role_is_told_and_no_role_is_changed() {
                 fs::remove_dir_all(sandbox.at("roles/lamp/tests")).unwrap();
                 sandbox.write("roles/lamp/tests", "none");
             },
-            "is no folder",
+            "is not a folder",
         ),
     ] as [(&dyn Fn(&Sandbox), &str); 4]
     {

@@ -160,7 +160,7 @@ fn what_another_run_takes_back_stays_away() {
     let mut watched = Watched::begin(&sandbox, &[spec]);
     watched.event("watching");
     sandbox.seed(&["apply", spec, "--state", "absent", "--yes", "--destroy-data"]).exits(0);
-    watched.ended().exits(3).says("has taken it back");
+    watched.ended().exits(3).says("has removed it");
     assert!(!sandbox.at("d0").exists());
 }
 

@@ -204,7 +204,8 @@ impl RealHost {
             Err(_) => Err(Trouble::new(attempted(), "something else that is not a folder exists there")),
         };
         if !place.guarded() {
-            return match mkdirat(place.folder(), place.name(), Mode::from_bits_truncate(0o700)) {
+            // With its mode from the start: an interruption right after this leaves no folder that nobody else can enter.
+            return match mkdirat(place.folder(), place.name(), Mode::from_bits_truncate(mode)) {
                 Ok(()) => finish_folder(&place, place.name(), mode, owner, &attempted).map(drop),
                 Err(Errno::EEXIST) => is_there(),
                 Err(errno) => Err(Trouble::from_errno(attempted(), errno)),
