@@ -392,3 +392,103 @@ fn a_template_that_is_a_second_name_for_a_file_of_roots_is_not_read() {
     sandbox.seed(&["apply", "--yes", spec]).exits(1).says("hard link").never_says(SECRET);
     assert!(!sandbox.at("page").exists());
 }
+
+#[test]
+fn a_link_in_the_image_of_another_user_leads_nowhere() {
+    if !is_root() {
+        return;
+    }
+    for inside in ["p: {is: file.text, path: ./mnt/etc/passwd, content: theirs}", "p: {is: file.directory, path: ./mnt/etc/new}"] {
+        let roles = format!(
+            "i: {{is: storage.file_block_image, path: ./home/i.img, size: 16 MiB, owner: \"{NOBODY}:{NOBODY}\"}}\n\
+             l: {{is: storage.loopback_device, backing: i}}\n\
+             f: {{is: storage.filesystem, device: l, type: ext4, mount: ./mnt}}\n{inside}\n"
+        );
+        let (sandbox, spec) = beside_a_home(&roles);
+        for folder in ["of-root", "inside"] {
+            fs::create_dir(sandbox.at(folder)).unwrap();
+        }
+        sandbox.write("of-root/passwd", "root's");
+        symlink(sandbox.at("of-root"), sandbox.at("inside/etc")).unwrap();
+        let image = sandbox.at("home/i.img");
+        fs::File::create(&image).unwrap().set_len(16 << 20).unwrap();
+        let made = Command::new("mkfs.ext4").args(["-q", "-d"]).arg(sandbox.at("inside")).arg(&image).status().unwrap();
+        assert!(made.success());
+        give_to_nobody(&image);
+        sandbox.seed(&["apply", "--yes", spec]).exits(1).says("symbolic link");
+        assert_eq!(sandbox.read("of-root/passwd"), "root's");
+        assert_eq!(fs::read_dir(sandbox.at("of-root")).unwrap().count(), 1);
+        sandbox.seed(&["apply", "--yes", "--state", "absent", "--destroy-data", spec]).exits(0);
+        sandbox.assert_nothing_leaks();
+    }
+}
+
+#[test]
+fn a_project_that_another_user_put_above_is_none() {
+    if !is_root() {
+        return;
+    }
+    let (sandbox, _) = beside_an_open_folder("");
+    for planted in ["fragments/meta/spec/NAME.seed.yaml", ".git/HEAD", ".seed/fragments.lock"] {
+        sandbox.write(&format!("open/{planted}"), "of: nobody\n");
+    }
+    for folder in ["fragments", ".git", ".seed", ".seed/fragments.lock"] {
+        give_to_nobody(&sandbox.at("open").join(folder));
+    }
+    fs::create_dir(sandbox.at("open/mine")).unwrap();
+    let there = Ran::of(sandbox.seed_command(&["new", "spec", "lab"]).current_dir(sandbox.at("open/mine")));
+    drop(there.exits(0));
+    assert!(!sandbox.read("open/mine/lab.seed.yaml").contains("nobody"));
+}
+
+#[test]
+fn a_group_with_other_members_is_not_that_of_who_called_sudo() {
+    if !is_root() {
+        return;
+    }
+    const USERS: u32 = 100;
+    let (sandbox, spec) = Sandbox::with_spec("note: {is: file.text, path: ./note, content: x}\n");
+    for path in [sandbox.path().to_path_buf(), sandbox.at(spec)] {
+        chown(&path, Some(NOBODY), Some(USERS)).unwrap();
+        set_mode(&path, 0o775);
+    }
+    let mut command = sandbox.seed_command(&["apply", "--yes", spec]);
+    let ran = Ran::of(command.env("SUDO_UID", NOBODY.to_string()).env("SUDO_GID", USERS.to_string()));
+    drop(ran.exits(3).says("others can write"));
+    assert!(!sandbox.at("note").exists());
+}
+
+#[test]
+fn an_access_list_that_another_user_set_above_gives_no_access() {
+    if !is_root() {
+        return;
+    }
+    let roles = "s: {is: file.text, path: ./home/s, mode: \"0640\", owner: \"root:root\", content: !secret {file: ./token}}\n\
+                 d: {is: file.directory, path: ./home/d, mode: \"0750\", owner: \"root:root\"}\n\
+                 i: {is: storage.file_block_image, path: ./home/i, size: 1 MiB, mode: \"0660\", owner: \"root:root\"}\n";
+    let (sandbox, spec) = beside_a_home(roles);
+    sandbox.write("token", SECRET);
+    set_mode(&sandbox.at("token"), 0o600);
+    let listed = Command::new("setfacl").args(["-d", "-m", &format!("u:{NOBODY}:rwx")]).arg(sandbox.at("home")).status().unwrap();
+    assert!(listed.success());
+    sandbox.seed(&["apply", "--yes", spec]).exits(0);
+    for path in ["home/s", "home/d", "home/i"] {
+        let list = Command::new("getfacl").arg("--absolute-names").arg(sandbox.at(path)).output().unwrap();
+        let list = String::from_utf8(list.stdout).unwrap();
+        assert!(!list.contains("user:nobody") && !list.contains("mask"), "{path}: {list}");
+    }
+    sandbox.seed(&["plan", spec]).exits(0);
+}
+
+#[test]
+fn an_index_of_root_is_not_written_where_others_can_write() {
+    if !is_root() {
+        return;
+    }
+    let (sandbox, _) = beside_a_home("");
+    fs::create_dir_all(sandbox.at("home/state/knowledge")).unwrap();
+    sandbox.write("fragments/x", "words\n");
+    let ran = Ran::of(sandbox.seed_command(&["index"]).env("SEED_STATE_DIR", sandbox.at("home/state")));
+    drop(ran.exits(3).says("others can write to"));
+    assert_eq!(fs::read_dir(sandbox.at("home/state/knowledge")).unwrap().count(), 0);
+}

@@ -1,11 +1,13 @@
 //! Places in a project: where it begins, which files are its own, and which paths lead out of it.
 
+use std::os::unix::fs::MetadataExt;
 use std::path::{Component, Path, PathBuf};
 
 use ignore::WalkBuilder;
 use nix::sys::statfs::{DEBUGFS_MAGIC, PROC_SUPER_MAGIC, SYSFS_MAGIC, TRACEFS_MAGIC, statfs};
 use seed_role::Trouble;
 use seed_role::host::folder::{self, from_errno};
+use seed_role::host::others::is_of_another_user;
 use seed_role::trouble::{Kind, Result};
 
 use crate::store::{FOLDER, LOCK};
@@ -52,14 +54,23 @@ fn nearest(path: &Path) -> Option<&Path> {
     let start = path.parent().filter(|_| !path.is_dir()).unwrap_or(path);
     let has_fragments = |folder: &Path| {
         let is_part = folder.parent().and_then(Path::file_name).is_some_and(|kind| kind == "roles" || kind == "collections");
-        !is_part && folder.join("fragments").exists()
+        !is_part && has_sign(folder, "fragments")
     };
     start.ancestors().find(|folder| is_own_project(folder) || has_fragments(folder))
 }
 
 /// Whether a folder is a project, whatever is above it.
 fn is_own_project(folder: &Path) -> bool {
-    folder.join(".git").exists() || folder.join(LOCK).exists()
+    has_sign(folder, ".git") || has_sign(folder, LOCK)
+}
+
+/// Whether a sign of a project is there, and counts. In a folder like /tmp another user can put one above the folders of everybody, and
+/// what root or a user reads and runs would come from there: so it must belong to this user, or to the owner of the folder.
+fn has_sign(folder: &Path, sign: &str) -> bool {
+    let owner = |path: &Path| path.symlink_metadata().map(|about| about.uid()).ok();
+    let path = folder.join(sign);
+    let Some(uid) = owner(&path).filter(|_| path.exists()) else { return false };
+    !is_of_another_user(uid) || owner(folder) == Some(uid)
 }
 
 /// The path of a file or folder relative to the project, links followed. `root` has none in it.

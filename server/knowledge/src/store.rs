@@ -14,7 +14,8 @@ use std::path::{Path, PathBuf};
 use nix::fcntl::{Flock, FlockArg};
 use seed_role::Trouble;
 use seed_role::host::folder;
-use seed_role::trouble::Result;
+use seed_role::host::others::others_can_write;
+use seed_role::trouble::{Kind, Result};
 
 use crate::segment::{self, Entry, Segment, Stamp};
 
@@ -60,7 +61,18 @@ impl Writer {
         };
         let folder = path.parent().unwrap_or(Path::new("."));
         DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(io)?;
-        let lock = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(path.with_extension("lock"));
+        if let Some(open) = others_can_write(&folder::real(folder)?).filter(|_| nix::unistd::geteuid().is_root()) {
+            return Err(Trouble::new(format!("write the index {}", path.display()), format!("others can write to {}", open.display()))
+                .kind(Kind::Unsafe)
+                .hint("set SEED_STATE_DIR to a folder that only root can write to"));
+        }
+        let lock = OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .mode(0o600)
+            .custom_flags(nix::fcntl::OFlag::O_NOFOLLOW.bits())
+            .open(path.with_extension("lock"));
         match Flock::lock(lock.map_err(io)?, FlockArg::LockExclusiveNonblock) {
             Ok(lock) => Ok(Some(Writer { _lock: lock })),
             Err((_, nix::errno::Errno::EWOULDBLOCK)) => Ok(None),

@@ -5,7 +5,7 @@ use std::os::fd::AsRawFd;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use nix::unistd::{getegid, geteuid};
+use nix::unistd::{Gid, Group, Uid, User, geteuid};
 
 use super::real::safety::{has_access_list, only_these_write};
 
@@ -36,8 +36,25 @@ pub fn is_of_another_user(uid: u32) -> bool {
 }
 
 fn is_own(id: u32, mine: u32, caller: &str) -> bool {
-    let is_callers = || geteuid().is_root() && std::env::var(caller).ok().and_then(|caller| caller.parse().ok()) == Some(id);
-    id == 0 || id == mine || is_callers()
+    id == 0 || id == mine || caller_of_sudo(caller) == Some(id)
+}
+
+/// The user or the group of who called sudo, by the variable that sudo sets.
+fn caller_of_sudo(variable: &str) -> Option<u32> {
+    if geteuid().is_root() { std::env::var(variable).ok()?.parse().ok() } else { None }
+}
+
+/// Whether nobody but this user, root and who called sudo is in a group. Of other groups than root's own only a user private group is known
+/// to be so: it has the name of the user and no other members.
+fn is_own_group(gid: u32) -> bool {
+    let is_private = |uid: u32| {
+        let user = User::from_uid(Uid::from_raw(uid)).ok().flatten();
+        let group = Group::from_gid(Gid::from_raw(gid)).ok().flatten();
+        user.zip(group).is_some_and(|(user, group)| {
+            user.gid == group.gid && user.name == group.name && group.mem.iter().all(|member| *member == user.name)
+        })
+    };
+    gid == 0 || is_private(geteuid().as_raw()) || caller_of_sudo("SUDO_UID").is_some_and(is_private)
 }
 
 /// Whether others than this user, root and who called sudo can write an open file, by its mode or its access list (acl(5)).
@@ -52,7 +69,7 @@ pub fn others_write_file(file: &File) -> std::io::Result<bool> {
 /// The same of what is at a path. With `keeps`, a sticky folder does not count, since nobody can replace there what another has made.
 fn others_write(about: &Metadata, path: &Path, keeps: bool) -> bool {
     let is_ours = !is_of_another_user(about.uid());
-    let is_our_group = is_own(about.gid(), getegid().as_raw(), "SUDO_GID");
+    let is_our_group = is_own_group(about.gid());
     let is_sticky = keeps && is_ours && about.mode() & libc::S_ISVTX != 0;
     !is_sticky && !only_these_write(about.mode(), is_ours, is_our_group, || has_access_list(path))
 }

@@ -4,7 +4,7 @@
 //! once (`O_PATH | O_NOFOLLOW`, open(2)), compared with what was seen, and changed through that descriptor.
 
 use std::fs::File;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use nix::dir::Dir;
@@ -264,6 +264,18 @@ impl RealHost {
     }
 }
 
+/// Takes from a new file or folder the access lists that the folder above gave it (acl(5)): where another user can write that folder, they are
+/// that user's choice.
+pub(super) fn drop_inherited_access(new: BorrowedFd<'_>) -> nix::Result<()> {
+    for list in ["system.posix_acl_access", "system.posix_acl_default"] {
+        match rustix::fs::fremovexattr(new, list) {
+            Ok(()) | Err(rustix::io::Errno::NODATA | rustix::io::Errno::NOTSUP) => {}
+            Err(errno) => return Err(Errno::from_raw(errno.raw_os_error())),
+        }
+    }
+    Ok(())
+}
+
 /// Gives a folder that was just made its owner and its mode.
 ///
 /// Whoever can write the folder above may have put another one under its name since. So it must be this process's, closed to all
@@ -295,6 +307,9 @@ fn finish_folder(
     };
     if place.guarded() && !(is_as_made && is_empty().told(attempted)?) {
         return Err(exchanged(attempted()));
+    }
+    if place.guarded() {
+        drop_inherited_access(folder.as_fd()).told(attempted)?;
     }
     if let Some(owner) = owner {
         fchown(&folder, Some(Uid::from_raw(owner.uid)), Some(Gid::from_raw(owner.gid))).told(attempted)?;

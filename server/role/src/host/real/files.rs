@@ -12,7 +12,7 @@ use nix::sys::stat::{FileStat, Mode, fchmod, fstat, fstatat};
 use nix::unistd::{Gid, Uid, UnlinkatFlags, Whence, fchown, ftruncate, lseek, symlinkat, unlinkat};
 
 use super::RealHost;
-use super::access::{beside, refuse_set_id};
+use super::access::{beside, drop_inherited_access, refuse_set_id};
 use super::attributes::{Attributes, Lost};
 use super::exchange::{self, Stop};
 use super::safety::Place;
@@ -76,6 +76,9 @@ impl<'a> Temporary<'a> {
         let flags = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
         let open = |name: &Path| openat(place.folder(), name, flags, Mode::from_bits_truncate(0o600));
         let (name, file) = beside(place, open)?;
+        if place.guarded() {
+            drop_inherited_access(file.as_fd())?;
+        }
         Ok(Temporary { place, name, file: File::from(file), placed: false })
     }
 

@@ -19,6 +19,8 @@ use std::sync::{Arc, PoisonError, RwLock};
 use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, AtFlags, OFlag, OpenHow, ResolveFlag, openat, openat2, readlinkat};
 use nix::sys::stat::{FileStat, Mode, fstat, fstatat, lstat};
+use nix::sys::statfs::{BTRFS_SUPER_MAGIC, statfs};
+use nix::sys::statvfs::{FsFlags, statvfs};
 
 use crate::host::refusal::{Refusal, nothing_there};
 
@@ -117,7 +119,23 @@ impl Place<'_> {
 
 /// Whether only root can change what is in a folder.
 fn only_root_writes(stat: &FileStat, path: &Path) -> bool {
-    only_these_write(stat.st_mode, stat.st_uid == 0, stat.st_gid == 0, || has_access_list(path))
+    only_these_write(stat.st_mode, stat.st_uid == 0, stat.st_gid == 0, || has_access_list(path)) && !is_of_an_image(stat, path)
+}
+
+/// Whether a folder is on a file system that was mounted with `nosuid` and `nodev` from a loop device. Whoever made its image chose the owners
+/// in it, so they say nothing: a folder of root's there can hold a link of that user. A Btrfs has device numbers of its own (btrfs(5)), and
+/// counts whatever device it is on.
+fn is_of_an_image(stat: &FileStat, path: &Path) -> bool {
+    const LOOP: u64 = 7;
+    const UNNAMED: u64 = 0;
+    let major = nix::sys::stat::major(stat.st_dev);
+    if ![LOOP, UNNAMED].contains(&major) {
+        return false;
+    }
+    let untrusted = FsFlags::ST_NOSUID | FsFlags::ST_NODEV;
+    let is_mounted_so = || statvfs(path).is_ok_and(|about| about.flags().contains(untrusted));
+    let is_btrfs = || statfs(path).is_ok_and(|about| about.filesystem_type() == BTRFS_SUPER_MAGIC);
+    (major == LOOP || is_btrfs()) && is_mounted_so()
 }
 
 /// Whether nobody but certain users can write something that has this mode, given whether its owner and its group are theirs. Where an access
