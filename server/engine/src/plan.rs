@@ -60,6 +60,14 @@ impl Action {
             Action::Unknown => "unknown",
         }
     }
+
+    /// What is attempted, for an error: what is to be done is not known in advance where the plan could not look.
+    pub fn verb(self) -> &'static str {
+        match self {
+            Action::None | Action::Unknown => "apply",
+            _ => self.word(),
+        }
+    }
 }
 
 /// Where a role is to be led.

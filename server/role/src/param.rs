@@ -250,6 +250,9 @@ pub fn mask(secret: &[u8]) -> String {
     format!("{SECRET_MARK}{}", &blake3::keyed_hash(key, secret).to_hex()[..16])
 }
 
+/// What bytes that are not text begin with as an attribute; their hexadecimal digits follow.
+pub const BYTES_MARK: &str = "‹bytes› ";
+
 /// What a masked secret begins with.
 pub const SECRET_MARK: &str = "‹secret› ";
 

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use seed_role::host::{Digest, Host, Whole};
-use seed_role::param::{SECRET_MARK, Size};
+use seed_role::param::{BYTES_MARK, SECRET_MARK, Size};
 use seed_role::trouble::Result;
 use serde_json::{Value as Json, json};
 
@@ -12,8 +12,6 @@ use serde_json::{Value as Json, json};
 /// put it back from that.
 pub(super) const LIMIT: u64 = 8 << 20;
 
-/// What stands for bytes that are no text begins with this; their hexadecimal digits follow.
-const BYTES_MARK: &str = "‹bytes› ";
 const HASH: &str = "blake3";
 
 /// The content of a file as an attribute. One that is too large for that is read once more, by its path.

@@ -403,7 +403,7 @@ impl Apply<'_> {
             && !stored::is_as_planned(then, &self.graph.filled(&self.graph.nodes[task.node].params.json, outputs))
         {
             let came_back = "an output that it uses is not what the plan said";
-            return Err(Trouble::new(format!("{} {}", planned.action.word(), planned.role), came_back)
+            return Err(Trouble::new(format!("{} {}", planned.action.verb(), planned.role), came_back)
                 .hint("review the new plan and apply again"));
         }
         let mut role = self.graph.build(task.node, outputs)?;

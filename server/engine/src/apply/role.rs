@@ -90,7 +90,7 @@ impl Apply<'_> {
     /// That nothing is mounted over what a role has mounted, nor over that in which it lies: see [`crate::shelter`]. `around` are the roles
     /// that make the mounts around it. And that these are mounted where it is written to.
     fn require_in_reach(&self, planned: &PlannedRole, half: Half, role: &dyn Role, around: &Makers) -> Result<()> {
-        let refused = |reason: String| Err(Trouble::new(format!("{} {}", planned.action.word(), planned.role), reason));
+        let refused = |reason: String| Err(Trouble::new(format!("{} {}", planned.action.verb(), planned.role), reason));
         if let Some(hidden) = role.hidden(self.host)? {
             return refused(shelter::over_it(&hidden));
         }
@@ -130,7 +130,7 @@ impl Apply<'_> {
         let stranger = self.journal.with_ledger(|ledger| ledger.stranger());
         let known = Known { owned: &ownership, stranger, host: self.host };
         let seen = role.observe(self.host)?;
-        let attempt = || format!("{} {}", planned.action.word(), planned.role);
+        let attempt = || format!("{} {}", planned.action.verb(), planned.role);
         if let Observation::Unknown(reason) = &seen {
             return Err(Trouble::new(attempt(), reason));
         }
@@ -223,7 +223,7 @@ impl Apply<'_> {
             }
             (Wish::Look(_) | Wish::Back { .. }, _) => return Ok(()),
         };
-        let attempt = || format!("{} {}", planned.action.word(), planned.role);
+        let attempt = || format!("{} {}", planned.action.verb(), planned.role);
         if verdict.refused {
             return Err(Trouble::new(attempt(), verdict.reason.unwrap_or_default()));
         }
@@ -258,7 +258,7 @@ impl Apply<'_> {
         let claims = role.claims();
         let lost = self.journal.with_ledger(|ledger| effect.loses(ledger, &claims, &planned.role, &planned.wish));
         lost.map_or(Ok(()), |lost| {
-            let attempt = format!("{} {}", planned.action.word(), planned.role);
+            let attempt = format!("{} {}", planned.action.verb(), planned.role);
             Err(Trouble::new(attempt, format!("it would now destroy {lost}")).hint("review the new plan and apply again"))
         })
     }
@@ -409,7 +409,7 @@ impl Apply<'_> {
     /// Looks at the role once more. What it offers now, and what the ledger is to know of it.
     fn verify(&self, planned: &PlannedRole, half: Half, role: &dyn Role) -> Result<(Option<Outputs>, Option<Outcome>)> {
         let seen = role.observe(self.host)?;
-        let attempt = || format!("{} {}", planned.action.word(), planned.role);
+        let attempt = || format!("{} {}", planned.action.verb(), planned.role);
         let name = &*planned.role;
         let is_known = self.journal.with_ledger(|ledger| ledger.owns(name));
         match (&planned.wish, half) {

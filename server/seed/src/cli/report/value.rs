@@ -3,6 +3,7 @@
 use std::io::Write;
 
 use seed_role::attrs::Change;
+use seed_role::param::BYTES_MARK;
 use serde_json::Value as Json;
 use similar::{ChangeTag, TextDiff};
 
@@ -10,12 +11,15 @@ use crate::cli::{style, terminal};
 
 /// Values longer than this are cut.
 const LONGEST: usize = 76;
+/// Lines of a diff longer than this are cut, so that no file pushes the rest of a plan off the screen.
+const LONGEST_LINE: usize = 1000;
 
 /// A value in a line.
 pub fn short(value: &Json) -> String {
     let text = match value {
         Json::Null => "—".to_string(),
         Json::String(text) if text.is_empty() => "\"\"".to_string(),
+        Json::String(text) if text.starts_with(BYTES_MARK) => format!("{} bytes, not text", (text.len() - BYTES_MARK.len()) / 2),
         Json::String(text) => text.clone(),
         Json::Array(items) => items.iter().map(short).collect::<Vec<_>>().join(", "),
         Json::Object(entries) if entries.is_empty() => "{}".to_string(),
@@ -29,18 +33,23 @@ pub fn short(value: &Json) -> String {
             .join(", "),
         other => other.to_string(),
     };
-    let line = terminal::line(&text);
-    if line.chars().count() <= LONGEST {
-        line.into_owned()
-    } else {
-        format!("{}…", line.chars().take(LONGEST).collect::<String>())
+    cut(&text, LONGEST)
+}
+
+fn cut(text: &str, longest: usize) -> String {
+    let line = terminal::line(text);
+    match line.char_indices().nth(longest) {
+        Some((end, _)) => format!("{}…", &line[..end]),
+        None => line.into_owned(),
     }
 }
 
 /// A change, as a line or a diff.
 pub fn write_change(out: &mut dyn Write, change: &Change, indent: &str, width: usize) -> std::io::Result<()> {
     match (&change.from, &change.to) {
-        (Json::String(from), Json::String(to)) if from.contains('\n') || to.contains('\n') => {
+        (Json::String(from), Json::String(to))
+            if (from.contains('\n') || to.contains('\n')) && ![from, to].iter().any(|text| text.starts_with(BYTES_MARK)) =>
+        {
             writeln!(out, "{indent}{}", change.field)?;
             write_diff(out, from, to, indent)
         }
@@ -64,9 +73,28 @@ fn write_diff(out: &mut dyn Write, from: &str, to: &str, indent: &str) -> std::i
                 ChangeTag::Insert => ('+', style::GOOD),
                 ChangeTag::Equal => (' ', style::DIM),
             };
-            let line = terminal::line(change.value().trim_end_matches('\n'));
+            let line = cut(change.value().trim_end_matches('\n'), LONGEST_LINE);
             writeln!(out, "{indent}  {color}{sign} {line}{color:#}")?;
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn written(from: &str, to: &str) -> String {
+        let mut out = Vec::new();
+        let change = Change { field: "content".into(), from: from.into(), to: to.into() };
+        write_change(&mut out, &change, "", 7).unwrap();
+        anstream::adapter::strip_bytes(&out).into_vec().try_into().unwrap()
+    }
+
+    #[test]
+    fn bytes_are_counted_and_long_lines_are_cut() {
+        let bytes = format!("{BYTES_MARK}{}", "ff".repeat(35_000));
+        assert_eq!(written(&bytes, "one\ntwo\n"), "content  35000 bytes, not text → one⏎two⏎\n");
+        assert!(written(&format!("{}\n", "x".repeat(100_000)), "one\n").len() < 2 * LONGEST_LINE);
+    }
 }
