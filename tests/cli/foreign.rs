@@ -214,3 +214,19 @@ fn nothing_is_written_below_a_mount_point_whose_role_failed() {
     sandbox.seed(ABSENT).exits(0);
     sandbox.assert_nothing_leaks();
 }
+
+#[test]
+fn a_mount_point_behind_a_link_is_refused_before_anything_is_mounted() {
+    if !is_root() {
+        return;
+    }
+    let (sandbox, spec) = Sandbox::with_spec("memory: {is: storage.tmpfs, mount: ./link/memory}\n");
+    fs::create_dir(sandbox.at("real")).unwrap();
+    std::os::unix::fs::symlink("real", sandbox.at("link")).unwrap();
+    for _ in 0..2 {
+        sandbox.seed(&["apply", "--yes", spec]).exits(1).says("symbolic link").says("real/memory");
+        assert_eq!(sandbox.mounts(), Vec::<std::path::PathBuf>::new());
+    }
+    sandbox.seed(ABSENT).exits(0);
+    sandbox.assert_nothing_leaks();
+}
