@@ -29,7 +29,7 @@ fn an_image_that_was_there_and_has_grown_stays_so() {
         let made = Command::new("qemu-img").args(["create", "-q", "-f", image]).arg(&path).arg("1M").status().unwrap();
         assert!(made.success());
         // In advance.
-        assert!(reason(&actions(&sandbox, &["plan", "--json", SPEC]), "disk").contains("cannot be taken back"), "{image}");
+        assert!(reason(&actions(&sandbox, &["plan", "--json", SPEC]), "disk").contains("cannot be undone"), "{image}");
         sandbox.seed(PRESENT).exits(0);
         let grown = fs::metadata(&path).unwrap().len();
         let plan = actions(&sandbox, &["plan", "--json", "--state", "absent", SPEC]);
@@ -42,6 +42,35 @@ fn an_image_that_was_there_and_has_grown_stays_so() {
         assert_eq!(again["actions"][0]["action"], json!("none"));
         sandbox.seed(ABSENT).exits(0);
     }
+}
+
+#[test]
+fn an_image_that_was_there_is_not_seeds_once_it_has_grown() {
+    let (sandbox, _) = Sandbox::with_spec("");
+    let path = sandbox.at("disk.img");
+    fs::write(&path, "precious").unwrap();
+    fs::File::options().write(true).open(&path).unwrap().set_len(2 << 20).unwrap();
+    let spec = |size: u32, more: &str| {
+        sandbox.write_spec(&format!("disk: {{is: storage.file_block_image, path: ./disk.img, size: {size} MiB{more}}}\n"));
+    };
+    let is_refused = || {
+        for more in ["", ", disposable: true"] {
+            spec(1, more);
+            sandbox.seed(&["apply", "--yes", "--destroy-data", SPEC]).exits(1).says("was not made by Seed and differs in size");
+            assert!(fs::read(&path).unwrap().starts_with(b"precious"));
+        }
+    };
+    is_refused();
+    spec(3, "");
+    sandbox.seed(PRESENT).exits(0);
+    is_refused();
+    // What Seed made in its place is Seed's.
+    fs::remove_file(&path).unwrap();
+    spec(3, "");
+    sandbox.seed(PRESENT).exits(0);
+    spec(1, "");
+    sandbox.seed(PRESENT).exits(0);
+    assert_eq!(fs::metadata(&path).unwrap().len(), 1 << 20);
 }
 
 #[test]
