@@ -299,3 +299,34 @@ fn roles_that_are_refused_hold_nobody_up() {
         sandbox.seed(&["log", spec]).exits(0).says("r5  file.directory  could not look at the folder");
     }
 }
+
+#[test]
+fn an_image_that_was_moved_by_hand_leaves_nothing_attached_unnoticed() {
+    if !is_root() {
+        return;
+    }
+    for file_system in
+        ["{is: storage.btrfs, devices: [loop], mount: ./lab}", "{is: storage.filesystem, device: loop, type: ext4, mount: ./lab}"]
+    {
+        let (sandbox, spec) = Sandbox::with_spec(&format!(
+            "image: {{is: storage.file_block_image, path: ./v.img, size: 128 MiB}}\n\
+             loop: {{is: storage.loopback_device, backing: image}}\n\
+             disk: {file_system}\n"
+        ));
+        sandbox.seed(&["apply", "--yes", spec]).exits(0);
+        for moved in ["disk.img", "elsewhere/v.img"] {
+            fs::create_dir_all(sandbox.at(moved).parent().unwrap()).unwrap();
+            fs::rename(sandbox.at("v.img"), sandbox.at(moved)).unwrap();
+            sandbox.seed(&["plan", "--state", "absent", spec]).exits(1).says(moved).says("depends on loop");
+            for _ in 0..2 {
+                sandbox.seed(&["apply", "--yes", "--state", "absent", spec]).exits(1).says(moved);
+                assert_eq!((sandbox.mounts().len(), sandbox.loops().len()), (1, 1));
+            }
+            fs::rename(sandbox.at(moved), sandbox.at("v.img")).unwrap();
+            sandbox.seed(&["plan", spec]).exits(0);
+        }
+        sandbox.seed(&["apply", "--yes", "--state", "absent", spec]).exits(0);
+        sandbox.assert_nothing_leaks();
+        assert!(!sandbox.at("v.img").exists());
+    }
+}

@@ -45,6 +45,35 @@ fn an_image_that_was_there_and_has_grown_stays_so() {
 }
 
 #[test]
+fn an_image_that_was_there_is_not_seeds_once_it_has_grown() {
+    let (sandbox, _) = Sandbox::with_spec("");
+    let path = sandbox.at("disk.img");
+    fs::write(&path, "precious").unwrap();
+    fs::File::options().write(true).open(&path).unwrap().set_len(2 << 20).unwrap();
+    let spec = |size: u32, more: &str| {
+        sandbox.write_spec(&format!("disk: {{is: storage.file_block_image, path: ./disk.img, size: {size} MiB{more}}}\n"));
+    };
+    let is_refused = || {
+        for more in ["", ", disposable: true"] {
+            spec(1, more);
+            sandbox.seed(&["apply", "--yes", "--destroy-data", SPEC]).exits(1).says("was not made by Seed and differs in size");
+            assert!(fs::read(&path).unwrap().starts_with(b"precious"));
+        }
+    };
+    is_refused();
+    spec(3, "");
+    sandbox.seed(PRESENT).exits(0);
+    is_refused();
+    // What Seed made in its place is Seed's.
+    fs::remove_file(&path).unwrap();
+    spec(3, "");
+    sandbox.seed(PRESENT).exits(0);
+    spec(1, "");
+    sandbox.seed(PRESENT).exits(0);
+    assert_eq!(fs::metadata(&path).unwrap().len(), 1 << 20);
+}
+
+#[test]
 fn undoing_a_growth_leaves_it_grown_and_says_so() {
     let spec = |size: &str| format!("disk: {{is: storage.file_block_image, path: ./disk.img, size: {size}, mode: \"MODE\"}}\n");
     let (sandbox, _) = Sandbox::with_spec(&spec("1 MiB").replace("MODE", "0600"));

@@ -6,6 +6,7 @@
 
 mod attributes;
 mod backups;
+mod backups_inside;
 mod collections;
 mod commands;
 mod composite;

@@ -317,9 +317,15 @@ pub fn plan(graph: &Graph, world: &World<'_>, spec: &str, options: &Options) -> 
     spare::what_is_wanted(graph, &mut roles);
     turn_around(graph, &mut roles);
     spare::folders_of_ours(graph, world.host, &mut roles);
-    losses::what_lies_above(graph, &mut roles);
     root::mark(graph, world.host, &mut roles);
-    backups(graph, world.ledger, &mut roles);
+    loop {
+        losses::what_lies_above(graph, &mut roles);
+        backups(graph, world.ledger, &mut roles);
+        if !losses::not_disposable(graph, world.ledger, &mut roles) {
+            break;
+        }
+    }
+    losses::not_backed_up(graph, world.ledger, &mut roles);
     let mut plan = Plan {
         spec: spec.to_string(),
         state: options.state,
@@ -362,6 +368,9 @@ fn backups(graph: &Graph, ledger: &Ledger, roles: &mut [PlannedRole]) {
     for planned in roles.iter_mut().filter(|planned| planned.destructive() && !planned.disposable) {
         let (Some(role), Some(seen)) = (&graph.nodes[planned.node].role, planned.seen.attrs()) else { continue };
         let as_a_whole = planned.action != Action::Change;
+        if !role.backs_up() {
+            continue;
+        }
         planned.backup = Some(role.backup(seen, &name, as_a_whole).map_or(Backup::InJournal, Backup::At));
     }
 }

@@ -145,6 +145,17 @@ pub trait Role: Send + Sync {
     /// [`Observation::Unknown`].
     fn observe(&self, host: &dyn Host) -> Result<Observation>;
 
+    /// What of the thing is still there although [`Role::observe`] does not find it, because what it is known by has changed: such as a loop
+    /// device whose file was moved. `ours` is what it looked like when Seed last left it. Says what it is and what to do about it.
+    ///
+    /// # Errors
+    ///
+    /// What was tried and what came back.
+    fn lingers(&self, host: &dyn Host, ours: &Attrs) -> Result<Option<String>> {
+        let _ = (host, ours);
+        Ok(None)
+    }
+
     /// The attributes that the parameters ask for, in the notation of the spec. Only these are compared
     /// with what was seen; an attribute that the spec leaves open is not among them.
     ///
@@ -194,6 +205,11 @@ pub trait Role: Send + Sync {
     /// Whether what is taken away is put aside even where no data is lost by it, because the journal does not tell all of it.
     fn keeps_all(&self) -> bool {
         false
+    }
+
+    /// Whether [`Role::steps`] can make a backup before they destroy what was seen. They cannot of what is only in memory.
+    fn backs_up(&self) -> bool {
+        true
     }
 
     /// Where the backup is that [`Role::steps`] make under a name before they destroy what was seen, as a whole or in part. None where they

@@ -44,6 +44,9 @@ pub(super) struct LoopbackDevice {
 /// What is said, as by the kernel, of a file that was removed while a device shows it: what was in it is still there.
 const DELETED: &str = " (deleted)";
 
+/// The attribute with the inode of the backing file. Not a parameter.
+const INODE: &str = "inode";
+
 impl LoopbackDevice {
     fn offset(&self) -> u64 {
         self.offset.map_or(0, |offset| offset.0)
@@ -97,6 +100,14 @@ impl LoopbackDevice {
     }
 }
 
+/// The inode of the file that a device shows, by which it is known once it was moved; none if it was removed.
+fn inode(host: &dyn Host, device: &LoopDevice) -> Result<Option<u64>> {
+    if device.deleted {
+        return Ok(None);
+    }
+    Ok(host.metadata(&device.backing)?.map(|file| file.inode))
+}
+
 fn refuse_if_mounted(host: &dyn Host, device: &Path) -> Result<()> {
     let mounts = host.mounts()?;
     let name = device.to_string_lossy();
@@ -136,8 +147,18 @@ impl Role for LoopbackDevice {
             .with("read_only", device.read_only)
             .with("partscan", device.partscan)
             .with("sector_size", device.sector_size)
+            .with_some(INODE, inode(host, &device)?)
             .with_some("size_limit", (device.size_limit > 0).then(|| Size(device.size_limit).to_string()));
         Ok(Observation::Present(attrs))
+    }
+
+    fn lingers(&self, host: &dyn Host, ours: &Attrs) -> Result<Option<String>> {
+        let (Some(device), Some(known)) = (ours.text("device"), ours.get(INODE).and_then(Json::as_u64)) else { return Ok(None) };
+        let loops = host.loops()?;
+        let Some(found) = loops.iter().find(|one| one.device == Path::new(device)) else { return Ok(None) };
+        let (file, is_it) = (found.backing.display(), inode(host, found)? == Some(known));
+        Ok(is_it
+            .then(|| format!("{device} is still attached to its file, which was moved to {file}: move it to its place first")))
     }
 
     fn wanted(&self, host: &dyn Host) -> Result<Attrs> {
@@ -166,6 +187,7 @@ impl Role for LoopbackDevice {
 
     fn fit_past(&self, past: &mut Attrs, seen: &Observation) -> Option<String> {
         past.0.remove("device");
+        past.0.remove(INODE);
         super::stays_grown(past, seen, &["backing", "offset", "size_limit"])
     }
 

@@ -133,6 +133,10 @@ impl Role for Tmpfs {
         holds.then(|| format!("all in the tmpfs on {}", self.mount.display()))
     }
 
+    fn backs_up(&self) -> bool {
+        false
+    }
+
     fn steps(&self, host: &dyn Host, transition: &Transition<'_>) -> Result<Vec<Step>> {
         match (transition.from, transition.to) {
             (Observation::Unknown(reason), _) => Err(super::unknown("change the tmpfs", reason)),

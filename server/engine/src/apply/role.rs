@@ -15,6 +15,7 @@ use seed_role::trouble::{Kind, Result, Trouble};
 use super::tasks::Half;
 use super::{Apply, Event};
 use crate::journal::below::Below;
+use crate::journal::ledger::PutAside;
 use crate::journal::{Outcome, Record, fingerprint, now};
 use crate::plan::decide::{Known, Past};
 use crate::plan::losses::{Effect, backup_is_gone, gone};
@@ -251,12 +252,16 @@ impl Apply<'_> {
 
     /// That what is about to be done takes no backup away that was not spoken of.
     fn confirm_no_backup_is_lost(&self, planned: &PlannedRole, half: Half, role: &dyn Role, from_nothing: bool) -> Result<()> {
-        if planned.loses.is_some() || planned.disposable {
-            return Ok(());
-        }
-        let effect = Effect { makes: half == Half::Up && from_nothing, removes: takes_away(planned, half) && !from_nothing };
+        let removes = takes_away(planned, half) && !from_nothing;
         let claims = role.claims();
-        let lost = self.journal.with_ledger(|ledger| effect.loses(ledger, &claims, &planned.role, &planned.wish));
+        let lost = self.journal.with_ledger(|ledger| match (planned.disposable, &planned.loses) {
+            (true, _) => ledger.backups_inside(&claims).next().filter(|_| removes).map(PutAside::words),
+            (false, Some(_)) => None,
+            (false, None) => {
+                let effect = Effect { makes: half == Half::Up && from_nothing, removes };
+                effect.loses(ledger, &claims, &planned.role, &planned.wish)
+            }
+        });
         lost.map_or(Ok(()), |lost| {
             let attempt = format!("{} {}", planned.action.verb(), planned.role);
             Err(Trouble::new(attempt, format!("it would now destroy {lost}")).hint("review the new plan and apply again"))
@@ -270,7 +275,8 @@ impl Apply<'_> {
         self.journal.with_ledger(|ledger| {
             let claims = role.claims();
             let useless = effect.on(ledger, &claims, &planned.role, &planned.wish);
-            useless.map(|aside| Record::Forgotten { role: aside.role.clone(), run: aside.run }).collect()
+            let gone = ledger.backups_inside(&claims).filter(|_| takes_away(planned, half) && !role.backs_up());
+            useless.chain(gone).map(|aside| Record::Forgotten { role: aside.role.clone(), run: aside.run }).collect()
         })
     }
 

@@ -3,7 +3,7 @@
 mod snapshot;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use seed_role::attrs::{Attrs, Observation};
 use seed_role::claim::Claim;
@@ -17,7 +17,11 @@ use super::below::Below;
 use super::damage::Damage;
 use super::moved;
 use super::record::{Outcome, Record};
+use crate::plan::Action;
 use crate::stored;
+
+/// What is said of a thing that was there before Seed, as the rest of a sentence about it.
+pub(crate) const NOT_MADE: &str = "was not made by Seed";
 
 /// A role that Seed made or changed.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -39,6 +43,9 @@ pub struct Owned {
     /// The parts of it that Seed made.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub parts: BTreeSet<String>,
+    /// Whether Seed has made one in its place since, which is then Seed's although something was there before.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub remade: bool,
     /// Set while it is changed: what an interruption leaves.
     pub open: Option<Open>,
 }
@@ -73,8 +80,14 @@ impl Owned {
             disposable: false,
             after: Vec::new(),
             parts: BTreeSet::new(),
+            remade: false,
             open: None,
         }
+    }
+
+    /// Whether Seed made what is there, and did not only change it: nothing was there before, or something else was.
+    pub fn is_made(&self) -> bool {
+        self.remade || self.before == Observation::Absent
     }
 
     /// Whether its entry could be read: otherwise only its name is known, and that Seed made it.
@@ -114,11 +127,24 @@ pub struct PutAside {
 }
 
 impl PutAside {
+    /// What it is a backup of and where it comes from, in words.
+    pub(crate) fn words(&self) -> String {
+        format!("the backup of {} from run {}", self.kept.what, self.run)
+    }
+
     /// Whether it can be brought back now: it is whole, or the rest of it is in its place. Put upon anything else, signatures would make a
     /// file system of something that is none.
     pub fn is_usable(&self) -> bool {
         !self.is_going && (self.kept.path.is_some() || self.below.as_ref().is_some_and(Below::is_in_place))
     }
+}
+
+/// Whether a path lies in a folder or mount that is claimed.
+pub(crate) fn is_inside(path: &Path, claims: &[Claim]) -> bool {
+    claims.iter().any(|claim| match claim {
+        Claim::Path(around) | Claim::Mount(around) => path != around && path.starts_with(around),
+        _ => false,
+    })
 }
 
 /// An entry: read from a snapshot only when it is asked for.
@@ -149,6 +175,7 @@ fn read_entry(json: &str) -> Owned {
         disposable: false,
         after: Vec::new(),
         parts: BTreeSet::new(),
+        remade: false,
         open: None,
     })
 }
@@ -211,6 +238,11 @@ impl Ledger {
         self.backups().filter(|aside| aside.below.as_ref().is_some_and(|below| below.is_removed_with(claims)))
     }
 
+    /// The backups that lie in the folders and mounts that are claimed.
+    pub fn backups_inside<'a>(&'a self, claims: &'a [Claim]) -> impl Iterator<Item = &'a PutAside> {
+        self.backups().filter(|aside| !aside.is_going && aside.kept.path.as_ref().is_some_and(|path| is_inside(path, claims)))
+    }
+
     /// Whether Seed made or changed a role.
     pub fn owns(&self, role: &str) -> bool {
         self.entries.contains_key(role)
@@ -245,7 +277,7 @@ impl Ledger {
     pub fn stranger(&self) -> String {
         match &self.elsewhere {
             Some(elsewhere) => format!("is not known here ({elsewhere})"),
-            None => "was not made by Seed".into(),
+            None => NOT_MADE.into(),
         }
     }
 
@@ -383,6 +415,10 @@ impl Ledger {
                 self.backups_mut().for_each(|aside| aside.expired = None);
             }
             Record::Restored { role, run } => {
+                // Whether Seed made what came back is not known, and in doubt it did not.
+                if let Some(owned) = self.edit(role) {
+                    owned.remade = false;
+                }
                 for aside in self.drop_backups(role, *run) {
                     if let (Some(to), Some(from)) = (aside.from, aside.kept.path) {
                         self.each_below(|below| below.moved(&from, &to));
@@ -403,7 +439,11 @@ impl Ledger {
                 Outcome::Present(attrs) => {
                     if let Some(owned) = self.edit(role) {
                         owned.ours = Some(attrs.clone());
-                        let before = owned.open.take().map(|open| open.parts);
+                        let open = owned.open.take();
+                        let makes =
+                            |open: &Open| [Action::Create, Action::Replace].iter().any(|action| action.word() == open.action);
+                        owned.remade |= owned.before != Observation::Absent && open.as_ref().is_some_and(makes);
+                        let before = open.map(|open| open.parts);
                         let is_made = |part: &&String| {
                             owned.parts.contains(*part) || before.as_ref().is_some_and(|before| !before.contains(part))
                         };

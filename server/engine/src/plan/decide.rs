@@ -9,6 +9,7 @@ use seed_role::{Contents, Mend, Role, Way};
 
 use super::losses::{Effect, backup_is_gone, gone, lies_in_backup};
 use super::{Action, Found, Ownership, PlannedRole, Planner, Wish, predicted};
+use crate::journal::ledger::{NOT_MADE, Owned};
 use crate::journal::{recall, unpack};
 use crate::node::TakesOver;
 use crate::stored;
@@ -100,10 +101,11 @@ impl Known<'_> {
                 .reduce(|one, other| format!("{one} and {other}"));
             return Verdict { changes, loses, reason: caution, ..Verdict::plain(Action::Change) };
         };
-        if self.owned.get().is_none() && !role.may_overwrite() {
+        let is_made = self.owned.get().is_some_and(Owned::is_made);
+        if !is_made && !role.may_overwrite() {
+            let stranger = if self.owned.get().is_some() { NOT_MADE } else { &self.stranger };
             let reason = format!(
-                "{} and differs in {field}, which can only be repaired by destroying it; remove it, or change the spec",
-                self.stranger
+                "{stranger} and differs in {field}, which can only be repaired by destroying it; remove it, or change the spec"
             );
             return Verdict { changes, ..Verdict::refused(reason) };
         }
@@ -259,7 +261,8 @@ impl Planner<'_> {
                 (Observation::Unknown(reason.clone()), Verdict { loses, ..Verdict::because(action, reason) })
             }
             Wish::Back { to, kept, returned, lost, made_anew, .. } => {
-                let seen = seen_before.unwrap_or_else(observe);
+                let seen =
+                    seen_before.unwrap_or_else(observe).and_then(|seen| self.with_what_lingers(index, &known, role, seen, found));
                 let verdict = match &seen {
                     Ok(seen) => {
                         let past = Past { to, kept: kept.as_ref(), returned: *returned, made_anew: *made_anew };
@@ -318,6 +321,25 @@ impl Planner<'_> {
         };
         let planned = PlannedRole { commands, folder, ..self.planned(index, owned, wish, seen, verdict) };
         Found { planned, now, then, contents, hidden: None }
+    }
+
+    /// What was seen of a role that is led back; trouble where something of it is still there that was not found.
+    fn with_what_lingers(
+        &self,
+        index: usize,
+        known: &Known<'_>,
+        role: &dyn Role,
+        seen: Observation,
+        found: &[Option<Found>],
+    ) -> Result<Observation, Trouble> {
+        let ours = known.owned.get().and_then(|owned| owned.ours.as_ref());
+        match ours.filter(|_| seen == Observation::Absent && !self.is_vacated(index, found)) {
+            Some(ours) => match role.lingers(self.world.host, ours)? {
+                Some(lingers) => Err(Trouble::new("remove it", lingers)),
+                None => Ok(seen),
+            },
+            None => Ok(seen),
+        }
     }
 
     /// The verdict where a backup is to be brought back: it must be there, or in a folder that comes back before.

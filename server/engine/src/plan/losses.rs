@@ -7,9 +7,9 @@ use seed_role::claim::Claim;
 use seed_role::host::Host;
 use seed_role::step::Kept;
 
-use super::{Action, PlannedRole, Wish};
+use super::{Action, Backup, PlannedRole, Wish};
 use crate::journal::Ledger;
-use crate::journal::ledger::PutAside;
+use crate::journal::ledger::{PutAside, is_inside};
 use crate::node::Graph;
 
 /// What an action does to backups of which the rest lies on a device or in a file that the role claims.
@@ -54,7 +54,7 @@ impl Effect {
         let is_put_back = matches!(wish, Wish::Back { kept: Some(kept), .. } if kept.path.is_none());
         let lost: BTreeSet<String> = Effect { makes: self.makes && !is_put_back, ..self }
             .on(ledger, claims, role, wish)
-            .map(|aside| format!("the data that belongs to the backup of {} from run {}", aside.kept.what, aside.run))
+            .map(|aside| format!("the data that belongs to {}", aside.words()))
             .collect();
         (!lost.is_empty()).then(|| lost.into_iter().collect::<Vec<_>>().join(" and "))
     }
@@ -72,8 +72,16 @@ pub(crate) fn backup_is_gone(path: &Path) -> String {
 
 /// Whether a path lies in a folder that was moved to a backup with all that is in it.
 pub(super) fn lies_in_backup(host: &dyn Host, ledger: &Ledger, path: &Path) -> bool {
-    let moved = |aside: &PutAside| Some(aside.kept.path.as_ref()?.join(path.strip_prefix(aside.from.as_ref()?).ok()?));
-    ledger.put_aside.iter().filter_map(moved).any(|moved| matches!(host.metadata(&moved), Ok(Some(_))))
+    // The last moved may hold the ones before.
+    fn is_there(host: &dyn Host, moves: &[PutAside], path: &Path) -> bool {
+        moves.iter().enumerate().any(|(at, aside)| {
+            let moved = || Some(aside.kept.path.as_ref()?.join(path.strip_prefix(aside.from.as_ref()?).ok()?));
+            moved().is_some_and(|path| {
+                matches!(host.metadata(&path), Ok(Some(_))) || is_there(host, moves.get(at + 1..).unwrap_or_default(), &path)
+            })
+        })
+    }
+    is_there(host, &ledger.put_aside, path)
 }
 
 fn brings_back(wish: &Wish, role: &str, aside: &PutAside) -> bool {
@@ -93,6 +101,56 @@ pub(super) fn what_lies_above(graph: &Graph, roles: &mut [PlannedRole]) {
         let holds_bytes = || graph.claims(node).iter().any(|claim| matches!(claim, Claim::Path(_)));
         if goes(&roles[at]) && roles[at].loses.is_none() && holds_bytes() {
             roles[at].loses = Some(loses);
+        }
+    }
+}
+
+/// The backups that lie in what is claimed, those of this plan included, in words.
+fn inside(ledger: &Ledger, roles: &[PlannedRole], claims: &[Claim]) -> Option<String> {
+    let made = ledger.backups_inside(claims).map(PutAside::words);
+    let planned = roles.iter().filter(|planned| matches!(&planned.backup, Some(Backup::At(path)) if is_inside(path, claims)));
+    let all: BTreeSet<String> = made.chain(planned.map(|planned| format!("the backup of {}", planned.role))).collect();
+    (!all.is_empty()).then(|| all.into_iter().collect::<Vec<_>>().join(" and "))
+}
+
+/// The roles whose removal concerns what lies in them, each with its claims.
+fn removed(graph: &Graph, roles: &[PlannedRole], is_asked: impl Fn(&PlannedRole) -> bool) -> Vec<(usize, Vec<Claim>)> {
+    let removes = |planned: &PlannedRole| Effect::of(planned.action).removes && is_asked(planned);
+    let removed = roles.iter().enumerate().filter(|(_, planned)| removes(planned));
+    removed.map(|(at, planned)| (at, graph.claims(planned.node))).collect()
+}
+
+/// A disposable role is removed without a question and without a backup. The backups that lie in it are not disposable, so then it is
+/// treated as if it were not either, together with what it rests on. Says whether there is any such role.
+pub(super) fn not_disposable(graph: &Graph, ledger: &Ledger, roles: &mut [PlannedRole]) -> bool {
+    let mut found = Vec::new();
+    for (at, claims) in removed(graph, roles, |planned| planned.disposable) {
+        found.extend(inside(ledger, roles, &claims).map(|inside| (at, inside)));
+    }
+    for (at, inside) in &found {
+        let planned = &mut roles[*at];
+        planned.disposable = false;
+        let holds = format!("holds {inside}, so `disposable` does not apply");
+        planned.reason = Some(planned.reason.take().map_or(holds.clone(), |reason| format!("{reason}; {holds}")));
+        for below in graph.foundations(planned.node) {
+            if let Ok(below) = roles.binary_search_by_key(&below, |planned| planned.node) {
+                roles[below].disposable = false;
+            }
+        }
+    }
+    !found.is_empty()
+}
+
+/// Says of what cannot be backed up which backups go with it, and takes their places out of the plan.
+pub(super) fn not_backed_up(graph: &Graph, ledger: &Ledger, roles: &mut [PlannedRole]) {
+    let backs_up = |planned: &PlannedRole| graph.nodes[planned.node].role.as_ref().is_none_or(|role| role.backs_up());
+    for (at, claims) in removed(graph, roles, |planned| !backs_up(planned)) {
+        let Some(inside) = inside(ledger, roles, &claims) else { continue };
+        let lost = format!("{inside}, of which no backup remains");
+        let loses = &mut roles[at].loses;
+        *loses = Some(loses.take().map_or(lost.clone(), |loses| format!("{loses}, and with it {lost}")));
+        for planned in roles.iter_mut() {
+            planned.backup.take_if(|backup| matches!(backup, Backup::At(path) if is_inside(path, &claims)));
         }
     }
 }
