@@ -566,7 +566,12 @@ impl Planner<'_> {
             return Wish::Look(None);
         }
         if let Some(wishes) = &self.options.wishes {
-            return wishes.get(&*node.name).cloned().unwrap_or(Wish::Look(None));
+            let is_made_anew = || {
+                let is_anew = |index: &usize| self.anew.contains(index);
+                owned.get().is_some() && (is_anew(&index) || self.graph.foundations(index).iter().any(is_anew))
+            };
+            let otherwise = || if is_made_anew() { Wish::Present } else { Wish::Look(None) };
+            return wishes.get(&*node.name).cloned().unwrap_or_else(otherwise);
         }
         let orphan = node.instance.is_none();
         if orphan && self.renamed.iter().any(|(from, _)| *from == *node.name) {

@@ -396,11 +396,14 @@ fn drafts(project: &Project, host: &dyn Host, begun: &BTreeMap<String, Begun>, l
         .map(|draft| (draft.name.to_string(), draft))
         .collect();
     let mut open: Vec<String> = drafts.keys().cloned().collect();
-    for (name, begun) in begun {
-        open.extend(begun.after.iter().cloned());
-        stored::references(&begun.params, &mut |below| open.push(below.to_string()));
-        let made = Made { is: &begun.is, params: &begun.params, after: &begun.after };
-        let draft = made.draft(name, drafts.remove(name), begun.was == Observation::Absent);
+    for (name, one) in begun {
+        // What the run removed first made room for this, which makes room for it on the way back.
+        let made_room = |before: &String| begun.get(before).is_some_and(|first| first.action == Action::Remove.word());
+        let after: Vec<String> = one.after.iter().filter(|before| !made_room(before)).cloned().collect();
+        open.extend(one.after.iter().cloned());
+        stored::references(&one.params, &mut |below| open.push(below.to_string()));
+        let made = Made { is: &one.is, params: &one.params, after: &after };
+        let draft = made.draft(name, drafts.remove(name), one.was == Observation::Absent);
         drafts.extend(draft.map(|draft| (name.clone(), draft)));
     }
     let mut seen: BTreeSet<String> = begun.keys().cloned().collect();

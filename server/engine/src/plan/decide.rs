@@ -152,7 +152,13 @@ impl Known<'_> {
                 }
                 // Files are put back by writing them anew.
                 if !role.may_overwrite() {
-                    let fixed = changes.iter().find(|change| role.mend(change, attrs) == Mend::Replace);
+                    // What had to be replaced to come here is another thing, even where a change leads the other way.
+                    let is_replaced = |change: &Change| {
+                        let there = Change { field: change.field.clone(), from: change.to.clone(), to: change.from.clone() };
+                        past.made_anew && past.kept.is_none() && role.mend(&there, before) == Mend::Replace
+                    };
+                    let is_fixed = |change: &Change| role.mend(change, attrs) == Mend::Replace || is_replaced(change);
+                    let fixed = changes.iter().find(|change| is_fixed(change));
                     // What is the same thing again needs no more than a change: nothing is made over it.
                     let is_whole = past.kept.is_some_and(|kept| kept.path.is_some());
                     if past.made_anew && (is_whole || fixed.is_some()) {

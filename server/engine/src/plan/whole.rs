@@ -12,12 +12,12 @@ use super::{Action, Found, PlannedRole, Planner, Wish};
 /// The images that are to be made anew, so that what is lost with what lies in them has a backup.
 pub(super) fn to_be_kept(planner: &Planner<'_>, found: &[Option<Found>]) -> BTreeSet<usize> {
     let (graph, ledger) = (planner.graph, planner.world.ledger);
-    if planner.options.wishes.is_some() {
-        return BTreeSet::new();
-    }
+    // An undo leads back what the run did, and only looks at what that rests on.
+    let is_undo = planner.options.wishes.is_some();
     let planned = |index: usize| found[index].as_ref().map(|one| &one.planned).filter(|_| planner.selected[index]);
     let comes = |index: usize| {
-        planned(index).filter(|one| one.wish == Wish::Present && matches!(one.action, Action::Create | Action::Replace))
+        let comes = |one: &&PlannedRole| !matches!(one.wish, Wish::Look(_)) && matches!(one.action, Action::Create | Action::Replace);
+        planned(index).filter(comes)
     };
     let is_lost = |one: &PlannedRole| one.loses.is_some() && !one.disposable && !one.refused;
     let mut victims: BTreeSet<usize> = BTreeSet::new();
@@ -45,7 +45,8 @@ pub(super) fn to_be_kept(planner: &Planner<'_>, found: &[Option<Found>]) -> BTre
     };
     let stays = |image: usize| {
         planned(image).is_some_and(|one| {
-            one.wish == Wish::Present && matches!(one.action, Action::None | Action::Change) && !one.refused && !one.disposable
+            let is_asked_for = if is_undo { one.wish == Wish::Look(None) } else { one.wish == Wish::Present };
+            is_asked_for && matches!(one.action, Action::None | Action::Change) && !one.refused && !one.disposable
         })
     };
     // Whatever else lies in the image would be made anew with it.

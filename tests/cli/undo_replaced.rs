@@ -1,0 +1,103 @@
+//! `seed undo` of replacements: what was written since is kept as a whole, and what the plan promises is made.
+
+use crate::sandbox::{Sandbox, is_root};
+
+const SPEC: &str = "name.seed.yaml";
+const APPLY: &[&str] = &["apply", "--yes", "--prune", "--destroy-data", SPEC];
+const UNDO: &[&str] = &["undo", "--yes", "--destroy-data", SPEC];
+const UUID: &str = ", uuid: 11111111-2222-3333-4444-555555555555";
+
+fn image(size: &str) -> String {
+    format!(
+        "image: {{is: storage.file_block_image, path: ./v.img, size: {size}}}\nloop: {{is: storage.loopback_device, backing: image}}\n"
+    )
+}
+
+fn ext4(size: &str, rest: &str) -> String {
+    format!("{}fs: {{is: storage.filesystem, device: loop, type: ext4, label: one, mount: ./m{rest}}}\n", image(size))
+}
+
+fn btrfs(rest: &str) -> String {
+    format!(
+        "{}fs: {{is: storage.btrfs, devices: [loop], mount: ./m, subvolumes: {{home: {{}}, work: {{}}}}{rest}}}\n",
+        image("160 MiB")
+    )
+}
+
+/// One to which these were applied, one after the other.
+fn applied(specs: &[&str]) -> Sandbox {
+    let sandbox = Sandbox::new();
+    for spec in specs {
+        sandbox.write_spec(spec);
+        sandbox.seed(APPLY).exits(0);
+    }
+    sandbox
+}
+
+/// Whether a backup beside the image holds these words.
+fn is_kept(sandbox: &Sandbox, words: &str) -> bool {
+    let beside = std::fs::read_dir(sandbox.path()).unwrap().map(|entry| entry.unwrap().path());
+    let backups = beside.filter(|path| path.file_name().unwrap().to_string_lossy().contains(".v.img.seed-backup-"));
+    let files = backups.flat_map(|backup| std::fs::read_dir(backup).unwrap()).map(|entry| entry.unwrap().path());
+    files.into_iter().any(|file| {
+        let bytes = std::fs::read(file).unwrap();
+        bytes.windows(words.len()).any(|window| window == words.as_bytes())
+    })
+}
+
+/// Writes into the volume, through to the image.
+fn write(sandbox: &Sandbox) {
+    sandbox.write("m/x", &"PRECIOUS".repeat(1000));
+    nix::unistd::sync();
+}
+
+#[test]
+fn undo_keeps_the_image_of_what_it_replaces() {
+    if !is_root() {
+        return;
+    }
+    for (before, after) in [
+        (ext4("64 MiB", ""), ext4("64 MiB", UUID)),
+        (ext4("160 MiB", ""), ext4("160 MiB", UUID)),
+        (btrfs(""), btrfs(UUID)),
+        (btrfs(""), ext4("160 MiB", "")),
+        (ext4("160 MiB", ""), btrfs("")),
+        (ext4("64 MiB", ""), ext4("48 MiB", "")),
+    ] {
+        let sandbox = applied(&[&before, &after]);
+        write(&sandbox);
+        sandbox.seed(UNDO).exits(0);
+        assert!(!sandbox.at("m/x").exists());
+        assert!(is_kept(&sandbox, "PRECIOUS"), "{before}→ {after}");
+        sandbox.write_spec(&before);
+        sandbox.seed(&["plan", SPEC]).exits(0);
+        // The undo of the first run leaves the backup where it is.
+        sandbox.seed(UNDO).exits(0);
+        assert!(is_kept(&sandbox, "PRECIOUS"), "{before}→ {after}");
+        sandbox.assert_nothing_leaks();
+    }
+}
+
+#[test]
+fn undo_of_a_smaller_image_restores_what_lies_in_it_from_the_bottom_up() {
+    if !is_root() {
+        return;
+    }
+    let table = |size: &str| {
+        let below = image(size).replace("backing: image", "backing: image, partscan: true");
+        format!("{below}table: {{is: storage.partition_table, device: loop, partitions: {{one: {{size: 20 MiB}}}}}}\n")
+    };
+    for (before, after) in [
+        (image("64 MiB"), image("48 MiB")),
+        (table("64 MiB"), table("48 MiB")),
+        (btrfs(""), btrfs("").replace("160 MiB", "140 MiB")),
+        (ext4("64 MiB", ""), ext4("48 MiB", "")),
+    ] {
+        let sandbox = applied(&[&before, &after]);
+        sandbox.seed(UNDO).exits(0);
+        sandbox.write_spec(&before);
+        sandbox.seed(&["plan", SPEC]).exits(0);
+        sandbox.seed(UNDO).exits(0);
+        sandbox.assert_nothing_leaks();
+    }
+}
