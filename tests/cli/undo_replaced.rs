@@ -5,7 +5,12 @@ use crate::sandbox::{Sandbox, is_root};
 const SPEC: &str = "name.seed.yaml";
 const APPLY: &[&str] = &["apply", "--yes", "--prune", "--destroy-data", SPEC];
 const UNDO: &[&str] = &["undo", "--yes", "--destroy-data", SPEC];
-const UUID: &str = ", uuid: 11111111-2222-3333-4444-555555555555";
+
+/// Another UUID each time: mkfs.btrfs refuses one that any device has.
+fn uuid() -> String {
+    let random = std::fs::read_to_string("/proc/sys/kernel/random/uuid").unwrap();
+    format!(", uuid: {}", random.trim())
+}
 
 fn image(size: &str) -> String {
     format!(
@@ -57,9 +62,9 @@ fn undo_keeps_the_image_of_what_it_replaces() {
         return;
     }
     for (before, after) in [
-        (ext4("64 MiB", ""), ext4("64 MiB", UUID)),
-        (ext4("160 MiB", ""), ext4("160 MiB", UUID)),
-        (btrfs(""), btrfs(UUID)),
+        (ext4("64 MiB", ""), ext4("64 MiB", &uuid())),
+        (ext4("160 MiB", ""), ext4("160 MiB", &uuid())),
+        (btrfs(""), btrfs(&uuid())),
         (btrfs(""), ext4("160 MiB", "")),
         (ext4("160 MiB", ""), btrfs("")),
         (ext4("64 MiB", ""), ext4("48 MiB", "")),
@@ -99,5 +104,33 @@ fn undo_of_a_smaller_image_restores_what_lies_in_it_from_the_bottom_up() {
         sandbox.seed(&["plan", SPEC]).exits(0);
         sandbox.seed(UNDO).exits(0);
         sandbox.assert_nothing_leaks();
+    }
+}
+
+#[test]
+fn an_undo_that_moves_the_image_to_a_backup_survives_a_kill_at_every_record() {
+    if !is_root() {
+        return;
+    }
+    for (before, after) in [(ext4("160 MiB", ""), btrfs("")), (ext4("64 MiB", ""), ext4("64 MiB", &uuid()))] {
+        let mut kills = 0;
+        for record in 1.. {
+            let sandbox = applied(&[&before, &after]);
+            write(&sandbox);
+            let ran = sandbox.seed_killed_at(record, UNDO);
+            if !ran.was_killed() {
+                ran.exits(0);
+                break;
+            }
+            kills += 1;
+            sandbox.seed(UNDO).exits(0);
+            assert!(!sandbox.at("m/x").exists());
+            assert!(is_kept(&sandbox, "PRECIOUS"), "killed behind record {record} of {before}→ {after}");
+            sandbox.write_spec(&before);
+            sandbox.seed(&["plan", SPEC]).exits(0);
+            sandbox.seed(&["apply", "--yes", "--destroy-data", "--state", "absent", SPEC]).exits(0);
+            sandbox.assert_nothing_leaks();
+        }
+        assert!(kills >= 5, "{kills}");
     }
 }
