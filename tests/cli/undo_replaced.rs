@@ -134,3 +134,17 @@ fn an_undo_that_moves_the_image_to_a_backup_survives_a_kill_at_every_record() {
         assert!(kills >= 5, "{kills}");
     }
 }
+
+#[test]
+fn the_mount_folder_goes_with_the_last_role_that_was_mounted_on_it() {
+    if !is_root() {
+        return;
+    }
+    let small = ext4("64 MiB", "");
+    for (before, after) in [(ext4("160 MiB", ""), btrfs("")), (small.clone(), small.replace("v.img", "w.img"))] {
+        let sandbox = applied(&[&before, &after]);
+        sandbox.seed(&["apply", "--yes", "--state", "absent", SPEC]).exits(0);
+        assert!(!sandbox.at("m").exists(), "{before}→ {after}");
+        sandbox.assert_nothing_leaks();
+    }
+}
