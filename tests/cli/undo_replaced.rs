@@ -148,3 +148,26 @@ fn the_mount_folder_goes_with_the_last_role_that_was_mounted_on_it() {
         sandbox.assert_nothing_leaks();
     }
 }
+
+#[test]
+fn a_mount_that_the_spec_no_longer_names_is_unmounted() {
+    if !is_root() {
+        return;
+    }
+    let mounted = [ext4("64 MiB", ""), btrfs("").replace(", subvolumes: {home: {}, work: {}}", "")];
+    for before in mounted {
+        let after = before.replace(", mount: ./m", "");
+        let sandbox = applied(&[&before, &after]);
+        assert!(sandbox.mounts().is_empty());
+        assert!(!sandbox.at("m").exists());
+        sandbox.seed(&["plan", SPEC]).exits(0).says("Nothing to do");
+        sandbox.seed(&["apply", "--yes", "--state", "absent", SPEC]).exits(0);
+        sandbox.assert_nothing_leaks();
+        // `absent` at once goes by what was made.
+        let sandbox = applied(&[&before]);
+        sandbox.write_spec(&after);
+        sandbox.seed(&["apply", "--yes", "--state", "absent", SPEC]).exits(0);
+        assert!(!sandbox.at("m").exists());
+        sandbox.assert_nothing_leaks();
+    }
+}

@@ -58,9 +58,32 @@ impl Known<'_> {
         role.loses(self.host, seen, ours.as_ref())
     }
 
+    /// What the parameters ask for, without what Seed did by those of before and they no longer name.
+    pub fn wanted(&self, role: &dyn Role, seen: &Observation) -> Result<Attrs, Trouble> {
+        let mut wanted = role.wanted(self.host)?;
+        if let Some(seen) = seen.attrs() {
+            for name in self.dropped(role, seen) {
+                wanted.set(name, serde_json::Value::Null);
+            }
+        }
+        Ok(wanted)
+    }
+
+    /// The attributes that are as Seed left them by parameters that the role no longer has.
+    pub fn dropped(&self, role: &dyn Role, seen: &Attrs) -> Vec<&'static str> {
+        let names = role.dropped(seen);
+        if names.is_empty() {
+            return Vec::new();
+        }
+        let Some(owned) = self.owned.get() else { return Vec::new() };
+        let Some(ours) = owned.ours.as_ref().map(|ours| recall(ours, seen)) else { return Vec::new() };
+        let is_ours = |name: &&&str| owned.params.get(**name).is_some() && ours.get(name) == seen.get(name);
+        names.iter().filter(is_ours).copied().collect()
+    }
+
     /// The way to what the parameters ask for.
     pub fn towards_present(&self, role: &dyn Role, seen: &Observation) -> Verdict {
-        let wanted = match role.wanted(self.host) {
+        let wanted = match self.wanted(role, seen) {
             Ok(wanted) => wanted,
             Err(trouble) => return Verdict::refused(trouble.to_string()),
         };

@@ -13,12 +13,12 @@ use super::{Action, Found, PlannedRole, Planner, Wish};
 pub(super) fn to_be_kept(planner: &Planner<'_>, found: &[Option<Found>]) -> BTreeSet<usize> {
     let (graph, ledger) = (planner.graph, planner.world.ledger);
     // An undo has no wish for what the run did not touch.
-    let is_untouched = |image: usize| {
-        planner.options.wishes.as_ref().is_some_and(|wishes| !wishes.contains_key(&*graph.nodes[image].name))
-    };
+    let is_untouched =
+        |image: usize| planner.options.wishes.as_ref().is_some_and(|wishes| !wishes.contains_key(&*graph.nodes[image].name));
     let planned = |index: usize| found[index].as_ref().map(|one| &one.planned).filter(|_| planner.selected[index]);
     let comes = |index: usize| {
-        let comes = |one: &&PlannedRole| !matches!(one.wish, Wish::Look(_)) && matches!(one.action, Action::Create | Action::Replace);
+        let comes =
+            |one: &&PlannedRole| !matches!(one.wish, Wish::Look(_)) && matches!(one.action, Action::Create | Action::Replace);
         planned(index).filter(comes)
     };
     let is_lost = |one: &PlannedRole| one.loses.is_some() && !one.disposable && !one.refused;
