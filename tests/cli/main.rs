@@ -47,5 +47,6 @@ mod tree;
 mod trials;
 mod trust;
 mod undo;
+mod undo_replaced;
 mod watching;
 mod without_root;

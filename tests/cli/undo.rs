@@ -101,9 +101,14 @@ other: {{is: storage.filesystem, device: \"${{table.partitions.two}}\", type: ex
     sandbox.write("volume/data", "dear\n");
     sandbox.write("other/data", "also dear\n");
     sandbox.write_spec(&table(", uuid: 11111111-1111-4111-8111-111111111111"));
-    sandbox.seed(&["apply", "--yes", "--destroy-data", spec]).exits(0);
+    let ran = sandbox.seed(&["apply", "--yes", "--destroy-data", spec]).exits(0);
+    ran.never_says("backup in the journal").says("no backup is made: another one is created over it");
     assert_eq!(sandbox.read("other/data"), "also dear\n");
-    sandbox.seed(UNDO).exits(0).says("comes back without an ext4 file system and everything in it, which has no backup");
+    sandbox
+        .seed(UNDO)
+        .exits(0)
+        .never_says("backup in the journal")
+        .says("comes back without an ext4 file system and everything in it, which has no backup");
     assert!(!sandbox.at("volume/data").exists());
     assert_eq!(sandbox.read("other/data"), "also dear\n");
 }

@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use seed_role::attrs::{Attrs, Change, HIDDEN, Observation};
+use seed_role::claim::Claim;
 use seed_role::host::Host;
 use seed_role::param::{Outputs, SECRET_MARK};
 use seed_role::step::Kept;
@@ -373,6 +374,27 @@ fn backups(graph: &Graph, ledger: &Ledger, roles: &mut [PlannedRole]) {
         }
         planned.backup = Some(role.backup(seen, &name, as_a_whole).map_or(Backup::InJournal, Backup::At));
     }
+    // Signatures fit nothing once something was made over them, unless the bytes below are in a backup themselves.
+    let comes = |planned: &&PlannedRole| matches!(planned.action, Action::Create | Action::Replace);
+    let overwritten: BTreeSet<usize> = roles
+        .iter()
+        .filter(comes)
+        .flat_map(|planned| {
+            let over = graph.nodes[planned.node].takes_over.iter().filter(|over| over.device).map(|over| over.from);
+            over.chain((planned.action == Action::Replace).then_some(planned.node))
+        })
+        .collect();
+    let is_moved = |planned: &&PlannedRole| matches!(planned.backup, Some(Backup::At(_))) && planned.action != Action::Change;
+    let moved: BTreeSet<usize> = roles.iter().filter(is_moved).map(|planned| planned.node).collect();
+    for planned in roles.iter_mut().filter(|planned| planned.backup == Some(Backup::InJournal)) {
+        let lies_on_device = graph.claims(planned.node).iter().any(|claim| matches!(claim, Claim::Device(_)));
+        let is_kept_below = || graph.foundations(planned.node).iter().any(|below| moved.contains(below));
+        if lies_on_device && overwritten.contains(&planned.node) && !is_kept_below() {
+            planned.backup = None;
+            let reason = "no backup is made: another one is created over it";
+            planned.reason = Some(planned.reason.take().map_or(reason.into(), |before| format!("{before}; {reason}")));
+        }
+    }
 }
 
 /// Runs `work` over a level, on all cores when it is long enough to be worth starting threads.
@@ -397,7 +419,7 @@ fn in_parallel<T: Send>(level: &[usize], work: impl Fn(usize) -> T + Sync) -> Ve
 /// renamed.
 fn renames(graph: &Graph, ledger: &Ledger) -> Vec<(String, String)> {
     let claims_of = |name: &str| graph.nodes[*graph.by_name.get(name)?].role.as_ref().map(|role| role.claims());
-    let claims = |index: &usize| -> Option<Vec<seed_role::claim::Claim>> {
+    let claims = |index: &usize| -> Option<Vec<Claim>> {
         let claims = graph.nodes[*index].role.as_ref()?.claims().into_iter();
         claims.map(|claim| canonical(claim, &claims_of)).collect()
     };
@@ -583,7 +605,12 @@ impl Planner<'_> {
             return Wish::Look(None);
         }
         if let Some(wishes) = &self.options.wishes {
-            return wishes.get(&*node.name).cloned().unwrap_or(Wish::Look(None));
+            let is_made_anew = || {
+                let is_anew = |index: &usize| self.anew.contains(index);
+                owned.get().is_some() && (is_anew(&index) || self.graph.foundations(index).iter().any(is_anew))
+            };
+            let otherwise = || if is_made_anew() { Wish::Present } else { Wish::Look(None) };
+            return wishes.get(&*node.name).cloned().unwrap_or_else(otherwise);
         }
         let orphan = node.instance.is_none();
         if orphan && self.renamed.iter().any(|(from, _)| *from == *node.name) {

@@ -233,12 +233,16 @@ pub fn plan_undo(project: &Project, host: &dyn Host, ledger: &Ledger) -> Result<
         return Err(Trouble::new("undo the last apply", "the journal is damaged, and what the last run did is not fully known")
             .hint("seed forget --damage SPEC accepts that, and no run from before is known then"));
     }
-    let Began { roles: begun, before, origins } = began(records, run.id);
+    let Began { roles: begun, before, origins, along } = began(records, run.id);
     let wholes = crate::node::wholes(&project.analysis);
     let graph = Graph { wholes, ..Graph::new(drafts(project, host, &begun, ledger)) };
     let past = Past { run: run.id, begun: &begun, before: &before, origins: &origins, ledger };
-    let left = begun.iter().filter(|(_, begun)| !begun.is_done);
-    let wishes = left.map(|(role, begun)| (role.clone(), past.wish(role, begun)));
+    let of_the_run = begun.iter().map(|(role, begun)| match begun.is_done {
+        true => (role.clone(), Wish::Look(None)),
+        false => (role.clone(), past.wish(role, begun)),
+    });
+    let along = along.into_iter().map(|(role, is_done)| (role, if is_done { Wish::Look(None) } else { Wish::Present }));
+    let wishes = of_the_run.chain(along);
     // Otherwise nothing is left to do, whatever was changed since.
     let wishes = if standing == Standing::ToDo { wishes.collect() } else { HashMap::new() };
     let options = Options { state: State::Present, wishes: Some(wishes), undoes: Some(run.id), ..Options::default() };
@@ -255,12 +259,15 @@ struct Began {
     before: Ledger,
     /// The names that roles had before, by those that the run gave them.
     origins: HashMap<String, String>,
+    /// What an undo that was interrupted made along with them, and whether it is done.
+    along: BTreeMap<String, bool>,
 }
 
 fn began(records: &[Record], id: u64) -> Began {
     let mut begun: BTreeMap<String, Begun> = BTreeMap::new();
     let mut before = Ledger::default();
     let mut origins: HashMap<String, String> = HashMap::new();
+    let mut along: BTreeMap<String, bool> = BTreeMap::new();
     let mut current = 0;
     let mut undoes = false;
     for record in records {
@@ -277,9 +284,17 @@ fn began(records: &[Record], id: u64) -> Began {
         }
         if let Record::End { role, outcome: Outcome::Present(_) | Outcome::Returned, .. } = record
             && undoes
-            && let Some(begun) = begun.get_mut(role)
         {
-            begun.is_done = true;
+            match begun.get_mut(role) {
+                Some(begun) => begun.is_done = true,
+                None => drop(along.insert(role.clone(), true)),
+            }
+        }
+        if let Record::Begin { role, .. } = record
+            && undoes
+            && !begun.contains_key(role)
+        {
+            along.insert(role.clone(), false);
         }
         if let Record::Forgot { role } = record
             && current > id
@@ -310,7 +325,7 @@ fn began(records: &[Record], id: u64) -> Began {
             });
         }
     }
-    Began { roles: begun, before, origins }
+    Began { roles: begun, before, origins, along }
 }
 
 /// What a run that is taken back has left.
@@ -396,11 +411,14 @@ fn drafts(project: &Project, host: &dyn Host, begun: &BTreeMap<String, Begun>, l
         .map(|draft| (draft.name.to_string(), draft))
         .collect();
     let mut open: Vec<String> = drafts.keys().cloned().collect();
-    for (name, begun) in begun {
-        open.extend(begun.after.iter().cloned());
-        stored::references(&begun.params, &mut |below| open.push(below.to_string()));
-        let made = Made { is: &begun.is, params: &begun.params, after: &begun.after };
-        let draft = made.draft(name, drafts.remove(name), begun.was == Observation::Absent);
+    for (name, one) in begun {
+        // What the run removed first made room for this, which makes room for it on the way back.
+        let made_room = |before: &String| begun.get(before).is_some_and(|first| first.action == Action::Remove.word());
+        let after: Vec<String> = one.after.iter().filter(|before| !made_room(before)).cloned().collect();
+        open.extend(one.after.iter().cloned());
+        stored::references(&one.params, &mut |below| open.push(below.to_string()));
+        let made = Made { is: &one.is, params: &one.params, after: &after };
+        let draft = made.draft(name, drafts.remove(name), one.was == Observation::Absent);
         drafts.extend(draft.map(|draft| (name.clone(), draft)));
     }
     let mut seen: BTreeSet<String> = begun.keys().cloned().collect();

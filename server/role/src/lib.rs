@@ -195,6 +195,12 @@ pub trait Role: Send + Sync {
         false
     }
 
+    /// Attributes that have a value although the parameters give none, and that are cleared if the parameters gave it before.
+    fn dropped(&self, seen: &Attrs) -> &'static [&'static str] {
+        let _ = seen;
+        &[]
+    }
+
     /// Takes out of what was there before what cannot or need not come back, given what is there now: such as the number of a loop
     /// device, or blocks of files that somebody has removed. Where a person may expect it back, why it stays as it is.
     fn fit_past(&self, past: &mut Attrs, seen: &Observation) -> Option<String> {

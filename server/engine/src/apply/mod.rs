@@ -19,7 +19,8 @@ use serde::Serialize;
 use crate::journal::ledger::PutAside;
 use crate::journal::{Journal, Record};
 use crate::node::Graph;
-use crate::plan::{Action, Plan, PlannedRole, Wish};
+use crate::plan::decide::Known;
+use crate::plan::{Action, Ownership, Plan, PlannedRole, Wish};
 use crate::shelter::Makers;
 use crate::{repair, stored};
 pub use expire::{expire, purge};
@@ -407,10 +408,31 @@ impl Apply<'_> {
                 .hint("review the new plan and apply again"));
         }
         let mut role = self.graph.build(task.node, outputs)?;
+        if let Some(planned) = self.planned(task.node).filter(|_| task.half == Half::Down)
+            && let Some(before) = self.with_what_it_dropped(planned, &*role, outputs)
+        {
+            role = before;
+        }
         if self.planned(task.node).is_some_and(|planned| planned.wish.leads_to_secret()) {
             role.conceal(true);
         }
         Ok(role)
+    }
+
+    /// The role by its parameters of before, where these made what is to go and what the parameters of now no longer name.
+    fn with_what_it_dropped(
+        &self,
+        planned: &PlannedRole,
+        role: &dyn Role,
+        outputs: &dyn Fn(usize) -> Option<Arc<Outputs>>,
+    ) -> Option<Box<dyn Role>> {
+        let seen = planned.seen.attrs().filter(|seen| !role.dropped(seen).is_empty())?;
+        let owned = Ownership::Read(self.journal.with_ledger(|ledger| ledger.get(&planned.role)));
+        let known = Known { owned: &owned, stranger: String::new(), host: self.host };
+        if known.dropped(role, seen).is_empty() {
+            return None;
+        }
+        self.graph.build_of(planned.node, &owned.get()?.params, outputs).ok()
     }
 
     fn break_off(&self, shared: &Mutex<Shared>, trouble: Trouble) {

@@ -144,7 +144,7 @@ impl Apply<'_> {
             Wish::Back { .. } | Wish::Present if makes_room(planned, half) => (None, None),
             Wish::Back { to: Observation::Present(before), kept, .. } => (Some(before.clone()), kept.as_ref()),
             Wish::Back { to: Observation::Absent, .. } => (None, None),
-            Wish::Present => (Some(role.wanted(self.host)?), None),
+            Wish::Present => (Some(known.wanted(&*role, &seen)?), None),
             Wish::Look(_) => return Err(Trouble::new(attempt(), "`state: info` changes nothing")),
         };
         if self.same(&planned.wish, half, &seen, goal_attrs.as_ref()) {

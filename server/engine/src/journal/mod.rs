@@ -195,11 +195,10 @@ impl Journal {
         ask(&self.inner().ledger)
     }
 
-    /// Whether a folder was made on the way to a role that is still known.
+    /// Whether a folder was made on the way to a role that is still known, or that this run removes.
     pub fn has_made(&self, folder: &Path) -> bool {
         let Inner { ledger, made, .. } = &mut *self.inner();
-        let known = || ledger.names().filter_map(|name| ledger.get(name)).flat_map(|owned| owned.made).collect();
-        made.get_or_insert_with(known).contains(folder)
+        made.get_or_insert_with(|| all_made(ledger)).contains(folder)
     }
 
     /// Begins the run; for a repair, with the roles that have drifted.
@@ -267,6 +266,13 @@ impl Journal {
             }
             if let (Record::Unmade { folders, .. }, Some(made)) = (record, &mut inner.made) {
                 made.retain(|folder| !folders.contains(folder));
+            }
+            // What still stands of a role that goes was left for another one, which comes.
+            if let Record::End { role, outcome: Outcome::Returned, .. } = record
+                && inner.made.is_none()
+                && inner.ledger.get(role).is_some_and(|owned| !owned.made.is_empty())
+            {
+                inner.made = Some(all_made(&inner.ledger));
             }
             inner.ledger.take(record);
         }
@@ -392,4 +398,9 @@ fn end_line(file: &mut File, extent: &mut Extent) -> std::io::Result<()> {
     extent.extend(&line);
     extent.lines += 1;
     Ok(())
+}
+
+/// The folders that were made on the way to roles.
+fn all_made(ledger: &Ledger) -> HashSet<PathBuf> {
+    ledger.names().filter_map(|name| ledger.get(name)).flat_map(|owned| owned.made).collect()
 }

@@ -59,9 +59,32 @@ impl Known<'_> {
         role.loses(self.host, seen, ours.as_ref())
     }
 
+    /// What the parameters ask for, without what Seed did by those of before and they no longer name.
+    pub fn wanted(&self, role: &dyn Role, seen: &Observation) -> Result<Attrs, Trouble> {
+        let mut wanted = role.wanted(self.host)?;
+        if let Some(seen) = seen.attrs() {
+            for name in self.dropped(role, seen) {
+                wanted.set(name, serde_json::Value::Null);
+            }
+        }
+        Ok(wanted)
+    }
+
+    /// The attributes that are as Seed left them by parameters that the role no longer has.
+    pub fn dropped(&self, role: &dyn Role, seen: &Attrs) -> Vec<&'static str> {
+        let names = role.dropped(seen);
+        if names.is_empty() {
+            return Vec::new();
+        }
+        let Some(owned) = self.owned.get() else { return Vec::new() };
+        let Some(ours) = owned.ours.as_ref().map(|ours| recall(ours, seen)) else { return Vec::new() };
+        let is_ours = |name: &&&str| owned.params.get(**name).is_some() && ours.get(name) == seen.get(name);
+        names.iter().filter(is_ours).copied().collect()
+    }
+
     /// The way to what the parameters ask for.
     pub fn towards_present(&self, role: &dyn Role, seen: &Observation) -> Verdict {
-        let wanted = match role.wanted(self.host) {
+        let wanted = match self.wanted(role, seen) {
             Ok(wanted) => wanted,
             Err(trouble) => return Verdict::refused(trouble.to_string()),
         };
@@ -154,7 +177,13 @@ impl Known<'_> {
                 }
                 // Files are put back by writing them anew.
                 if !role.may_overwrite() {
-                    let fixed = changes.iter().find(|change| role.mend(change, attrs) == Mend::Replace);
+                    // What had to be replaced to come here is another thing, even where a change leads the other way.
+                    let is_replaced = |change: &Change| {
+                        let there = Change { field: change.field.clone(), from: change.to.clone(), to: change.from.clone() };
+                        past.made_anew && past.kept.is_none() && role.mend(&there, before) == Mend::Replace
+                    };
+                    let is_fixed = |change: &Change| role.mend(change, attrs) == Mend::Replace || is_replaced(change);
+                    let fixed = changes.iter().find(|change| is_fixed(change));
                     // What is the same thing again needs no more than a change: nothing is made over it.
                     let is_whole = past.kept.is_some_and(|kept| kept.path.is_some());
                     if past.made_anew && (is_whole || fixed.is_some()) {

@@ -12,12 +12,14 @@ use super::{Action, Found, PlannedRole, Planner, Wish};
 /// The images that are to be made anew, so that what is lost with what lies in them has a backup.
 pub(super) fn to_be_kept(planner: &Planner<'_>, found: &[Option<Found>]) -> BTreeSet<usize> {
     let (graph, ledger) = (planner.graph, planner.world.ledger);
-    if planner.options.wishes.is_some() {
-        return BTreeSet::new();
-    }
+    // An undo has no wish for what the run did not touch.
+    let is_untouched =
+        |image: usize| planner.options.wishes.as_ref().is_some_and(|wishes| !wishes.contains_key(&*graph.nodes[image].name));
     let planned = |index: usize| found[index].as_ref().map(|one| &one.planned).filter(|_| planner.selected[index]);
     let comes = |index: usize| {
-        planned(index).filter(|one| one.wish == Wish::Present && matches!(one.action, Action::Create | Action::Replace))
+        let comes =
+            |one: &&PlannedRole| !matches!(one.wish, Wish::Look(_)) && matches!(one.action, Action::Create | Action::Replace);
+        planned(index).filter(comes)
     };
     let is_lost = |one: &PlannedRole| one.loses.is_some() && !one.disposable && !one.refused;
     let mut victims: BTreeSet<usize> = BTreeSet::new();
@@ -45,15 +47,18 @@ pub(super) fn to_be_kept(planner: &Planner<'_>, found: &[Option<Found>]) -> BTre
     };
     let stays = |image: usize| {
         planned(image).is_some_and(|one| {
-            one.wish == Wish::Present && matches!(one.action, Action::None | Action::Change) && !one.refused && !one.disposable
+            let may_be_moved = one.wish == Wish::Present || is_untouched(image);
+            may_be_moved && matches!(one.action, Action::None | Action::Change) && !one.refused && !one.disposable
         })
     };
     // Whatever else lies in the image would be made anew with it.
     let goes_along = |index: usize| {
+        let is_gone = || planned(index).is_some_and(|one| one.action == Action::None && one.seen == Observation::Absent);
         let goes = || planned(index).is_some_and(PlannedRole::goes_down);
         between.contains(&index)
             || victims.contains(&index)
             || goes()
+            || is_gone()
             || comes(index).is_some_and(|one| one.action == Action::Create)
     };
     images.retain(|image| {

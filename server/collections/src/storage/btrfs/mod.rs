@@ -382,6 +382,10 @@ impl Role for Btrfs {
         }
     }
 
+    fn dropped(&self, seen: &Attrs) -> &'static [&'static str] {
+        if self.mount.is_none() && seen.text("mount").is_some() { &["mount"] } else { &[] }
+    }
+
     fn fit_past(&self, past: &mut Attrs, seen: &Observation) -> Option<String> {
         let is_in_past = |name: &String| {
             let in_field = |field: &str| past.get(field).is_some_and(|entries| entries.get(name).is_some());

@@ -236,6 +236,10 @@ impl Role for Filesystem {
         }
     }
 
+    fn dropped(&self, seen: &Attrs) -> &'static [&'static str] {
+        if self.mount.is_none() && seen.text("mount").is_some() { &["mount"] } else { &[] }
+    }
+
     fn fit_past(&self, past: &mut Attrs, seen: &Observation) -> Option<String> {
         super::stays_grown(past, seen, &["type", "uuid"])
     }
