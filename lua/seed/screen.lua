@@ -4,16 +4,17 @@ local M = {}
 ---@class seed.Screen
 ---@field window? seed.Window
 ---@field process? vim.SystemObj
+---@field origin integer the buffer that it is about
 local Screen = {}
 Screen.__index = Screen
 
 ---@return seed.Screen
 function M.new()
-  return setmetatable({ ended = 0 }, Screen)
+  return setmetatable({ ended = 0, origin = require("seed.window").origin() }, Screen)
 end
 
 function Screen:show(what, spec, page, filetype)
-  self.window = require("seed.window").show(what, spec, page, filetype)
+  self.window = require("seed.window").show(what, spec, page, filetype, self.origin)
 end
 
 --- Asks below the plan. Only a yes is passed on: after a no everything is closed.
@@ -88,7 +89,7 @@ function Screen:finish(code, page)
     end
   elseif #page.lines > 1 then
     -- More than a message line holds, and to be read while it is repaired.
-    self:show("message", vim.api.nvim_buf_get_name(0), page)
+    self:show("message", vim.api.nvim_buf_get_name(self.origin), page)
   end
   vim.notify("seed: " .. first, code == 0 and vim.log.levels.INFO or vim.log.levels.ERROR)
 end
