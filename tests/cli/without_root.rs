@@ -124,6 +124,7 @@ fn a_path_that_is_not_utf8_is_named_in_the_command_for_root() {
     use std::os::unix::ffi::OsStrExt as _;
     let (sandbox, spec) = Sandbox::with_spec(LAB);
     let odd = std::ffi::OsStr::from_bytes(b"b\xff.seed.yaml");
+    sandbox.seed_as_nobody(&["--version"]).exits(0);
     fs::rename(sandbox.at(spec), sandbox.path().join(odd)).unwrap();
     sandbox
         .seed_as_nobody_with(|command| command.args(["apply", "--yes"]).arg(odd))
