@@ -244,7 +244,7 @@ fn one_of_several(spec: &Path, then: &Note, copies: &[PathBuf]) -> Trouble {
     let (then, spec) = (then.path.display(), spec.display());
     Trouble::new(
         format!("find the journal of {spec}"),
-        format!("{then} is gone from its place, and {spec} and {} are copies of it: Seed cannot tell which of them should continue its journal", copies.join(", ")),
+        format!("{then} is gone from its place, and {spec} and {} are copies of it: Seed does not know which of them should continue its journal", copies.join(", ")),
     )
     .kind(Kind::Unsafe)
     .hint("remove or change the other copies, or move the one that should continue the journal back to the old path and apply it there")
