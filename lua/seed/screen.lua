@@ -5,12 +5,14 @@ local M = {}
 ---@field window? seed.Window
 ---@field process? vim.SystemObj
 ---@field origin integer the buffer that it is about
+---@field name string the name of that buffer, which may be gone when the answer comes
 local Screen = {}
 Screen.__index = Screen
 
 ---@return seed.Screen
 function M.new()
-  return setmetatable({ ended = 0, origin = require("seed.window").origin() }, Screen)
+  local origin = require("seed.window").origin()
+  return setmetatable({ ended = 0, origin = origin, name = vim.api.nvim_buf_get_name(origin) }, Screen)
 end
 
 function Screen:show(what, spec, page, filetype)
@@ -89,7 +91,7 @@ function Screen:finish(code, page)
     end
   elseif #page.lines > 1 then
     -- More than a message line holds, and to be read while it is repaired.
-    self:show("message", vim.api.nvim_buf_get_name(self.origin), page)
+    self:show("message", self.name, page)
   end
   vim.notify("seed: " .. first, code == 0 and vim.log.levels.INFO or vim.log.levels.ERROR)
 end

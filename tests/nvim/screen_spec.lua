@@ -226,7 +226,8 @@ return {
       child:expect("seed://message/", "file.txt")
       -- Three times, so that a name in a name would show.
       for _ = 1, 3 do
-        child:lua("vim.cmd.SeedPlan()")
+        child:lua("vim.cmd('messages clear'); vim.cmd.SeedPlan()")
+        child:wait("the answer", "return vim.fn.execute('messages'):find('file.txt') ~= nil")
         child:wait("the message", "return vim.api.nvim_buf_get_name(0) == 'seed://message/' .. ...", folder .. "/lab.seed.yaml")
       end
       -- A spec whose buffer is gone is read from its file.
