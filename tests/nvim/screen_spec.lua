@@ -222,13 +222,19 @@ return {
       child:lua("vim.cmd.SeedUndo()")
       child:expect("seed://footer/", "Undo? Plan: 2 to remove.")
       answer(child, "q")
-      child:lua("vim.cmd('only | edit lab.seed.yaml'); vim.fn.append('$', '  wrong: {is: file.txt}'); vim.cmd.SeedPlan()")
+      child:lua(
+        "vim.cmd('only | edit lab.seed.yaml'); vim.fn.append('$', '  wrong: {is: file.txt}'); vim.cmd.SeedPlan()"
+      )
       child:expect("seed://message/", "file.txt")
       -- Three times, so that a name in a name would show.
       for _ = 1, 3 do
         child:lua("vim.cmd('messages clear'); vim.cmd.SeedPlan()")
         child:wait("the answer", "return vim.fn.execute('messages'):find('file.txt') ~= nil")
-        child:wait("the message", "return vim.api.nvim_buf_get_name(0) == 'seed://message/' .. ...", folder .. "/lab.seed.yaml")
+        child:wait(
+          "the message",
+          "return vim.api.nvim_buf_get_name(0) == 'seed://message/' .. ...",
+          folder .. "/lab.seed.yaml"
+        )
       end
       -- A spec whose buffer is gone is read from its file.
       child:lua("vim.cmd('bwipeout! lab.seed.yaml'); vim.cmd.SeedPlan()")
