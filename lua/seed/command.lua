@@ -17,7 +17,7 @@ local TAKES = {
 --- The options that the words behind a command stand for.
 ---@return seed.Options? options, string? err
 local function options(name, call)
-  local buf = vim.api.nvim_get_current_buf()
+  local buf = require("seed.window").origin()
   local opts, roles, takes = { buf = buf }, {}, TAKES[name]
   for position, word in ipairs(call.fargs) do
     if vim.startswith(word, "++") then
@@ -161,7 +161,7 @@ local function run(name, call)
     speaker:finish(1, require("seed.page").text(err))
     return speaker:wait()
   end
-  local speaker, buf = front(), vim.api.nvim_get_current_buf()
+  local speaker, buf = front(), require("seed.window").origin()
   if OWN[name] then
     OWN[name](speaker, call)
   elseif name == "Graph" then
@@ -211,7 +211,7 @@ function M.complete(name, lead, line)
     end
     vim.list_extend(words, TAKES[name].switches)
     if name ~= "Undo" then
-      vim.list_extend(words, require("seed.roles").names(vim.api.nvim_get_current_buf()))
+      vim.list_extend(words, require("seed.roles").names(require("seed.window").origin()))
     end
     words = vim.tbl_filter(function(word)
       return not vim.tbl_contains(given, word)

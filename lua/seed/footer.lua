@@ -56,6 +56,7 @@ function M.open(plan)
   local self = setmetatable({ buf = vim.api.nvim_create_buf(false, true), plan = plan }, Footer)
   vim.bo[self.buf].bufhidden = "wipe"
   vim.api.nvim_buf_set_name(self.buf, (vim.api.nvim_buf_get_name(plan.buf):gsub("^seed://%a+", "seed://footer")))
+  vim.b[self.buf].seed_origin = vim.b[plan.buf].seed_origin
   self.win = open_window(self.buf, plan.win)
   footers[plan.buf] = self
   local name = vim.fs.basename(vim.api.nvim_buf_get_name(plan.buf))

@@ -4,16 +4,19 @@ local M = {}
 ---@class seed.Screen
 ---@field window? seed.Window
 ---@field process? vim.SystemObj
+---@field origin integer the buffer that it is about
+---@field name string the name of that buffer, which may be gone when the answer comes
 local Screen = {}
 Screen.__index = Screen
 
 ---@return seed.Screen
 function M.new()
-  return setmetatable({ ended = 0 }, Screen)
+  local origin = require("seed.window").origin()
+  return setmetatable({ ended = 0, origin = origin, name = vim.api.nvim_buf_get_name(origin) }, Screen)
 end
 
 function Screen:show(what, spec, page, filetype)
-  self.window = require("seed.window").show(what, spec, page, filetype)
+  self.window = require("seed.window").show(what, spec, page, filetype, self.origin)
 end
 
 --- Asks below the plan. Only a yes is passed on: after a no everything is closed.
@@ -88,7 +91,7 @@ function Screen:finish(code, page)
     end
   elseif #page.lines > 1 then
     -- More than a message line holds, and to be read while it is repaired.
-    self:show("message", vim.api.nvim_buf_get_name(0), page)
+    self:show("message", self.name, page)
   end
   vim.notify("seed: " .. first, code == 0 and vim.log.levels.INFO or vim.log.levels.ERROR)
 end

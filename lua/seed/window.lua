@@ -47,6 +47,26 @@ local function fold(folds)
   vim.cmd("normal! zR")
 end
 
+--- The buffer that a command acts on: the current one, or in a window of Seed the one that the window belongs to.
+---@return integer
+function M.origin()
+  local buf = vim.api.nvim_get_current_buf()
+  local spec = vim.api.nvim_buf_get_name(buf):match("^seed://[%a-]+/(.*)$")
+  if not spec then
+    return buf
+  end
+  local origin = vim.b[buf].seed_origin
+  if origin and vim.api.nvim_buf_is_valid(origin) then
+    return origin
+  elseif vim.uv.fs_stat(spec) then
+    -- It was wiped out meanwhile.
+    origin = vim.fn.bufadd(spec)
+    vim.fn.bufload(origin)
+    return origin
+  end
+  return buf
+end
+
 local function buffer(name)
   local buf = vim.fn.bufnr("^" .. vim.fn.escape(name, [[\*?[{]]) .. "$")
   if buf < 0 then
@@ -63,12 +83,14 @@ end
 ---@param spec string the path that it is about
 ---@param page seed.Page
 ---@param filetype? string
+---@param origin? integer the buffer that commands in the window act on
 ---@return seed.Window
-function M.show(what, spec, page, filetype)
+function M.show(what, spec, page, filetype, origin)
   for group, link in pairs(page_of.groups) do
     vim.api.nvim_set_hl(0, group, { link = link, default = true })
   end
   local buf = buffer(("seed://%s/%s"):format(what, spec))
+  vim.b[buf].seed_origin = origin
   require("seed.footer").drop(buf)
   vim.api.nvim_buf_clear_namespace(buf, pane.namespace, 0, -1)
   pane.fill(buf, 0, page)

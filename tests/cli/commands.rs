@@ -492,3 +492,19 @@ fn a_circle_hides_no_other_mistake() {
     assert_eq!(codes, ["conflict", "conflict", "cycle"], "{answer:#}");
     sandbox.seed(&["plan", "name.seed.yaml"]).exits(1).says("[cycle]");
 }
+
+#[test]
+fn a_state_without_its_option_is_explained() {
+    let (sandbox, spec) = Sandbox::with_spec("note: {is: file.text, path: ./note, content: x}\n");
+    sandbox.seed(&["apply", "absent", spec]).exits(1).says("the state is an option: seed apply --state absent SPEC");
+    sandbox.seed(&["apply", "--yes", spec]).exits(0);
+    sandbox.write("note", "edited");
+    for (args, words) in [
+        (&["apply", spec][..], "could not apply "),
+        (&["apply", "--state", "absent", spec], "could not apply --state absent to "),
+        (&["undo", spec], "could not undo run 1 of "),
+        (&["repair", spec], "could not repair "),
+    ] {
+        sandbox.seed(args).exits(3).says(words).never_says("could not apply present").never_says("could not undo 1");
+    }
+}

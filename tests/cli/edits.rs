@@ -154,7 +154,7 @@ fn what_comes_to_be_at_the_last_moment_is_not_overwritten() {
     sandbox.write("first", "from before");
     let child = held(&sandbox, "before-exchange:1", &["apply", "--yes", "--jobs", "1", SPEC]);
     sandbox.write("second", "from a person");
-    released(child).exits(1).says("something has come to be there");
+    released(child).exits(1).says("something was created there meanwhile");
     assert_eq!((sandbox.read("first"), sandbox.read("second")), ("from the spec".into(), "from a person".into()));
 }
 

@@ -95,3 +95,66 @@ fn root_names_the_command_of_the_user_who_applied_the_spec() {
     }
     assert_eq!(sandbox.read("note"), "ours");
 }
+
+#[test]
+fn a_journal_of_a_user_that_knows_nothing_does_not_keep_root_out() {
+    if !is_root() {
+        return;
+    }
+    let (sandbox, spec) = Sandbox::with_spec(NOTE);
+    let home = sandbox.path().parent().unwrap().join("home");
+    let move_state = |to_home: bool| {
+        let (own, homes) = (sandbox.path().parent().unwrap().join("state-of-nobody"), home.join(".local/state/seed"));
+        fs::create_dir_all(homes.parent().unwrap()).unwrap();
+        let _ = fs::remove_dir(if to_home { &homes } else { &own });
+        if to_home { fs::rename(own, homes) } else { fs::rename(homes, own) }.unwrap();
+    };
+    sandbox.seed_as_nobody(&["apply", "--yes", spec]).exits(0);
+    move_state(true);
+    as_root_beside(&sandbox, &["plan", spec]).says("ada has applied this spec, so root will not apply it");
+    as_root_beside(&sandbox, &["apply", "--yes", spec]).exits(3);
+    move_state(false);
+    sandbox.seed_as_nobody(&["forget", "--yes", spec, "note"]).exits(0);
+    move_state(true);
+    as_root_beside(&sandbox, &["plan", spec]).never_says("ada has applied this spec");
+    as_root_beside(&sandbox, &["apply", "--yes", spec]).exits(0);
+}
+
+/// The state folder of root, which is the same in all sandboxes: a folder of the sandbox is mounted over it in a mount namespace.
+#[test]
+fn a_user_is_sent_to_the_journal_of_root() {
+    if !is_root() {
+        return;
+    }
+    let (sandbox, spec) = Sandbox::with_spec(NOTE);
+    let roots = sandbox.path().parent().unwrap().join("state-of-root");
+    fs::create_dir(&roots).unwrap();
+    let fresh = !std::path::Path::new("/var/lib/seed").exists();
+    fs::create_dir_all("/var/lib/seed").unwrap();
+    let beside = |as_nobody: bool, args: &[&str]| {
+        let program = sandbox.at("../seed-beside");
+        if !program.exists() {
+            fs::copy(crate::sandbox::SEED, &program).unwrap();
+        }
+        let script = format!("mount --bind '{}' /var/lib/seed && exec \"$@\"", roots.display());
+        let mut command = sandbox.command("unshare");
+        command.args(["--mount", "sh", "-c", &script, "sh"]);
+        if as_nobody {
+            command.args(["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--"]);
+        }
+        command.arg(program).args(args).env_remove("SEED_STATE_DIR").env("HOME", sandbox.path());
+        Ran::of(command.env("SUDO_UID", "65534").env("SUDO_GID", "65534"))
+    };
+    sandbox.seed_as_nobody(&["check", spec]).exits(0);
+    beside(false, &["apply", "--yes", spec]).exits(0);
+    for verb in [&["apply", "--yes", "--state", "absent"][..], &["undo", "--yes"], &["repair", "--yes"]] {
+        let ran = beside(true, &[verb, &[spec]].concat()).exits(3);
+        ran.says("root applied this spec").says("run it with sudo").never_says("not made by Seed");
+    }
+    beside(true, &["log", spec]).exits(0).says("root applied this spec; run it with sudo").never_says("not been applied");
+    beside(true, &["info", spec]).says("root applied this spec; run it with sudo");
+    beside(false, &["apply", "--yes", "--state", "absent", spec]).exits(0);
+    if fresh {
+        let _ = fs::remove_dir("/var/lib/seed");
+    }
+}

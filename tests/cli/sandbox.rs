@@ -160,14 +160,19 @@ impl Sandbox {
 
     /// The same where the folder stays as it is: some of it may be another's.
     pub fn seed_as_nobody_now(&self, args: &[&str]) -> Ran {
+        self.seed_as_nobody_with(|command| command.args(args))
+    }
+
+    /// The same with arguments of any kind and, where it is wanted, another environment.
+    pub fn seed_as_nobody_with(&self, more: impl FnOnce(&mut Command) -> &mut Command) -> Ran {
         // The program may lie where that user may not look.
         let program = self.top.join("seed");
         if !program.exists() {
             fs::copy(SEED, &program).unwrap();
         }
         let mut command = self.command("setpriv");
-        command.args(["--reuid=65534", "--regid=65534", "--clear-groups", "--"]).arg(program).args(args);
-        Ran::of(command.env("SEED_STATE_DIR", self.state_of_nobody()).env("HOME", &self.work))
+        command.args(["--reuid=65534", "--regid=65534", "--clear-groups", "--"]).arg(program);
+        Ran::of(more(command.env("SEED_STATE_DIR", self.state_of_nobody()).env("HOME", &self.work)))
     }
 
     /// `seed` run where a program is not there: in a mount namespace of its own (unshare(1)), in which something that cannot

@@ -77,3 +77,57 @@ ours: {is: file.text, path: ./ours, content: new}
     needs.sort_unstable();
     assert_eq!(needs, ["closed", "given", "theirs"], "{plan}");
 }
+
+/// The volume of the README.
+const VOLUME: &str = "\
+image: {is: storage.file_block_image, path: ./lab.img, size: 512 MiB, disposable: true}
+loop: {is: storage.loopback_device, backing: image}
+pool: {is: storage.btrfs, devices: [loop], label: lab, mount: ./lab, disposable: true, subvolumes: {home: {}}}
+note: {is: file.text, path: ./lab/home/README, content: Grown}
+";
+
+const EXT4: &str = "\
+image: {is: storage.file_block_image, path: ./lab.img, size: 16 MiB}
+loop: {is: storage.loopback_device, backing: image}
+pool: {is: storage.filesystem, device: loop, type: ext4, mount: ./lab}
+note: {is: file.text, path: ./lab/README, content: Grown}
+";
+
+#[test]
+fn what_a_user_confirmed_is_what_root_applies() {
+    if !is_root() {
+        return;
+    }
+    for roles in [VOLUME, EXT4] {
+        let (sandbox, spec) = Sandbox::with_spec(roles);
+        let sudo = |args: &[&str]| {
+            Ran::of(sandbox.seed_command(args).env("SUDO_UID", NOBODY.to_string()).env("SUDO_GID", NOBODY.to_string()))
+        };
+        let own = sandbox.seed_as_nobody(&["plan", "--json", spec]).exits(2).json();
+        let roots = sudo(&["plan", "--json", spec]).exits(2).json();
+        assert_eq!(own["digest"], roots["digest"], "{own}\n{roots}");
+        let changes = |plan: &serde_json::Value| -> Vec<serde_json::Value> {
+            plan["actions"].as_array().unwrap().iter().map(|action| action["changes"].clone()).collect()
+        };
+        assert_eq!(changes(&own), changes(&roots));
+        sudo(&["apply", "--plan-digest", own["digest"].as_str().unwrap(), spec]).exits(0);
+        sudo(&["apply", "--yes", "--destroy-data", "--state", "absent", spec]).exits(0);
+        sandbox.assert_nothing_leaks();
+    }
+}
+
+#[test]
+fn a_path_that_is_not_utf8_is_named_in_the_command_for_root() {
+    if !is_root() {
+        return;
+    }
+    use std::os::unix::ffi::OsStrExt as _;
+    let (sandbox, spec) = Sandbox::with_spec(LAB);
+    let odd = std::ffi::OsStr::from_bytes(b"b\xff.seed.yaml");
+    sandbox.seed_as_nobody(&["--version"]).exits(0);
+    fs::rename(sandbox.at(spec), sandbox.path().join(odd)).unwrap();
+    sandbox
+        .seed_as_nobody_with(|command| command.args(["apply", "--yes"]).arg(odd))
+        .exits(3)
+        .says(r"apply --yes $'b\xff.seed.yaml'");
+}

@@ -76,7 +76,7 @@ return {
       end)
       neovim.same(child:lua(SIGNS, spec), vim.empty_dict())
       child:lua("vim.api.nvim_set_current_win(vim.fn.win_findbuf(...)[1]); vim.cmd('SeedDuck history')", spec)
-      child:expect("seed://duck-history/", "told")
+      child:expect("seed://duck-history/", "1 covered")
     end,
   },
   {

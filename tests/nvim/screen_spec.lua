@@ -204,6 +204,44 @@ return {
     end,
   },
   {
+    "a command in a window of Seed acts on the spec of that window",
+    function()
+      local child, folder = open()
+      child:lua("vim.cmd.SeedPlan()")
+      child:expect("seed://plan/", "+ greeting")
+      child:lua("vim.cmd.SeedApply()")
+      child:expect("seed://footer/", "Apply? Plan: 2 to create.")
+      answer(child, "y")
+      child:expect("seed://plan/", "Done: 2 changed")
+      neovim.same(neovim.read(folder .. "/greeting"), "hello\n")
+      -- The window still shows the run.
+      neovim.has(child:lua("return vim.api.nvim_buf_get_name(0)"), "seed://plan/")
+      neovim.has(child:lua("return vim.fn.getcompletion('SeedInfo ', 'cmdline')")[1], "greeting")
+      child:lua("vim.cmd.SeedLog()")
+      child:expect("seed://log/", "apply present")
+      child:lua("vim.cmd.SeedUndo()")
+      child:expect("seed://footer/", "Undo? Plan: 2 to remove.")
+      answer(child, "q")
+      child:lua(
+        "vim.cmd('only | edit lab.seed.yaml'); vim.fn.append('$', '  wrong: {is: file.txt}'); vim.cmd.SeedPlan()"
+      )
+      child:expect("seed://message/", "file.txt")
+      -- Three times, so that a name in a name would show.
+      for _ = 1, 3 do
+        child:lua("vim.cmd('messages clear'); vim.cmd.SeedPlan()")
+        child:wait("the answer", "return vim.fn.execute('messages'):find('file.txt') ~= nil")
+        child:wait(
+          "the message",
+          "return vim.api.nvim_buf_get_name(0) == 'seed://message/' .. ...",
+          folder .. "/lab.seed.yaml"
+        )
+      end
+      -- A spec whose buffer is gone is read from its file.
+      child:lua("vim.cmd('bwipeout! lab.seed.yaml'); vim.cmd.SeedPlan()")
+      child:expect("seed://plan/", "Nothing to do")
+    end,
+  },
+  {
     "forty files and one loss: plan and question at three widths",
     function()
       for _, size in ipairs({ { 140, 40 }, { 100, 30 }, { 80, 24 } }) do

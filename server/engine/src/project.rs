@@ -167,17 +167,19 @@ fn refuse_others_files(path: &Path, file: &File) -> Result<()> {
     use std::os::unix::fs::MetadataExt;
     let attempt = || format!("read {} as root", path.display());
     let said = |error: std::io::Error| Trouble::from_io(attempt(), &error);
-    let refused = |came_back: &str, what: &Path| {
-        let hint = format!("chown root {0} && chmod go-w {0}", shell::word(what));
-        Err(Trouble::new(attempt(), came_back).kind(Kind::Unsafe).hint(hint))
-    };
+    let refused = |came_back: &str, hint: String| Err(Trouble::new(attempt(), came_back).kind(Kind::Unsafe).hint(hint));
     if others_write_file(file).map_err(said)? {
         let is_others = is_of_another_user(file.metadata().map_err(said)?.uid());
-        return refused(if is_others { "it belongs to another user" } else { "others can write it" }, path);
+        let hint = format!("chown root {0} && chmod go-w {0}", shell::word(path));
+        return refused(if is_others { "it belongs to another user" } else { "others can write it" }, hint);
     }
     let real = folder::real(path)?;
     match others_can_replace(&real) {
-        Some(above) => refused(&format!("others can write in {}, and put another file in its place", above.display()), &above),
+        // It may be somebody's home, who must not be locked out of it.
+        Some(above) => refused(
+            &format!("others can write in {}, and put another file in its place", above.display()),
+            "copy the spec to a folder that only root can write to, or run the command with sudo as its owner".into(),
+        ),
         None => Ok(()),
     }
 }
@@ -237,8 +239,8 @@ impl Project {
     pub fn read_journal(&mut self, host: &dyn Host) -> Result<Ledger> {
         let (located, note) = self.locate()?;
         let mut ledger = journal::read_located(&located, &note, host)?;
-        if ledger.last_run == 0 && ledger.damage.is_empty() {
-            ledger.elsewhere = self.elsewhere(&located);
+        if ledger.knows_nothing() {
+            ledger.elsewhere = elsewhere(&self.path, &located);
         }
         self.folder = located.folder;
         self.continues = located.continues;
@@ -262,9 +264,11 @@ impl Project {
                     .kind(Kind::Unsafe)
                     .hint(format!("run it as {user}: seed … {}", self.path.display())));
             }
+            let elsewhere = elsewhere(&self.path, &located);
             if let Some(journal) = Journal::open_located(&located, &note, host)? {
                 self.folder = journal.folder().to_path_buf();
                 self.continues = located.continues;
+                journal.note_elsewhere(elsewhere);
                 let troubles = expire(host, &journal, self.analysis.keep);
                 return Ok((journal, troubles));
             }
@@ -281,16 +285,19 @@ impl Project {
         Ok((located, note))
     }
 
-    /// Where else it may be known what was made for a spec that has no journal here, in words.
-    fn elsewhere(&self, located: &Located) -> Option<String> {
-        if let Some(user) = user_who_keeps(&self.path, located) {
-            return Some(format!("{user} has applied this spec; run it as {user}"));
+    /// Refuses what only the journal of root can answer, such as what to remove, for a user who has none.
+    ///
+    /// # Errors
+    ///
+    /// When root has applied the spec, and this user has not.
+    pub fn require_journal_here(&self) -> Result<()> {
+        if nix::unistd::geteuid().is_root() || !journal::is_kept_by_root(&self.path) {
+            return Ok(());
         }
-        if journal::is_kept_by_root(&self.path) {
-            return Some("root has applied this spec; run it as root".into());
-        }
-        let unreadable = located.unreadable.first()?;
-        Some(format!("{} is damaged and may belong to this spec", unreadable.display()))
+        let attempt = format!("read what was made for {}", self.path.display());
+        Err(Trouble::new(attempt, "root applied this spec, and only the journal of root says that")
+            .kind(Kind::Unsafe)
+            .hint("run it with sudo"))
     }
 
     /// The same where a state is asked for: `present`, `absent`, or `info` to look. Comes before
@@ -415,6 +422,18 @@ impl Project {
         let kept_by_root = journal::is_kept_by_root(&self.path);
         Ok(Plan { kept_by_root, continues: self.continues.clone(), damage: ledger.damage.clone(), ..plan })
     }
+}
+
+/// Where else it may be known what was made for a spec that has no journal here, in words.
+pub fn elsewhere(spec: &Path, located: &Located) -> Option<String> {
+    if let Some(user) = user_who_keeps(spec, located) {
+        return Some(format!("{user} has applied this spec, so root will not apply it: run it as {user}"));
+    }
+    if journal::is_kept_by_root(spec) {
+        return Some("root applied this spec; run it with sudo".into());
+    }
+    let unreadable = located.unreadable.first()?;
+    Some(format!("{} is damaged and may belong to this spec", unreadable.display()))
 }
 
 /// The user who has a journal of a spec of which root, who asks, has none.

@@ -1,19 +1,38 @@
 //! Commands as a person is shown them, or told to type them.
 
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
 /// One word for a shell (POSIX.1-2024, XCU §2.2): as it is where that is safe, else quoted. Whatever could make another line of it,
 /// move the cursor, or turn the direction of writing is written as an escape.
 pub fn quoted(word: &str) -> String {
     let is_plain = |one: char| one.is_ascii_alphanumeric() || "_-./=:,+@%^".contains(one);
-    let misleads = |one: char| one.is_control() || !(one.is_ascii() || one.is_alphanumeric());
     if !word.is_empty() && word.chars().all(is_plain) {
         return word.to_string();
     }
     if !word.contains(misleads) {
         return format!("'{}'", word.replace('\'', r"'\''"));
     }
-    // As in bash(1), QUOTING.
+    format!("$'{}'", escaped(word))
+}
+
+/// The same of a word that need not be UTF-8: its other bytes are escapes.
+pub fn quoted_os(word: &OsStr) -> String {
+    if let Some(text) = word.to_str() {
+        return quoted(text);
+    }
+    let bytes = |bytes: &[u8]| bytes.iter().map(|byte| format!("\\x{byte:02x}")).collect::<String>();
+    let chunks = word.as_bytes().utf8_chunks().map(|chunk| escaped(chunk.valid()) + &bytes(chunk.invalid()));
+    format!("$'{}'", chunks.collect::<String>())
+}
+
+fn misleads(one: char) -> bool {
+    one.is_control() || !(one.is_ascii() || one.is_alphanumeric())
+}
+
+/// What stands between `$'` and `'`, as in bash(1), QUOTING.
+fn escaped(word: &str) -> String {
     let escaped = word.chars().map(|one| match one {
         '\n' => r"\n".to_string(),
         '\t' => r"\t".to_string(),
@@ -24,13 +43,13 @@ pub fn quoted(word: &str) -> String {
         one if misleads(one) => format!("\\U{:08x}", u32::from(one)),
         one => one.to_string(),
     });
-    format!("$'{}'", escaped.collect::<String>())
+    escaped.collect()
 }
 
 /// A path as one word that is no option.
 pub fn word(path: &Path) -> String {
-    let text = path.to_string_lossy();
-    quoted(&if text.starts_with('-') { format!("./{text}") } else { text.into_owned() })
+    let is_like_an_option = path.as_os_str().as_bytes().starts_with(b"-");
+    quoted_os(if is_like_an_option { Path::new(".").join(path) } else { path.into() }.as_os_str())
 }
 
 /// A command as a line: all of it, since it is confirmed.
@@ -58,5 +77,6 @@ mod tests {
         {
             assert_eq!(word(Path::new(path)), expected);
         }
+        assert_eq!(word(Path::new(OsStr::from_bytes(b"-a\xff b"))), r"$'./-a\xff b'");
     }
 }

@@ -109,7 +109,7 @@ fn seen_before(host: &dyn Host, path: &Path, from: &Attrs) -> Result<Metadata> {
     if is_it && same(MODE) && same(OWNER) {
         return Ok(there);
     }
-    Err(Trouble::new(attempted(), "something else has come to be there")
+    Err(Trouble::new(attempted(), "something else is there now")
         .kind(Kind::Changed)
         .hint("it was left as it is; look at the new plan and apply again"))
 }

@@ -247,7 +247,7 @@ impl Role for FileBlockImage {
         }
         let base = self.over.as_ref().and_then(|over| foreseen(over));
         if let Some(base) = base.filter(|base| *base > self.size.0) {
-            let message = format!("the image it lies over is larger: {}", Size(base));
+            let message = format!("the backing image is larger: {}", Size(base));
             findings.push(finding("size", Code::TooSmall, &message, &format!("make it at least {}", Size(base))));
         }
         findings

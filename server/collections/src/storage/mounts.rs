@@ -116,8 +116,8 @@ impl Source {
     }
 }
 
-/// The options of a mount of these devices: those that were asked for, and where another user can put another file in the place of the one
-/// behind a device, for root `nosuid` and `nodev`, unless the spec asks for `suid` or `dev`. Then no program on it brings rights along.
+/// The options of a mount of these devices: those that were asked for, and where a user other than root can put another file in the place of
+/// the one behind a device, `nosuid` and `nodev`, unless the spec asks for `suid` or `dev`. Then no program on it brings rights along.
 ///
 /// # Errors
 ///
@@ -130,7 +130,7 @@ pub fn options_for(host: &dyn Host, devices: &[BlockRef], asked: Option<&[String
         files.extend(file_behind(host, device)?);
     }
     // A way that cannot be gone safely is another user's.
-    if !files.iter().any(|file| host.others_can_replace(file).unwrap_or(true)) {
+    if !files.iter().any(|file| host.users_can_replace(file).unwrap_or(true)) {
         return Ok(asked);
     }
     let mut options = asked.unwrap_or_default();

@@ -296,6 +296,11 @@ impl Ledger {
         self.entries.is_empty()
     }
 
+    /// Whether it knows of nothing that Seed made or kept, and nothing of it is lost.
+    pub fn knows_nothing(&self) -> bool {
+        self.is_empty() && self.damage.is_empty() && self.backups().next().is_none()
+    }
+
     /// The names of the roles.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.entries.keys().map(String::as_str)

@@ -195,6 +195,14 @@ impl Journal {
         ask(&self.inner().ledger)
     }
 
+    /// Notes where else it may be known what was made, while this journal knows nothing.
+    pub(crate) fn note_elsewhere(&self, elsewhere: Option<String>) {
+        let ledger = &mut self.inner().ledger;
+        if ledger.knows_nothing() {
+            ledger.elsewhere = elsewhere;
+        }
+    }
+
     /// Whether a folder was made on the way to a role that is still known, or that this run removes.
     pub fn has_made(&self, folder: &Path) -> bool {
         let Inner { ledger, made, .. } = &mut *self.inner();

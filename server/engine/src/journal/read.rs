@@ -231,9 +231,12 @@ impl Files {
         if journal.is_some() || ledger.is_some() {
             guard::require_own_folder(folder)?;
         }
+        Ok(Files::of(journal, ledger, folder.join(spec::NOTE).exists()))
+    }
+
+    fn of(journal: Option<Vec<u8>>, ledger: Option<Vec<u8>>, has_note: bool) -> Files {
         let snapshot = ledger.as_deref().and_then(|text| Ledger::from_snapshot(std::str::from_utf8(text).ok()?));
-        let has_begun = ledger.is_some() || folder.join(spec::NOTE).exists();
-        Ok(Files { journal: journal.unwrap_or_default(), snapshot, has_begun })
+        Files { journal: journal.unwrap_or_default(), snapshot, has_begun: ledger.is_some() || has_note }
     }
 }
 
@@ -243,25 +246,36 @@ impl Files {
 ///
 /// When it cannot be read, or, as root, others can write it. Damage is no error: the ledger tells of it.
 pub(super) fn load(folder: &Path) -> Result<Loaded> {
-    let Files { journal, snapshot, has_begun } = Files::read(folder)?;
-    let begun = snapshot.as_ref().map_or(0, |(_, extent)| extent.begun);
-    let (mut ledger, covered) = snapshot.unwrap_or_default();
-    let (mut scan, known) = if covered.covers(&journal) && !(journal.is_empty() && has_begun) {
-        (scan(&journal, covered), covered.number)
-    } else {
-        let scan = scan(&journal, Extent { begun, ..Extent::default() });
-        if scan.breaks.is_empty() && scan.extent.number >= covered.number && !journal.is_empty() {
-            // It stands for itself, and the ledger was of a time before it was begun anew.
-            ledger = Ledger::default();
-            (scan, 0)
+    Ok(Files::read(folder)?.load())
+}
+
+/// What files with these contents come to, which were read elsewhere: only to look, and not to act on it.
+pub(super) fn look(journal: Vec<u8>, ledger: Option<Vec<u8>>) -> Ledger {
+    Files::of(Some(journal), ledger, false).load().ledger
+}
+
+impl Files {
+    fn load(self) -> Loaded {
+        let Files { journal, snapshot, has_begun } = self;
+        let begun = snapshot.as_ref().map_or(0, |(_, extent)| extent.begun);
+        let (mut ledger, covered) = snapshot.unwrap_or_default();
+        let (mut scan, known) = if covered.covers(&journal) && !(journal.is_empty() && has_begun) {
+            (scan(&journal, covered), covered.number)
         } else {
-            (scan, covered.number)
-        }
-    };
-    scan.require(covered.number, journal.is_empty() && has_begun);
-    let (extent, tail, broken) = (scan.extent, scan.tail, !scan.breaks.is_empty());
-    settle(&mut ledger, scan, known);
-    Ok(Loaded { broken: broken || !ledger.damage.is_empty(), ledger, extent, tail })
+            let scan = scan(&journal, Extent { begun, ..Extent::default() });
+            if scan.breaks.is_empty() && scan.extent.number >= covered.number && !journal.is_empty() {
+                // It stands for itself, and the ledger was of a time before it was begun anew.
+                ledger = Ledger::default();
+                (scan, 0)
+            } else {
+                (scan, covered.number)
+            }
+        };
+        scan.require(covered.number, journal.is_empty() && has_begun);
+        let (extent, tail, broken) = (scan.extent, scan.tail, !scan.breaks.is_empty());
+        settle(&mut ledger, scan, known);
+        Loaded { broken: broken || !ledger.damage.is_empty(), ledger, extent, tail }
+    }
 }
 
 impl Scan {

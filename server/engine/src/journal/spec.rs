@@ -244,7 +244,7 @@ fn one_of_several(spec: &Path, then: &Note, copies: &[PathBuf]) -> Trouble {
     let (then, spec) = (then.path.display(), spec.display());
     Trouble::new(
         format!("find the journal of {spec}"),
-        format!("{then} is gone from its place, and {spec} and {} are copies of it: which of them goes on with its journal is not known", copies.join(", ")),
+        format!("{then} is gone from its place, and {spec} and {} are copies of it: Seed does not know which of them should continue its journal", copies.join(", ")),
     )
     .kind(Kind::Unsafe)
     .hint("remove or change the other copies, or move the one that should continue the journal back to the old path and apply it there")
@@ -265,11 +265,8 @@ pub(super) fn is_begun(folder: &Path) -> bool {
 }
 
 /// Whether a journal knows of nothing that Seed made or kept.
-fn is_empty(folder: &Path) -> bool {
-    let empty = |loaded: read::Loaded| {
-        loaded.ledger.is_empty() && loaded.ledger.damage.is_empty() && loaded.ledger.backups().next().is_none()
-    };
-    read::load(folder).is_ok_and(empty)
+pub(super) fn is_empty(folder: &Path) -> bool {
+    read::load(folder).is_ok_and(|loaded| loaded.ledger.knows_nothing())
 }
 
 /// Removes the journals of specs that are gone and left nothing: no role, no backup, and no run for so many seconds.

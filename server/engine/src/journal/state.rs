@@ -1,17 +1,21 @@
 //! The state folder, and the journals of others.
 
 use std::fs;
+use std::io::Read as _;
 use std::os::fd::AsFd;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use nix::fcntl::{AtFlags, OFlag, OpenHow, ResolveFlag, open, openat2};
-use nix::sys::stat::{Mode, fstat, fstatat};
+use nix::errno::Errno;
+use nix::fcntl::{OFlag, OpenHow, ResolveFlag, open, openat, openat2};
+use nix::sys::stat::{Mode, fstat};
 use nix::unistd::{Uid, User, geteuid};
 
-use super::read::JOURNAL;
+use super::read::{JOURNAL, LEDGER, look};
 use super::{file, spec};
 
+/// A journal of a user that is larger, in bytes, is taken to know of something.
+const LARGEST: u64 = 64 << 20;
 /// The state folder of root.
 pub(super) const ROOTS: &str = "/var/lib/seed";
 /// That of a user, in their home.
@@ -30,14 +34,14 @@ pub fn state_folder() -> PathBuf {
     set("XDG_STATE_HOME").filter(|folder| folder.is_absolute()).map_or_else(|| home().join(USERS), |folder| folder.join("seed"))
 }
 
-/// Whether root, and not this user, has a journal of a spec: then only root can tell what was made for it.
+/// Whether root has a journal of a spec, and this user none that knows of anything: then only root can tell what was made for it.
 pub fn is_kept_by_root(spec: &Path) -> bool {
     let roots = Path::new(ROOTS);
-    state_folder() != roots && spec::folder_of(roots, spec).exists() && !spec::is_begun(&spec::folder_of(&state_folder(), spec))
+    state_folder() != roots && spec::folder_of(roots, spec).exists() && spec::is_empty(&spec::folder_of(&state_folder(), spec))
 }
 
 /// The user who has a journal of a spec, if this process is root: who owns the spec, or has called sudo. Their state folder is looked
-/// for in their home alone, and nothing in it is read.
+/// for in their home alone, and what is in it says nothing but whether anything is left.
 pub fn user_who_keeps(spec: &Path) -> Option<String> {
     if !geteuid().is_root() {
         return None;
@@ -49,16 +53,37 @@ pub fn user_who_keeps(spec: &Path) -> Option<String> {
     users.find(|user| has_journal(user, spec)).map(|user| user.name)
 }
 
-/// Whether there is a journal in the home of a user: by descriptors, and through no link.
+/// Whether there is a journal in the home of a user that knows of something: by descriptors, and through no link.
 fn has_journal(user: &User, spec: &Path) -> bool {
     let folder = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
     let Ok(home) = open(&user.dir, folder, Mode::empty()) else { return false };
     let how =
         OpenHow::new().flags(folder | OFlag::O_NOFOLLOW).resolve(ResolveFlag::RESOLVE_NO_SYMLINKS | ResolveFlag::RESOLVE_BENEATH);
     let Ok(journal) = openat2(home.as_fd(), &spec::folder_of(Path::new(USERS), spec), how) else { return false };
-    // One that was only opened holds nothing: such as by an apply that was not confirmed, or that needs root.
-    let is_begun = fstatat(&journal, JOURNAL, AtFlags::AT_SYMLINK_NOFOLLOW).is_ok_and(|stat| stat.st_size > 0);
-    is_begun && fstat(&journal).is_ok_and(|stat| stat.st_uid == user.uid.as_raw())
+    if !fstat(&journal).is_ok_and(|stat| stat.st_uid == user.uid.as_raw()) {
+        return false;
+    }
+    // Of one that was only opened nothing is written: such as by an apply that was not confirmed, or that needs root.
+    match (content(&journal, JOURNAL), content(&journal, LEDGER)) {
+        (Ok(journal), Ok(ledger)) => journal.is_some_and(|journal| !journal.is_empty() && !look(journal, ledger).knows_nothing()),
+        _ => true,
+    }
+}
+
+/// What a file in a folder holds, if there is one.
+fn content(folder: impl AsFd, name: &str) -> std::io::Result<Option<Vec<u8>>> {
+    let flags = OFlag::O_RDONLY | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
+    let file = match openat(folder, name, flags, Mode::empty()) {
+        Ok(file) => fs::File::from(file),
+        Err(Errno::ENOENT) => return Ok(None),
+        Err(errno) => return Err(errno.into()),
+    };
+    if !file.metadata()?.is_file() {
+        return Err(Errno::EINVAL.into());
+    }
+    let mut bytes = Vec::new();
+    file.take(LARGEST + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > LARGEST { Err(Errno::EFBIG.into()) } else { Ok(Some(bytes)) }
 }
 
 /// Makes the folder of a journal, for its owner alone.

@@ -104,7 +104,7 @@ pub(super) fn role_key(name: &str) -> Json {
     match name {
         "state" => choice(&[
             ("present", "It is to be there."),
-            ("absent", "It is not to be there."),
+            ("absent", "It must not exist."),
             ("info", "It is only looked at, and can be referred to."),
         ]),
         "needs" => json!({ "anyOf": [text(), { "type": "array", "items": text() }] }),

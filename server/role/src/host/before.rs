@@ -130,7 +130,7 @@ pub(crate) fn changed(attempted: String, what: &str) -> Trouble {
 pub(crate) fn difference(confirmed: &Before, there: &Before) -> Option<&'static str> {
     match (confirmed, there) {
         (Before::Nothing, Before::Nothing) => None,
-        (Before::Nothing, _) => Some("something has come to be there"),
+        (Before::Nothing, _) => Some("something was created there meanwhile"),
         (_, Before::Nothing) => Some("it is gone"),
         (
             Before::File { content, mode, owner, attributes },

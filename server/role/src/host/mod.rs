@@ -220,6 +220,10 @@ pub trait Host: Send + Sync {
         let _ = path;
         Ok(false)
     }
+    /// Whether a user other than root can do so. It is the same whoever asks: what only root can do is planned as root would plan it.
+    fn users_can_replace(&self, path: &Path) -> Result<bool> {
+        self.others_can_replace(path)
+    }
     /// Renames within one file system; fails if there is something at `to`.
     fn rename(&self, from: &Path, to: &Path) -> Result<()>;
     /// Removes a file or link; nothing there is no error.

@@ -14,6 +14,8 @@ mod style;
 mod sudo;
 mod terminal;
 
+use std::io::Write as _;
+
 use clap::{CommandFactory, Parser, Subcommand};
 
 /// Turn a YAML spec of a machine into that machine, and restore what was there before.
@@ -93,6 +95,9 @@ pub fn main() -> std::process::ExitCode {
         // Not 2, as is usual: that stands for changes to make.
         Err(mistake) => {
             let _ = mistake.print();
+            if mistake.kind() == clap::error::ErrorKind::UnknownArgument && std::env::args_os().any(|word| word == "absent") {
+                let _ = writeln!(output::stderr(), "\n  help: the state is an option: seed apply --state absent SPEC");
+            }
             return if mistake.use_stderr() { exit::Exit::Failed } else { exit::Exit::Ok }.into();
         }
     };

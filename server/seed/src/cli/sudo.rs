@@ -1,5 +1,6 @@
 //! Commands that a person runs with `sudo`.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use seed_role::shell;
@@ -30,23 +31,23 @@ pub fn is_found(own: &Path) -> bool {
 
 /// The command that this process was started with, as root.
 pub fn this_command() -> String {
-    command(std::env::args().skip(1))
+    command(std::env::args_os().skip(1))
 }
 
 /// The command that applies what was planned, as root.
 pub fn apply_command(spec: &SpecArg, plan: &PlanArgs) -> String {
-    let mut args = vec!["apply".to_string()];
+    let mut args: Vec<OsString> = vec!["apply".into()];
     if let Target::Absent = plan.state {
         args.extend(["--state".into(), "absent".into()]);
     }
-    args.extend(plan.only.iter().flat_map(|role| ["--only".to_string(), role.clone()]));
-    args.extend(plan.prune.then(|| "--prune".to_string()));
+    args.extend(plan.only.iter().flat_map(|role| ["--only".into(), role.into()]));
+    args.extend(plan.prune.then(|| "--prune".into()));
     let path = spec.path.as_ref().filter(|_| spec.spec == Path::new("-")).unwrap_or(&spec.spec);
-    args.push(path.display().to_string());
+    args.push(path.into());
     command(args)
 }
 
-fn command(args: impl IntoIterator<Item = String>) -> String {
-    let words: Vec<String> = ["sudo".to_string(), program()].into_iter().chain(args).collect();
-    shell::line(&words)
+fn command(args: impl IntoIterator<Item = OsString>) -> String {
+    let words = ["sudo".into(), program().into()].into_iter().chain(args);
+    words.map(|word| shell::quoted_os(&word)).collect::<Vec<_>>().join(" ")
 }

@@ -104,7 +104,7 @@ pub enum State {
     /// It is to be there.
     #[default]
     Present,
-    /// It is not to be there.
+    /// It must not exist.
     Absent,
     /// It is only looked at.
     Info,

@@ -10,7 +10,7 @@ pub const PATH: &str = "/etc/fstab";
 const MARK: &str = "# seed: ";
 
 /// What follows the mount point in that comment when there was no file before.
-const NEW_FILE: &str = " (in a file of its own making)";
+const NEW_FILE: &str = " (Seed created this file)";
 
 /// A field as fstab(5) has it: blanks and backslashes as octal numbers.
 pub fn escape(field: &str) -> String {

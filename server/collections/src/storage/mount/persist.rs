@@ -187,5 +187,5 @@ fn tell_systemd(host: &dyn Host) -> Result<()> {
     if host.metadata(Path::new(unit::RUNNING))?.is_none() {
         return Ok(());
     }
-    run(host, "tell systemd of the mount unit", &SYSTEMCTL, &["daemon-reload"]).map(drop)
+    run(host, "make systemd read the mount unit", &SYSTEMCTL, &["daemon-reload"]).map(drop)
 }

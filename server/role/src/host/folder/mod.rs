@@ -360,7 +360,7 @@ pub fn from_errno(attempted: impl Into<String>, errno: Errno) -> Trouble {
     if trouble.kind == Kind::NotPermitted {
         let hint = match geteuid().is_root() {
             true => "not even root may: it is perhaps immutable, see lsattr and chattr -i",
-            false => "see with ls -ld to whom it and its folder belong, and who may write there",
+            false => "`ls -ld` shows the owner of the file and of its folder, and who can write to them",
         };
         trouble.hint = Some(hint.into());
     }

@@ -84,7 +84,7 @@ fn swap(place: &Place<'_>, temporary: &Path, before: &Before) -> Result<Option<S
     };
     if *before == Before::Nothing {
         return match rename_new(place, temporary, place, place.name()) {
-            Err(Errno::EEXIST) => Err((temporary.to_path_buf(), Stop::Changed("something has come to be there"))),
+            Err(Errno::EEXIST) => Err((temporary.to_path_buf(), Stop::Changed("something was created there meanwhile"))),
             other => other.map(|()| None).map_err(at(temporary)),
         };
     }

@@ -179,6 +179,9 @@ impl Host for RealHost {
     fn others_can_replace(&self, path: &Path) -> Result<bool> {
         self.safety.is_guarded(path).told(|| format!("look at {}", path.display()))
     }
+    fn users_can_replace(&self, path: &Path) -> Result<bool> {
+        self.safety.for_root(|safety| safety.is_guarded(path)).told(|| format!("look at {}", path.display()))
+    }
     fn rename(&self, from: &Path, to: &Path) -> Result<()> {
         self.move_file(from, to)
     }

@@ -42,9 +42,12 @@ pub fn run(args: &Args, global: &Global) -> Result {
     let host = RealHost::new();
     let mut project = spec_file::open_to_look(&args.spec, global, &host)?;
     seed_engine::pinned::verify(&project.analysis)?;
+    let options = args.plan.options();
+    if options.state == State::Absent {
+        project.require_journal_here()?;
+    }
     let journal = spec_file::open_journal(&mut project, &host)?;
     let ledger = journal.ledger();
-    let options = args.plan.options();
     let mut project = project.asked_for(options.state, &host).pruning(options.prune).with_orphans(&ledger, &host);
     let trust = Trust::new(&journal::state_folder());
     let held = hold_back(&mut project, &trust);
@@ -144,7 +147,14 @@ impl Doing<'_> {
 
     /// Refuses what must not be done, and asks about the rest.
     pub fn require_consent(&self, args: &ApplyArgs, question: &str) -> Result<()> {
-        let attempt = format!("{} {}", self.command, self.plan.spec);
+        // As the journal has it: `apply present`, `apply absent`, `repair`, or `undo` and the number of a run.
+        let spec = &self.plan.spec;
+        let attempt = match self.command.split_once(' ') {
+            Some(("undo", run)) => format!("undo run {run} of {spec}"),
+            Some((_, "absent")) => format!("apply --state absent to {spec}"),
+            Some((verb, _)) => format!("{verb} {spec}"),
+            None => format!("{} {spec}", self.command),
+        };
         let needs_root: Vec<&str> = self.plan.needs_root().map(|planned| &*planned.role).collect();
         if !needs_root.is_empty() {
             let hint = self.journal.with_ledger(|ledger| report::plan::root_hint(ledger, sudo::this_command));

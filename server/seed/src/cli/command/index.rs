@@ -11,7 +11,7 @@ use crate::cli::exit::{Exit, Result};
 use crate::cli::options::Global;
 use crate::cli::output;
 
-/// Read what `seed recall` looks through.
+/// Build the index that `seed recall` searches.
 ///
 /// `seed recall` does it by itself; this does it beforehand, and reports what was found. The index is one file in the state folder. It is
 /// never the only copy of anything: if it is damaged or lost, it is built again.

@@ -2,6 +2,7 @@
 
 use std::io::Write;
 
+use seed_engine::project::elsewhere;
 use seed_engine::{journal, undo};
 use serde_json::json;
 
@@ -24,7 +25,8 @@ pub struct Args {
 pub fn run(args: &Args, global: &Global) -> Result {
     let spec = spec_file::read(&args.spec)?;
     let (located, note) = spec_file::locate_journal(&spec)?;
-    report::journal::tell(located.continues.as_deref(), &journal::read(&located.folder)?, &located.folder)?;
+    let ledger = journal::read(&located.folder)?;
+    report::journal::tell(located.continues.as_deref(), &ledger, &located.folder)?;
     let mut runs = undo::runs(&journal::history(&located.folder)?.records);
     let earlier = if args.last == 0 { 0 } else { runs.len().saturating_sub(args.last) };
     runs.drain(..earlier);
@@ -35,7 +37,8 @@ pub fn run(args: &Args, global: &Global) -> Result {
         return Ok(Exit::Ok);
     }
     if runs.is_empty() {
-        writeln!(out, "This spec has not been applied yet.")?;
+        let elsewhere = elsewhere(&note.path, &located);
+        writeln!(out, "{}.", elsewhere.as_deref().unwrap_or("This spec has not been applied yet"))?;
     }
     for run in runs.iter().rev() {
         let color = if run.status == "done" { style::GOOD } else { style::BAD };

@@ -18,11 +18,11 @@ use crate::cli::{confirm, output, style};
 ///
 /// Specs by their roles, composite roles, prompts, notes and documents by their headings, plain texts, messages of commits and
 /// explanations that were given to the duck are looked through. The question may use other words than the text. Each
-/// hit says why it is one. What changed since the last time is read first; nothing leaves this machine.
+/// hit says why it was found. What changed since the last time is read first; nothing leaves this machine.
 ///
-/// Where `embeddings: NAME` in model.yaml (see `seed prompt --help`) names a model with OpenAI's or Ollama's interface, the best hits are put
-/// into their order by its vectors, which are kept, so that no text is sent twice. One that is not on this machine gets texts of a project
-/// only with --model, and after a yes. If it is down, what was found without it stands.
+/// Where `embeddings: NAME` in model.yaml (see `seed prompt --help`) names a model with OpenAI's or Ollama's interface, its vectors
+/// sort the best hits; they are kept, so that no text is sent twice. One that is not on this machine gets texts of a project
+/// only with --model, and after a yes. If it is down, the result without it remains.
 ///
 /// The project is the nearest folder above with `.seed/fragments.lock`, or with `.git`, or with `fragments/`, or with a spec; else this
 /// folder. What git ignores, and what looks like a secret, is not read.

@@ -56,6 +56,7 @@ pub fn run(args: &Args, global: &Global) -> Result {
         let plan = project.with_orphans(&ledger, &host).plan(&host, &ledger, &options)?;
         return super::plan::show(&plan, global);
     }
+    project.require_journal_here()?;
     let journal = spec_file::open_journal(&mut project, &host)?;
     let ledger = journal.ledger();
     let project = project.with_orphans(&ledger, &host);

@@ -19,7 +19,7 @@ use crate::cli::{output, spec_file, terminal};
 ///
 /// Specs run commands by `task.command` and `!secret {command: …}`. Read the specs before you trust their folder.
 ///
-/// Every file that has a part in a command must be trusted: the spec, the specs that it includes, and composite roles. For a symbolic link,
+/// Every file that contributes to a command must be trusted: the spec, the specs that it includes, and composite roles. For a symbolic link,
 /// the folder that contains it must be trusted, too. A folder that is named by a link is trusted as long as the link points to it.
 ///
 /// A fetched collection is trusted separately, by its source and the commit that it is pinned to. After an update you are asked again. No

@@ -28,6 +28,7 @@ pub struct Args {
 pub fn run(args: &Args, global: &Global) -> Result {
     let host = RealHost::new();
     let mut project = spec_file::open(&args.spec, global, &host)?;
+    project.require_journal_here()?;
     if args.apply.dry_run {
         let ledger = spec_file::read_journal(&mut project, &host)?;
         let undo = undo::plan_undo(&project, &host, &ledger)?;

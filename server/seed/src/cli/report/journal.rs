@@ -21,7 +21,7 @@ pub fn tell(continues: Option<&Path>, ledger: &Ledger, folder: &Path) -> Result<
     let (dim, good) = (style::DIM, style::GOOD);
     let mut stderr = output::stderr();
     if let Some(elsewhere) = &ledger.elsewhere {
-        writeln!(stderr, "{dim}{elsewhere}. What was made for it is not known here.{dim:#}")?;
+        writeln!(stderr, "{dim}{elsewhere}. This journal does not say what was created for it.{dim:#}")?;
     }
     write_state(&mut stderr, continues, &ledger.damage)?;
     if !ledger.damage.is_empty() {

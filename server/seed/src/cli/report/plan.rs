@@ -92,12 +92,12 @@ pub fn root_words(roles: &[&str]) -> String {
 
 /// What to do where roles need root: the command to run, unless this user has applied the spec before.
 pub fn root_hint(ledger: &Ledger, command: impl FnOnce() -> String) -> String {
-    match ledger.last_run {
-        0 => format!("run {}", command()),
-        _ => "you applied this spec without root before, and root does not act on your journal: move the roles that need root to a spec of \
-              their own, and apply that with sudo"
-            .into(),
+    if ledger.knows_nothing() {
+        return format!("run {}", command());
     }
+    "you applied this spec without root before, and root does not act on your journal: move the roles that need root to a spec of \
+     their own, and apply that with sudo; or remove what you applied first (seed apply --state absent, or seed forget, without sudo)"
+        .into()
 }
 
 /// The lines of a plan.

@@ -29,7 +29,7 @@ use crate::cli::{output, spec_file, style};
 /// roles are then used as NAME.ROLE, as shown below.
 ///
 /// seed.lock, beside the spec, pins each to a commit and to a hash of its content. Keep it in version control: everyone
-/// who has it uses the same bytes. What was fetched is kept in the cache (~/.cache/seed, of root /var/cache/seed), and nothing needs a network from then on.
+/// who has it uses the same bytes. What was fetched is kept in the cache (~/.cache/seed, or /var/cache/seed for root), and nothing needs a network from then on.
 /// Nothing is ever fetched by opening, checking or planning a spec.
 ///
 /// A folder (`desk: {path: ../desk}`) is used as it is now, and not pinned.

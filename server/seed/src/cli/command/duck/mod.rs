@@ -31,11 +31,11 @@ use crate::cli::{output, report, spec_file, style};
 /// Use words of your own, and whole sentences. Say why things are there and what would break without them. Text that is pasted
 /// and names that are only listed do not count.
 ///
-/// It needs no network. A sentence that tells another number, another path or the opposite of what the spec says is found by
-/// rules; where they cannot tell, the duck says `?` and asks. With --model, the language model that `seed prompt` uses judges too,
+/// It needs no network. Rules find a sentence that gives another number, another path or the opposite of what the spec
+/// says; where they cannot tell, the duck says `?` and asks. With --model, the language model that `seed prompt` uses judges too,
 /// with the same facts as ground, and talks with you: ask it something, and go on in the same text. What it says against the facts is marked
-/// and changes nothing, and if it is slow or down, what was found without it stands. Without a word, a model is asked only where it is configured and you have let it see this project before, or
-/// it is on this machine.
+/// and changes nothing, and if it is slow or down, the result without it remains. Without --model, a model is asked only where it is configured
+/// and you have let it see this project before, or it is on this machine.
 ///
 /// What you explain is kept in the state folder, for you alone, secrets masked: --history shows how it went.
 #[derive(Debug, clap::Args)]

@@ -1,4 +1,4 @@
-//! The model that judges, too. Whatever becomes of it, what was found without it stands.
+//! The model that judges, too. Whatever becomes of it, the result without it remains.
 
 use std::io::Write;
 use std::path::Path;
