@@ -71,7 +71,7 @@ fn a_file_system_that_was_made_anew_in_its_place_comes_back_with_its_data() {
     let sandbox = with_data();
     sandbox.write_spec(&volume("300 MiB", "xfs"));
     sandbox.seed(&["apply", "--yes", SPEC]).exits(3).says("it would destroy data");
-    sandbox.seed(&["apply", "--yes", "--destroy-data", SPEC]).exits(0).says("what lies in it is kept as a whole");
+    sandbox.seed(&["apply", "--yes", "--destroy-data", SPEC]).exits(0).says("is moved to a backup together with its content");
     assert!(!sandbox.at("volume/data").exists());
     sandbox.seed(UNDO).exits(0).says("xfs → ext4");
     assert_eq!(sandbox.read("volume/data"), "dear\n");
