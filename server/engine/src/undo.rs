@@ -174,9 +174,17 @@ fn each_backup(runs: &mut [Run], id: Option<u64>, role: &str, run: u64, change: 
 /// The last run that can be taken back: one that is no undo itself, was not undone, and changed something, or was interrupted before
 /// it did. Whoever asked for that one may think that it did: it is not passed over for the run before.
 pub fn last_run(runs: &[Run]) -> Option<&Run> {
+    last_not_undone(runs, |run| run.changed_something() || run.was_interrupted_at_once())
+}
+
+/// The last run that changed something and can be taken back: what an undo needs, also one that is begun again.
+pub(crate) fn last_change(runs: &[Run]) -> Option<u64> {
+    last_not_undone(runs, Run::changed_something).map(|run| run.id)
+}
+
+fn last_not_undone(runs: &[Run], counts: impl Fn(&Run) -> bool) -> Option<&Run> {
     // An undo that did not reach its end is begun again.
     let undone: Vec<u64> = runs.iter().filter(|run| run.status == DONE).filter_map(Run::undoes).collect();
-    let counts = |run: &Run| run.changed_something() || run.was_interrupted_at_once();
     runs.iter().rev().find(|run| counts(run) && run.undoes().is_none() && !undone.contains(&run.id))
 }
 
