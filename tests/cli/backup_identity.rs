@@ -127,3 +127,34 @@ fn undo_follows_a_role_that_was_renamed_since() {
     sandbox.seed(ABSENT).exits(0);
     assert_eq!(sandbox.read("a"), "MINE\n");
 }
+
+#[test]
+fn expired_backups_go_with_forget_and_backups_too() {
+    for args in [&["forget", "--yes", SPEC, "other"][..], &["backups", "--purge", "--yes", SPEC]] {
+        let (sandbox, _) = Sandbox::with_spec("box: {is: file.directory, path: ./box}\n");
+        sandbox.seed(APPLY).exits(0);
+        sandbox.write("box/letter", "precious");
+        sandbox.seed(ABSENT).exits(0);
+        sandbox.write_spec(&text("other", "other", "x"));
+        let at = |ahead: i64, args: &[&str]| Ran::of(sandbox.seed_command(args).env("SEED_TEST_CLOCK", ahead.to_string()));
+        at(8 * 86400, APPLY).exits(0);
+        at(8 * 86400 + 3700, args).exits(0);
+        assert!(!sandbox.at(".box.seed-backup-2").exists(), "{args:?}");
+    }
+}
+
+#[test]
+fn list_shows_the_other_specs_beside_a_journal_that_cannot_be_read() {
+    let (sandbox, _) = Sandbox::with_spec(&text("t", "a", "one"));
+    sandbox.seed(APPLY).exits(0);
+    let journal = sandbox.journal().join("journal");
+    sandbox.write("other.seed.yaml", "seed: 1\nname: other\nroles:\n  b: {is: file.text, path: ./b, content: x}\n");
+    sandbox.seed(&["apply", "--yes", "other.seed.yaml"]).exits(0);
+    fs::remove_file(&journal).unwrap();
+    fs::create_dir(&journal).unwrap();
+    let folder = journal.parent().unwrap().to_str().unwrap();
+    sandbox.seed(&["list"]).exits(1).says("other.seed.yaml").says(folder).says("error");
+    let listed = sandbox.seed(&["list", "--json"]).exits(1).json();
+    assert_eq!(listed["specs"].as_array().unwrap().len(), 2, "{listed}");
+    assert_eq!(listed["specs"][1]["journal"], folder);
+}
