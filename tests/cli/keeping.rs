@@ -38,6 +38,32 @@ fn undo_and_log_know_the_run_that_made_the_journal_too_long() {
 }
 
 #[test]
+fn an_undo_that_failed_can_be_run_again() {
+    let (sandbox, spec) = Sandbox::with_spec(&many(FILES, "one"));
+    sandbox.seed(&["apply", "--yes", spec]).exits(0);
+    sandbox.write_spec(&many(FILES, "two"));
+    sandbox.seed(&["apply", "--yes", spec]).exits(0);
+    fs::remove_file(sandbox.at("tree/r7")).unwrap();
+    sandbox.write("tree/r7/obstacle", "x");
+    let undo = ["undo", "--yes", "--destroy-data", spec];
+    sandbox.seed(&undo).exits(1);
+    fs::remove_dir_all(sandbox.at("tree/r7")).unwrap();
+    sandbox.seed(&undo).exits(0);
+    assert!(sandbox.read("tree/r7").starts_with("one"));
+}
+
+#[test]
+fn runs_that_fail_before_they_begin_do_not_pile_up() {
+    let (sandbox, spec) = Sandbox::with_spec("note: {is: file.text, path: ./note, content: ours}\n");
+    sandbox.write("note/inside", "x");
+    for _ in 0..70 {
+        sandbox.seed(&["apply", "--yes", spec]).exits(1);
+    }
+    let log = sandbox.seed(&["log", "--json", "--last", "0", spec]).exits(0).json();
+    assert!((1..=64).contains(&log["runs"].as_array().unwrap().len()), "{}", log["runs"]);
+}
+
+#[test]
 fn three_hundred_repairs_leave_a_bounded_journal() {
     for (disposable, repairs) in [(false, 300), (true, 30)] {
         let (sandbox, spec) =

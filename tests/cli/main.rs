@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod attributes;
+mod backup_identity;
 mod backups;
 mod backups_inside;
 mod collections;

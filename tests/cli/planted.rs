@@ -398,7 +398,8 @@ fn a_link_in_the_image_of_another_user_leads_nowhere() {
     if !is_root() {
         return;
     }
-    for inside in ["p: {is: file.text, path: ./mnt/etc/passwd, content: theirs}", "p: {is: file.directory, path: ./mnt/etc/new}"] {
+    for inside in ["p: {is: file.text, path: ./mnt/etc/passwd, content: theirs}", "p: {is: file.directory, path: ./mnt/etc/new}"]
+    {
         let roles = format!(
             "i: {{is: storage.file_block_image, path: ./home/i.img, size: 16 MiB, owner: \"{NOBODY}:{NOBODY}\"}}\n\
              l: {{is: storage.loopback_device, backing: i}}\n\

@@ -17,7 +17,6 @@ use seed_role::attrs::{Attrs, Change, HIDDEN, Observation};
 use seed_role::claim::Claim;
 use seed_role::host::Host;
 use seed_role::param::{Outputs, SECRET_MARK};
-use seed_role::step::Kept;
 use seed_role::trouble::Result;
 use seed_role::{Contents, Role, backup};
 use seed_spec::analysis::State;
@@ -26,7 +25,7 @@ pub use self::json::damage_json;
 pub use self::select::belongs_to;
 use self::select::{levels, select};
 use crate::identity::canonical;
-use crate::journal::ledger::{Open, Owned};
+use crate::journal::ledger::{Open, Owned, PutAside};
 use crate::journal::{Damage, Ledger};
 use crate::node::{Graph, Whole};
 use crate::shelter::{self, Shelters};
@@ -81,9 +80,7 @@ pub enum Wish {
         /// What was there.
         to: Observation,
         /// What was put aside.
-        kept: Option<Kept>,
-        /// The run that put it aside; 0 for none.
-        from_run: u64,
+        kept: Option<Box<PutAside>>,
         /// Whether it is no longer Seed's afterwards.
         returned: bool,
         /// What cannot be brought back, in words.
@@ -632,8 +629,7 @@ impl Planner<'_> {
                     let aside = self.world.ledger.put_aside.iter().find(|aside| *aside.role == *known_as && aside.is_usable());
                     Wish::Back {
                         to: owned.before.clone(),
-                        kept: aside.filter(|_| owned.before.attrs().is_some()).map(|aside| aside.kept.clone()),
-                        from_run: aside.map_or(0, |aside| aside.run),
+                        kept: aside.filter(|_| owned.before.attrs().is_some()).cloned().map(Box::new),
                         returned: true,
                         lost: None,
                         // Only as a whole: signatures alone fit nothing any more once something else was made in their place.

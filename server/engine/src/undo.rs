@@ -10,7 +10,7 @@ use seed_spec::analysis::State;
 use serde::Serialize;
 use serde_json::{Value as Json, json};
 
-use crate::journal::ledger::{Owned, PutAside};
+use crate::journal::ledger::{Owned, PutAside, until_of};
 use crate::journal::{self, Ledger, Outcome, Record};
 use crate::node::{Draft, Graph, expand};
 use crate::plan::{self, Action, Options, Plan, Wish};
@@ -86,12 +86,17 @@ pub struct RunRole {
 /// A backup that a run made.
 #[derive(Clone, Debug, Serialize)]
 pub struct RunBackup {
+    /// Its number in the journal.
+    #[serde(skip)]
+    pub id: Option<u64>,
     /// What it is a backup of.
     pub what: String,
     /// Where it is; none for one in the journal.
     pub path: Option<PathBuf>,
     /// When it was made, in seconds since 1970.
     pub time: u64,
+    /// Until when it is kept, in seconds since 1970.
+    pub until: u64,
     /// `kept`, `restored` or `removed`.
     pub status: &'static str,
 }
@@ -100,11 +105,13 @@ pub struct RunBackup {
 pub fn runs(records: &[Record]) -> Vec<Run> {
     let mut runs: Vec<Run> = Vec::new();
     for record in records {
-        if let Record::Restored { role, run } | Record::Forgotten { role, run } = record {
-            let status = if matches!(record, Record::Restored { .. }) { "restored" } else { "removed" };
-            let then = runs.iter_mut().filter(|then| then.id == *run).flat_map(|then| &mut then.roles);
-            let backups = then.filter(|then| then.role == *role).flat_map(|then| &mut then.backups);
-            backups.for_each(|backup| backup.status = status);
+        match record {
+            Record::Restored { id, role, run } => each_backup(&mut runs, *id, role, *run, |backup| backup.status = "restored"),
+            Record::Forgotten { id, role, run } => each_backup(&mut runs, *id, role, *run, |backup| backup.status = "removed"),
+            Record::Extended { id, role, run, until } => {
+                each_backup(&mut runs, *id, role, *run, |backup| backup.until = backup.until.max(*until));
+            }
+            _ => {}
         }
         if let Record::Run { id, time, command, .. } = record {
             runs.push(Run { id: *id, time: *time, command: command.clone(), status: INTERRUPTED.into(), roles: Vec::new() });
@@ -135,10 +142,11 @@ pub fn runs(records: &[Record]) -> Vec<Run> {
                     begun: false,
                 });
             }
-            Record::Kept { role, time, kept, .. } => {
+            Record::Kept { id, role, time, kept, until, .. } => {
                 for known in run.roles.iter_mut().filter(|known| known.role == *role) {
                     let (what, path) = (kept.what.clone(), kept.path.clone());
-                    known.backups.push(RunBackup { what, path, time: *time, status: "kept" });
+                    let until = until_of(*until, *time);
+                    known.backups.push(RunBackup { id: *id, what, path, time: *time, until, status: "kept" });
                 }
             }
             Record::End { role, outcome, .. } => {
@@ -155,12 +163,28 @@ pub fn runs(records: &[Record]) -> Vec<Run> {
     runs
 }
 
+/// Changes the backups that a record means: see [`Record::Restored`].
+fn each_backup(runs: &mut [Run], id: Option<u64>, role: &str, run: u64, change: impl FnMut(&mut RunBackup)) {
+    let roles = runs.iter_mut().filter(|then| then.id == run).flat_map(|then| &mut then.roles);
+    let backups = roles.flat_map(|then| then.backups.iter_mut().map(|backup| (then.role.as_str(), backup)));
+    let is_meant = |name: &str, backup: &RunBackup| id.map_or(name == role, |id| backup.id == Some(id));
+    backups.filter(|(name, backup)| is_meant(name, backup)).map(|(_, backup)| backup).for_each(change);
+}
+
 /// The last run that can be taken back: one that is no undo itself, was not undone, and changed something, or was interrupted before
 /// it did. Whoever asked for that one may think that it did: it is not passed over for the run before.
 pub fn last_run(runs: &[Run]) -> Option<&Run> {
+    last_not_undone(runs, |run| run.changed_something() || run.was_interrupted_at_once())
+}
+
+/// The last run that changed something and can be taken back: what an undo needs, also one that is begun again.
+pub(crate) fn last_change(runs: &[Run]) -> Option<u64> {
+    last_not_undone(runs, Run::changed_something).map(|run| run.id)
+}
+
+fn last_not_undone(runs: &[Run], counts: impl Fn(&Run) -> bool) -> Option<&Run> {
     // An undo that did not reach its end is begun again.
     let undone: Vec<u64> = runs.iter().filter(|run| run.status == DONE).filter_map(Run::undoes).collect();
-    let counts = |run: &Run| run.changed_something() || run.was_interrupted_at_once();
     runs.iter().rev().find(|run| counts(run) && run.undoes().is_none() && !undone.contains(&run.id))
 }
 
@@ -172,6 +196,8 @@ struct Begun {
     loses: Option<String>,
     after: Vec<String>,
     action: String,
+    /// The numbers of the backups that the run made of it.
+    backups: Vec<u64>,
     /// Whether what was put aside of it is back already, by an undo that was interrupted.
     is_back: bool,
     /// Whether it is as it was, by an undo that was interrupted: then it is not looked at from here, where what it lay in may be elsewhere.
@@ -236,13 +262,10 @@ pub fn plan_undo(project: &Project, host: &dyn Host, ledger: &Ledger) -> Result<
     let Began { roles: begun, before, origins, along } = began(records, run.id);
     let wholes = crate::node::wholes(&project.analysis);
     let graph = Graph { wholes, ..Graph::new(drafts(project, host, &begun, ledger)) };
-    let past = Past { run: run.id, begun: &begun, before: &before, origins: &origins, ledger };
-    let of_the_run = begun.iter().map(|(role, begun)| match begun.is_done {
-        true => (role.clone(), Wish::Look(None)),
-        false => (role.clone(), past.wish(role, begun)),
-    });
-    let along = along.into_iter().map(|(role, is_done)| (role, if is_done { Wish::Look(None) } else { Wish::Present }));
-    let wishes = of_the_run.chain(along);
+    let past = Past { begun: &begun, before: &before, origins: &origins, ledger };
+    let left = begun.iter().filter(|(_, begun)| !begun.is_done);
+    let along = along.into_iter().filter(|(_, is_done)| !is_done).map(|(role, _)| (role, Wish::Present));
+    let wishes = left.map(|(role, begun)| (role.clone(), past.wish(role, begun))).chain(along);
     // Otherwise nothing is left to do, whatever was changed since.
     let wishes = if standing == Standing::ToDo { wishes.collect() } else { HashMap::new() };
     let options = Options { state: State::Present, wishes: Some(wishes), undoes: Some(run.id), ..Options::default() };
@@ -275,12 +298,12 @@ fn began(records: &[Record], id: u64) -> Began {
             current = *run;
             undoes = undone_by(command) == Some(id);
         }
-        if let Record::Restored { role, run } | Record::Forgotten { role, run } = record
+        if let Record::Restored { id: backup, role, run } | Record::Forgotten { id: backup, role, run } = record
             && undoes
             && *run == id
-            && let Some(begun) = begun.get_mut(role)
         {
-            begun.is_back = true;
+            let is_it = |name: &String, begun: &Begun| backup.map_or(name == role, |backup| begun.backups.contains(&backup));
+            begun.iter_mut().filter(|(name, begun)| is_it(name, begun)).for_each(|(_, begun)| begun.is_back = true);
         }
         if let Record::End { role, outcome: Outcome::Present(_) | Outcome::Returned, .. } = record
             && undoes
@@ -304,6 +327,21 @@ fn began(records: &[Record], id: u64) -> Began {
         if current < id {
             before.take(record);
         }
+        if current > id
+            && let Record::Renamed { from, to } = record
+        {
+            rename(&mut begun, from, to);
+            match origins.remove(from) {
+                Some(origin) => drop(origins.insert(to.clone(), origin)),
+                None => before.take(record),
+            }
+        }
+        if current == id
+            && let Record::Kept { id: Some(backup), role, .. } = record
+            && let Some(begun) = begun.get_mut(role)
+        {
+            begun.backups.push(*backup);
+        }
         if current == id
             && let Record::Renamed { from, to } = record
         {
@@ -320,6 +358,7 @@ fn began(records: &[Record], id: u64) -> Began {
                 loses: loses.clone(),
                 after: after.clone(),
                 action: action.clone(),
+                backups: Vec::new(),
                 is_back: false,
                 is_done: false,
             });
@@ -328,9 +367,19 @@ fn began(records: &[Record], id: u64) -> Began {
     Began { roles: begun, before, origins, along }
 }
 
+/// Gives a role the name that it has since, so that there is one entry of it.
+fn rename(begun: &mut BTreeMap<String, Begun>, from: &str, to: &str) {
+    if let Some(role) = begun.remove(from) {
+        begun.insert(to.to_string(), role);
+    }
+    for role in begun.values_mut() {
+        stored::rename(&mut role.params, &|name| (name == from).then(|| to.to_string()));
+        role.after.iter_mut().filter(|before| *before == from).for_each(|before| *before = to.to_string());
+    }
+}
+
 /// What a run that is taken back has left.
 struct Past<'a> {
-    run: u64,
     begun: &'a BTreeMap<String, Begun>,
     /// The ledger as it was before the run.
     before: &'a Ledger,
@@ -350,7 +399,7 @@ impl Past<'_> {
     }
 
     fn wish(&self, role: &str, begun: &Begun) -> Wish {
-        let kept = self.aside(role).filter(|aside| aside.is_usable() || self.comes_back(aside)).map(|aside| &aside.kept);
+        let kept = self.aside(role).filter(|aside| aside.is_usable() || self.comes_back(aside));
         let lost = if kept.is_none() && !begun.is_back { begun.loses.clone() } else { None };
         let is_replaced = begun.action == Action::Replace.word();
         let known = self.owned(role);
@@ -358,8 +407,7 @@ impl Past<'_> {
         let owned = known.filter(|owned| is_replaced && owned.is == begun.is);
         Wish::Back {
             to: with_what_was_ours(&begun.was, owned.as_ref()),
-            kept: kept.cloned(),
-            from_run: self.run,
+            kept: kept.cloned().map(Box::new),
             returned: !is_known,
             lost,
             made_anew: is_replaced,
@@ -368,7 +416,8 @@ impl Past<'_> {
     }
 
     fn aside(&self, role: &str) -> Option<&PutAside> {
-        self.ledger.put_aside.iter().find(|aside| aside.run == self.run && aside.role == role)
+        let backups = &self.begun.get(role)?.backups;
+        self.ledger.put_aside.iter().find(|aside| backups.contains(&aside.id))
     }
 
     /// Whether the rest of what was kept in part comes back to its place, with what it lies in.

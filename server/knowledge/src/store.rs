@@ -62,9 +62,12 @@ impl Writer {
         let folder = path.parent().unwrap_or(Path::new("."));
         DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(io)?;
         if let Some(open) = others_can_write(&folder::real(folder)?).filter(|_| nix::unistd::geteuid().is_root()) {
-            return Err(Trouble::new(format!("write the index {}", path.display()), format!("others can write to {}", open.display()))
-                .kind(Kind::Unsafe)
-                .hint("set SEED_STATE_DIR to a folder that only root can write to"));
+            return Err(Trouble::new(
+                format!("write the index {}", path.display()),
+                format!("others can write to {}", open.display()),
+            )
+            .kind(Kind::Unsafe)
+            .hint("set SEED_STATE_DIR to a folder that only root can write to"));
         }
         let lock = OpenOptions::new()
             .create(true)

@@ -41,39 +41,34 @@ pub fn expire(host: &dyn Host, journal: &Journal, keep: u64) -> Vec<Trouble> {
     }
     let over: Vec<PutAside> = backups(journal).into_iter().filter(|aside| is_over(aside, time)).collect();
     let mut troubles = Vec::new();
-    // One change may have made several backups.
-    let changes: BTreeSet<(&str, u64)> = over.iter().map(|aside| (aside.role.as_str(), aside.run)).collect();
-    for (role, run) in changes {
-        let of_this: Vec<&PutAside> = over.iter().filter(|aside| aside.role == role && aside.run == run).collect();
-        let was_found =
-            |aside: &&PutAside| aside.expired.is_some_and(|found| time.saturating_sub(found) >= LATER && is_over(aside, found));
-        let done = if of_this.iter().all(was_found) {
-            remove_all(host, journal, &of_this, &mut troubles)
-        } else if of_this.iter().any(|aside| aside.expired.is_none_or(|found| !is_over(aside, found))) {
-            journal.write(&[Record::Expired { role: role.into(), run, time }], false)
-        } else {
-            Ok(())
+    // What lay in the folder of a later backup goes with it.
+    for aside in over.iter().rev() {
+        let was_found = aside.expired.filter(|found| is_over(aside, *found));
+        let done = match was_found {
+            Some(found) if time.saturating_sub(found) >= LATER => remove(host, journal, aside),
+            Some(_) => Ok(()),
+            None => {
+                let (id, role) = (Some(aside.id), aside.role.clone());
+                journal.write(&[Record::Expired { id, role, run: aside.run, time }], false)
+            }
         };
         troubles.extend(done.err());
     }
     troubles
 }
 
-/// Removes all backups now. What could not be removed is given back.
-pub fn purge(host: &dyn Host, journal: &Journal) -> Vec<Trouble> {
+/// Removes the backups of these numbers now. What could not be removed is given back.
+pub fn purge(host: &dyn Host, journal: &Journal, numbers: &BTreeSet<u64>) -> Vec<Trouble> {
     let all = backups(journal);
-    let changes: BTreeSet<(&str, u64)> = all.iter().map(|aside| (aside.role.as_str(), aside.run)).collect();
-    let mut troubles = Vec::new();
-    for (role, run) in changes {
-        let of_this: Vec<&PutAside> = all.iter().filter(|aside| aside.role == role && aside.run == run).collect();
-        let removed = remove_all(host, journal, &of_this, &mut troubles);
-        troubles.extend(removed.err());
-    }
-    troubles
+    let meant = all.iter().rev().filter(|aside| numbers.contains(&aside.id));
+    meant.filter_map(|aside| remove(host, journal, aside).err()).collect()
 }
 
+/// All backups, in the order in which they were made.
 fn backups(journal: &Journal) -> Vec<PutAside> {
-    journal.with_ledger(|ledger| ledger.backups().cloned().collect())
+    let mut all: Vec<PutAside> = journal.with_ledger(|ledger| ledger.backups().cloned().collect());
+    all.sort_by_key(|aside| aside.id);
+    all
 }
 
 fn is_over(aside: &PutAside, at: u64) -> bool {
@@ -83,26 +78,36 @@ fn is_over(aside: &PutAside, at: u64) -> bool {
 /// That a backup is kept for longer than was announced, if it is.
 fn extended(aside: &PutAside, keep: u64) -> Option<Record> {
     let until = aside.time.saturating_add(keep / 1000);
-    (until > aside.until).then(|| Record::Extended { role: aside.role.clone(), run: aside.run, until })
+    (until > aside.until).then(|| Record::Extended { id: Some(aside.id), role: aside.role.clone(), run: aside.run, until })
 }
 
-/// Removes the backups of one change. What is left in the place of one is told.
-fn remove_all(host: &dyn Host, journal: &Journal, backups: &[&PutAside], left: &mut Vec<Trouble>) -> Result<()> {
-    let Some(PutAside { role, run, .. }) = backups.first() else { return Ok(()) };
-    let (role, run) = (role.clone(), *run);
-    if backups.iter().any(|aside| !aside.is_going && aside.kept.path.is_some()) {
-        journal.write(&[Record::Removing { role: role.clone(), run }], false)?;
-    }
-    for aside in backups {
-        match remove(host, aside) {
-            Err(trouble) if trouble.kind == Kind::Changed => left.push(trouble),
-            removed => removed?,
+/// Removes a backup. What cannot be found stays known: it may be on a file system that is not mounted, or was moved. What is left in its
+/// place is given back, and is Seed's no longer.
+fn remove(host: &dyn Host, journal: &Journal, aside: &PutAside) -> Result<()> {
+    let (id, role, run) = (Some(aside.id), aside.role.clone(), aside.run);
+    if let Some(path) = aside.kept.path.as_ref().filter(|_| !aside.is_going) {
+        if host.metadata(path)?.is_none() {
+            let is_gone = !journal.with_ledger(|ledger| ledger.backups().any(|known| known.id == aside.id));
+            if is_gone || backups(journal).iter().any(|later| aside.went_along_with(later)) {
+                return Ok(());
+            }
+            let attempted = format!("remove the backup {} of {}", path.display(), aside.role);
+            return Err(Trouble::new(attempted, "it cannot be found")
+                .kind(Kind::Gone)
+                .hint("if its file system is not mounted, mount it; if the spec was moved, apply it in its new place"));
         }
+        // Durable: what is gone in part after a power failure must not be taken for whole.
+        journal.write(&[Record::Removing { id, role: role.clone(), run }], true)?;
     }
-    journal.write(&[Record::Forgotten { role, run }], false)
+    let removed = remove_from_disk(host, aside);
+    if removed.as_ref().is_err_and(|trouble| trouble.kind != Kind::Changed) {
+        return removed;
+    }
+    journal.write(&[Record::Forgotten { id, role, run }], false)?;
+    removed
 }
 
-fn remove(host: &dyn Host, aside: &PutAside) -> Result<()> {
+fn remove_from_disk(host: &dyn Host, aside: &PutAside) -> Result<()> {
     let Some(path) = &aside.kept.path else { return Ok(()) };
     let removed = match &aside.seal {
         // A folder of snapshots: no tree that is removed goes into them.

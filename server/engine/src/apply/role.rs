@@ -9,7 +9,7 @@ use seed_role::backup;
 use seed_role::claim::Claim;
 use seed_role::host::{FileKind, Host, temporary_of};
 use seed_role::param::Outputs;
-use seed_role::step::{Goal, Kept, Step, Transition};
+use seed_role::step::{Goal, Step, Transition};
 use seed_role::trouble::{Kind, Result, Trouble};
 
 use super::tasks::Half;
@@ -18,7 +18,7 @@ use crate::journal::below::Below;
 use crate::journal::ledger::PutAside;
 use crate::journal::{Outcome, Record, fingerprint, now};
 use crate::plan::decide::{Known, Past};
-use crate::plan::losses::{Effect, backup_is_gone, gone};
+use crate::plan::losses::{Effect, backup_is_gone, gone, require_untouched};
 use crate::plan::{Action, Ownership, PlannedRole, Wish};
 use crate::shelter::{self, Makers, Shelters};
 
@@ -142,7 +142,9 @@ impl Apply<'_> {
         let (goal_attrs, kept) = match &planned.wish {
             Wish::Back { to: Observation::Unknown(reason), .. } => return Err(Trouble::new(attempt(), reason)),
             Wish::Back { .. } | Wish::Present if makes_room(planned, half) => (None, None),
-            Wish::Back { to: Observation::Present(before), kept, .. } => (Some(before.clone()), kept.as_ref()),
+            Wish::Back { to: Observation::Present(before), kept, .. } => {
+                (Some(before.clone()), kept.as_ref().map(|aside| &aside.kept))
+            }
             Wish::Back { to: Observation::Absent, .. } => (None, None),
             Wish::Present => (Some(known.wanted(&*role, &seen)?), None),
             Wish::Look(_) => return Err(Trouble::new(attempt(), "`state: info` changes nothing")),
@@ -208,9 +210,11 @@ impl Apply<'_> {
     ) -> Result<()> {
         let verdict = match (&planned.wish, half) {
             (Wish::Present, Half::Up) => known.towards_present(role, seen),
-            (Wish::Back { to, kept, returned, made_anew, .. }, half) if !makes_room(planned, half) => {
-                known.towards_past(role, seen, &Past { to, kept: kept.as_ref(), returned: *returned, made_anew: *made_anew })
-            }
+            (Wish::Back { to, kept, returned, made_anew, .. }, half) if !makes_room(planned, half) => known.towards_past(
+                role,
+                seen,
+                &Past { to, kept: kept.as_ref().map(|aside| &aside.kept), returned: *returned, made_anew: *made_anew },
+            ),
             (Wish::Present | Wish::Back { .. }, Half::Down) => {
                 let new_loss = seen.attrs().filter(|_| planned.loses.is_none() && !planned.disposable);
                 let loses = new_loss.and_then(|attrs| known.loses(role, attrs));
@@ -259,7 +263,7 @@ impl Apply<'_> {
             (false, Some(_)) => None,
             (false, None) => {
                 let effect = Effect { makes: half == Half::Up && from_nothing, removes };
-                effect.loses(ledger, &claims, &planned.role, &planned.wish)
+                effect.loses(ledger, &claims, &planned.wish)
             }
         });
         lost.map_or(Ok(()), |lost| {
@@ -274,9 +278,10 @@ impl Apply<'_> {
         let effect = Effect { makes: half == Half::Up && from_nothing, removes: takes_away(planned, half) || from_nothing };
         self.journal.with_ledger(|ledger| {
             let claims = role.claims();
-            let useless = effect.on(ledger, &claims, &planned.role, &planned.wish);
+            let useless = effect.on(ledger, &claims, &planned.wish);
             let gone = ledger.backups_inside(&claims).filter(|_| takes_away(planned, half) && !role.backs_up());
-            useless.chain(gone).map(|aside| Record::Forgotten { role: aside.role.clone(), run: aside.run }).collect()
+            let forgotten = |aside: &PutAside| Record::Forgotten { id: Some(aside.id), role: aside.role.clone(), run: aside.run };
+            useless.chain(gone).map(forgotten).collect()
         })
     }
 
@@ -293,7 +298,14 @@ impl Apply<'_> {
         let Prepared { planned, half, mut role, steps, made, from_nothing, .. } = ready;
         let name = planned.role.to_string();
         let changed = !steps.is_empty();
-        let in_reach = || self.require_in_reach(planned, half, &*role, around);
+        let in_reach = || {
+            self.require_in_reach(planned, half, &*role, around)?;
+            match &planned.wish {
+                // Right before each step: what lies there may have been exchanged since the plan.
+                Wish::Back { kept: Some(aside), .. } if !makes_room(planned, half) => require_untouched(self.host, aside),
+                _ => Ok(()),
+            }
+        };
         let restored =
             self.run_steps(planned, &*role, steps, made, durable, &in_reach).and_then(|()| self.clear_restored(planned, half));
         let outcome = restored.and_then(|()| {
@@ -315,10 +327,10 @@ impl Apply<'_> {
                     }
                 }
                 records.extend(outcome.map(|outcome| Record::End { role: name.clone(), outcome, parts }));
-                if let Wish::Back { kept: Some(_), from_run, .. } = &planned.wish
+                if let Wish::Back { kept: Some(aside), .. } = &planned.wish
                     && !makes_room(planned, half)
                 {
-                    records.push(Record::Restored { role: name.clone(), run: *from_run });
+                    records.push(Record::Restored { id: Some(aside.id), role: name.clone(), run: aside.run });
                 }
                 records.extend(self.useless(planned, half, &*role, from_nothing));
                 End { failure: None, outputs, changed, records, role: name }
@@ -335,8 +347,8 @@ impl Apply<'_> {
     /// Removes what an interruption may have left of a backup that was restored.
     fn clear_restored(&self, planned: &PlannedRole, half: Half) -> Result<()> {
         match &planned.wish {
-            Wish::Back { kept: Some(Kept { path: Some(place), .. }), .. } if !makes_room(planned, half) => {
-                backup::clear(self.host, place)
+            Wish::Back { kept: Some(aside), .. } if !makes_room(planned, half) => {
+                aside.kept.path.as_ref().map_or(Ok(()), |place| backup::clear(self.host, place))
             }
             _ => Ok(()),
         }
@@ -386,7 +398,8 @@ impl Apply<'_> {
                     let seal = kept.path.as_deref().and_then(|path| self.host.seal(path).ok().flatten());
                     let time = now();
                     let until = Some(time.saturating_add(self.plan.keep / 1000));
-                    Record::Kept { role: name, run: self.journal.run, time, kept, from, below, until, seal }
+                    let id = Some(self.journal.number_backup());
+                    Record::Kept { id, role: name, run: self.journal.run, time, kept, from, below, until, seal }
                 }
                 None if undo => Record::StepDone { role: name, name: step_name },
                 None => continue,

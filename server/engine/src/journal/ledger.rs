@@ -97,8 +97,10 @@ impl Owned {
 }
 
 /// Something put aside.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PutAside {
+    /// Its number, which no other backup of the journal has: roles are renamed and forgotten.
+    pub id: u64,
     /// The role it belonged to.
     pub role: String,
     /// The run that put it aside.
@@ -136,6 +138,34 @@ impl PutAside {
     /// file system of something that is none.
     pub fn is_usable(&self) -> bool {
         !self.is_going && (self.kept.path.is_some() || self.below.as_ref().is_some_and(Below::is_in_place))
+    }
+
+    /// Whether it lay in the folder that another backup was made of later.
+    pub fn went_along_with(&self, later: &PutAside) -> bool {
+        let (Some(path), Some(folder)) = (&self.kept.path, &later.from) else { return false };
+        self.id < later.id && path.starts_with(folder)
+    }
+}
+
+/// Until when a backup is kept that was made at a time: earlier versions did not write it down.
+pub fn until_of(until: Option<u64>, time: u64) -> u64 {
+    until.unwrap_or_else(|| time.saturating_add(DEFAULT_KEEP / 1000))
+}
+
+/// Which backups a record means.
+struct Meant<'a> {
+    id: Option<u64>,
+    role: &'a str,
+    run: u64,
+}
+
+impl Meant<'_> {
+    /// Earlier versions told backups apart by role and run alone.
+    fn is(&self, aside: &PutAside) -> bool {
+        match self.id {
+            Some(id) => aside.id == id,
+            None => aside.role == self.role && aside.run == self.run,
+        }
     }
 }
 
@@ -198,6 +228,9 @@ pub struct Ledger {
     pub put_aside: Vec<PutAside>,
     /// What was put aside of roles that were forgotten since: kept until its time is over, and brought back by none.
     pub forgotten: Vec<PutAside>,
+    /// The number of the last backup.
+    #[serde(default)]
+    pub last_backup: u64,
     /// The damages of the journal.
     pub damage: Vec<Damage>,
     /// The number of the last run.
@@ -334,9 +367,10 @@ impl Ledger {
             }
             Record::Close { .. } => self.closed = true,
             Record::Reported => self.reported = true,
-            Record::Base { last_run, time } => {
+            Record::Base { last_run, time, last_backup } => {
                 *self = Ledger {
                     last_run: *last_run,
+                    last_backup: *last_backup,
                     time: *time,
                     closed: true,
                     damage: std::mem::take(&mut self.damage),
@@ -386,7 +420,9 @@ impl Ledger {
                     open.undo = None;
                 }
             }
-            Record::Kept { role, run, time, kept, from, below, until, seal } => {
+            Record::Kept { id, role, run, time, kept, from, below, until, seal } => {
+                let id = id.unwrap_or(self.last_backup + 1);
+                self.last_backup = self.last_backup.max(id);
                 if let Some(open) = self.edit(role).and_then(|owned| owned.open.as_mut()) {
                     open.undo = None;
                 }
@@ -395,10 +431,11 @@ impl Ledger {
                 }
                 self.time = self.time.max(*time);
                 self.put_aside.push(PutAside {
+                    id,
                     role: role.clone(),
                     run: *run,
                     time: *time,
-                    until: until.unwrap_or_else(|| time.saturating_add(DEFAULT_KEEP / 1000)),
+                    until: until_of(*until, *time),
                     kept: kept.clone(),
                     seal: seal.clone(),
                     is_going: false,
@@ -407,32 +444,37 @@ impl Ledger {
                     expired: None,
                 });
             }
-            Record::Expired { role, run, time } => {
+            Record::Expired { id, role, run, time } => {
                 self.time = self.time.max(*time);
-                self.each_backup(role, *run, |aside| aside.expired = Some(*time));
+                self.each_backup(&Meant { id: *id, role, run: *run }, |aside| aside.expired = Some(*time));
             }
-            Record::Extended { role, run, until } => {
-                self.each_backup(role, *run, |aside| aside.until = aside.until.max(*until));
+            Record::Extended { id, role, run, until } => {
+                self.each_backup(&Meant { id: *id, role, run: *run }, |aside| aside.until = aside.until.max(*until));
             }
-            Record::Removing { role, run } => self.each_backup(role, *run, |aside| aside.is_going = true),
+            Record::Removing { id, role, run } => {
+                self.each_backup(&Meant { id: *id, role, run: *run }, |aside| aside.is_going = true);
+            }
             Record::ClockBack { time } => {
                 self.time = *time;
                 self.backups_mut().for_each(|aside| aside.expired = None);
             }
-            Record::Restored { role, run } => {
+            Record::Restored { id, role, run } => {
                 // Whether Seed made what came back is not known, and in doubt it did not.
                 if let Some(owned) = self.edit(role) {
                     owned.remade = false;
                 }
-                for aside in self.drop_backups(role, *run) {
+                for aside in self.drop_backups(&Meant { id: *id, role, run: *run }) {
                     if let (Some(to), Some(from)) = (aside.from, aside.kept.path) {
                         self.each_below(|below| below.moved(&from, &to));
                     }
                 }
             }
-            Record::Forgotten { role, run } => {
-                for path in self.drop_backups(role, *run).into_iter().filter_map(|aside| aside.kept.path) {
-                    let stays = |aside: &PutAside| !aside.below.as_ref().is_some_and(|below| below.lies_in(&path));
+            Record::Forgotten { id, role, run } => {
+                for gone in self.drop_backups(&Meant { id: *id, role, run: *run }) {
+                    let Some(path) = &gone.kept.path else { continue };
+                    let stays = |aside: &PutAside| {
+                        !aside.below.as_ref().is_some_and(|below| below.lies_in(path)) && !aside.went_along_with(&gone)
+                    };
                     self.put_aside.retain(stays);
                     self.forgotten.retain(stays);
                 }
@@ -468,12 +510,17 @@ impl Ledger {
                 self.each_below(|below| below.renamed(from, to));
                 self.rename_references(from, to);
             }
+            Record::Backup { aside, forgotten } => {
+                self.last_backup = self.last_backup.max(aside.id);
+                let list = if *forgotten { &mut self.forgotten } else { &mut self.put_aside };
+                list.push((**aside).clone());
+            }
             Record::Owned { role, owned } => drop(self.entries.insert(role.clone(), Entry::Read(owned.clone()))),
         }
     }
 
-    fn each_backup(&mut self, role: &str, run: u64, change: impl FnMut(&mut PutAside)) {
-        self.backups_mut().filter(|aside| aside.role == role && aside.run == run).for_each(change);
+    fn each_backup(&mut self, meant: &Meant<'_>, change: impl FnMut(&mut PutAside)) {
+        self.backups_mut().filter(|aside| meant.is(aside)).for_each(change);
     }
 
     fn each_below(&mut self, change: impl FnMut(&mut Below)) {
@@ -497,9 +544,9 @@ impl Ledger {
         }
     }
 
-    /// Drops the backups of a role from a run, and gives them.
-    fn drop_backups(&mut self, role: &str, run: u64) -> Vec<PutAside> {
-        let of_it = |aside: &PutAside| aside.role == role && aside.run == run;
+    /// Drops backups, and gives them.
+    fn drop_backups(&mut self, meant: &Meant<'_>) -> Vec<PutAside> {
+        let of_it = |aside: &PutAside| meant.is(aside);
         let (mut dropped, put_aside): (Vec<_>, _) = std::mem::take(&mut self.put_aside).into_iter().partition(of_it);
         let (others, forgotten): (Vec<_>, _) = std::mem::take(&mut self.forgotten).into_iter().partition(of_it);
         dropped.extend(others);
@@ -533,20 +580,12 @@ impl Ledger {
         self.put_aside.iter_mut().chain(&mut self.forgotten)
     }
 
-    /// The ledger as records, with which a new journal begins. Roles come last: each is then as its record says, whatever backups
-    /// there are of it.
+    /// The ledger as records, with which a new journal begins: each backup and role as it is, not how it came to be so.
     pub fn records(&self) -> Vec<Record> {
-        let mut records = vec![Record::Base { last_run: self.last_run, time: self.time }];
-        let known = self.put_aside.iter().map(|aside| (aside, false));
-        let mut backups: Vec<(&PutAside, bool)> = known.chain(self.forgotten.iter().map(|aside| (aside, true))).collect();
-        // As they were made: what was moved to a backup took along what lay in it then.
-        backups.sort_by_key(|(aside, _)| aside.run);
-        for (aside, is_forgotten) in backups {
-            let PutAside { role, run, time, until, kept, seal, is_going, from, below, expired } = aside.clone();
-            records.push(Record::Kept { role: role.clone(), run, time, kept, from, below, until: Some(until), seal });
-            records.extend(is_going.then(|| Record::Removing { role: role.clone(), run }));
-            records.extend(expired.map(|time| Record::Expired { role: role.clone(), run, time }));
-            records.extend(is_forgotten.then_some(Record::Forgot { role }));
+        let (last_run, time, last_backup) = (self.last_run, self.time, self.last_backup);
+        let mut records = vec![Record::Base { last_run, time, last_backup }];
+        for (backups, forgotten) in [(&self.put_aside, false), (&self.forgotten, true)] {
+            records.extend(backups.iter().map(|aside| Record::Backup { aside: Box::new(aside.clone()), forgotten }));
         }
         let owned =
             self.entries.keys().filter_map(|role| Some(Record::Owned { role: role.clone(), owned: Box::new(self.get(role)?) }));

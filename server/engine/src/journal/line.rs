@@ -73,7 +73,7 @@ mod tests {
 
     fn line() -> Vec<u8> {
         let mut text = Vec::new();
-        encode(&mut text, 7, &Record::Forgotten { role: "note".into(), run: 3 }).unwrap();
+        encode(&mut text, 7, &Record::Forgotten { id: None, role: "note".into(), run: 3 }).unwrap();
         text.pop();
         text
     }

@@ -190,6 +190,13 @@ impl Journal {
         self.inner().ledger.clone()
     }
 
+    /// The number of a backup that is about to be made. None has it twice, also where several are made at once.
+    pub fn number_backup(&self) -> u64 {
+        let mut inner = self.inner();
+        inner.ledger.last_backup += 1;
+        inner.ledger.last_backup
+    }
+
     /// Asks the ledger.
     pub fn with_ledger<T>(&self, ask: impl FnOnce(&Ledger) -> T) -> T {
         ask(&self.inner().ledger)

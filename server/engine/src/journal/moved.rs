@@ -131,6 +131,9 @@ impl Way<'_> {
                 self.paths(litter);
             }
             Record::Kept { kept, from, below, .. } => self.translate_backup(kept, from, below, kept_there),
+            Record::Backup { aside, .. } => {
+                self.translate_backup(&mut aside.kept, &mut aside.from, &mut aside.below, kept_there);
+            }
             Record::Owned { owned, .. } => self.translate_owned(owned),
             _ => {}
         }
@@ -155,7 +158,9 @@ pub(super) fn translate_history(records: &mut [Record]) {
             {
                 roles.insert(from.clone());
             }
-            if matches!(earlier, Record::Kept { .. }) || earlier.role().is_some_and(|role| roles.contains(role)) {
+            if matches!(earlier, Record::Kept { .. } | Record::Backup { .. })
+                || earlier.role().is_some_and(|role| roles.contains(role))
+            {
                 way.translate_record(earlier, &kept);
             }
         }

@@ -319,6 +319,19 @@ impl History {
     }
 }
 
+/// Gives the backups of earlier versions the numbers that the ledger gives them.
+fn number_backups(records: &mut [Record]) {
+    let mut last = 0;
+    for record in records {
+        match record {
+            Record::Base { last_backup, .. } => last = *last_backup,
+            Record::Backup { aside, .. } => last = last.max(aside.id),
+            Record::Kept { id, .. } => last = last.max(*id.get_or_insert(last + 1)),
+            _ => {}
+        }
+    }
+}
+
 /// Reads all records there are, oldest first.
 ///
 /// # Errors
@@ -331,5 +344,6 @@ pub fn history(folder: &Path) -> Result<History> {
     let breaks = scan.breaks.iter().map(|broken| broken.at).collect();
     let mut records: Vec<Record> = scan.records.into_iter().map(|(_, record)| record).collect();
     moved::translate_history(&mut records);
+    number_backups(&mut records);
     Ok(History { records, breaks })
 }

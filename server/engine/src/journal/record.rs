@@ -83,6 +83,9 @@ pub enum Record {
     },
     /// Something was put aside, with which the step that did so has ended.
     Kept {
+        /// The number of the backup; the records of earlier versions have none, and count on.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        id: Option<u64>,
         /// The role.
         role: String,
         /// The run.
@@ -106,6 +109,9 @@ pub enum Record {
     },
     /// The spec has said since to keep backups for longer: one is kept until then.
     Extended {
+        /// The number of the backup; without one, all that the run made for the role are meant.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        id: Option<u64>,
         /// The role.
         role: String,
         /// The run that made the backup.
@@ -115,6 +121,9 @@ pub enum Record {
     },
     /// What was put aside was brought back.
     Restored {
+        /// The number of the backup; without one, all that the run made for the role are meant.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        id: Option<u64>,
         /// The role.
         role: String,
         /// The run that put it aside.
@@ -122,6 +131,9 @@ pub enum Record {
     },
     /// A run found that the time of what was put aside is over. It is removed by one that comes later.
     Expired {
+        /// The number of the backup; without one, all that the run made for the role are meant.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        id: Option<u64>,
         /// The role.
         role: String,
         /// The run that put it aside.
@@ -131,6 +143,9 @@ pub enum Record {
     },
     /// A backup whose time is over is about to be removed: from here on, parts of it may be gone.
     Removing {
+        /// The number of the backup; without one, all that the run made for the role are meant.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        id: Option<u64>,
         /// The role.
         role: String,
         /// The run that made it.
@@ -143,6 +158,9 @@ pub enum Record {
     },
     /// What was put aside is no longer there: its time was over, or something else was made in its place.
     Forgotten {
+        /// The number of the backup; without one, all that the run made for the role are meant.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        id: Option<u64>,
         /// The role.
         role: String,
         /// The run that put it aside.
@@ -200,6 +218,9 @@ pub enum Record {
         last_run: u64,
         /// The latest time that was recorded, in seconds since 1970.
         time: u64,
+        /// The number of the last backup that was made.
+        #[serde(default)]
+        last_backup: u64,
     },
     /// The command has ended.
     Close {
@@ -210,6 +231,14 @@ pub enum Record {
     },
     /// Whoever asked for the last run has learned of its end.
     Reported,
+    /// A backup as the ledger knows it, carried over when the journal is begun anew.
+    Backup {
+        /// What is known.
+        aside: Box<super::ledger::PutAside>,
+        /// Whether its role was forgotten.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        forgotten: bool,
+    },
     /// A role as the ledger knows it, carried over when the journal is begun anew.
     Owned {
         /// The role.
@@ -237,6 +266,7 @@ impl Record {
             | Record::Refused { role, .. }
             | Record::Forgot { role }
             | Record::Owned { role, .. } => Some(role),
+            Record::Backup { aside, .. } => Some(&aside.role),
             Record::Run { .. }
             | Record::ClockBack { .. }
             | Record::Renamed { .. }

@@ -7,9 +7,9 @@ use seed_role::step::Kept;
 use seed_role::trouble::Trouble;
 use seed_role::{Contents, Mend, Role, Way};
 
-use super::losses::{Effect, backup_is_gone, gone, lies_in_backup};
+use super::losses::{Effect, backup_is_gone, gone, lies_in_backup, require_untouched};
 use super::{Action, Found, Ownership, PlannedRole, Planner, Wish, predicted};
-use crate::journal::ledger::{NOT_MADE, Owned};
+use crate::journal::ledger::{NOT_MADE, Owned, PutAside};
 use crate::journal::{recall, unpack};
 use crate::node::TakesOver;
 use crate::stored;
@@ -294,8 +294,9 @@ impl Planner<'_> {
                     seen_before.unwrap_or_else(observe).and_then(|seen| self.with_what_lingers(index, &known, role, seen, found));
                 let verdict = match &seen {
                     Ok(seen) => {
-                        let past = Past { to, kept: kept.as_ref(), returned: *returned, made_anew: *made_anew };
-                        let verdict = self.with_backup(kept.as_ref(), known.towards_past(role, seen, &past));
+                        let past =
+                            Past { to, kept: kept.as_ref().map(|aside| &aside.kept), returned: *returned, made_anew: *made_anew };
+                        let verdict = self.with_backup(kept.as_deref(), known.towards_past(role, seen, &past));
                         let verdict = self.with_what_is_below(index, &known, role, seen, to, found, verdict);
                         let comes_back = matches!(verdict.action, Action::Create | Action::Replace);
                         let lost = lost
@@ -332,7 +333,7 @@ impl Planner<'_> {
         };
         let effect = Effect::of(verdict.action);
         // Most roles of most plans need nothing, and are not even asked what they claim.
-        let below = (!effect.is_none()).then(|| effect.loses(self.world.ledger, &role.claims(), &node.name, &wish)).flatten();
+        let below = (!effect.is_none()).then(|| effect.loses(self.world.ledger, &role.claims(), &wish)).flatten();
         let loses = verdict.loses.into_iter().chain(below).reduce(|one, other| format!("{one} and {other}"));
         let verdict = Verdict { loses, ..verdict };
         let contents = match verdict.action {
@@ -371,10 +372,13 @@ impl Planner<'_> {
         }
     }
 
-    /// The verdict where a backup is to be brought back: it must be there, or in a folder that comes back before.
-    fn with_backup(&self, kept: Option<&Kept>, verdict: Verdict) -> Verdict {
+    /// The verdict where a backup is to be brought back: it must be there as Seed put it there, or in a folder that comes back before.
+    fn with_backup(&self, kept: Option<&PutAside>, verdict: Verdict) -> Verdict {
         let needed = kept.filter(|_| matches!(verdict.action, Action::Create | Action::Change | Action::Replace));
-        let gone = needed.and_then(|kept| gone(self.world.host, kept));
+        if let Some(trouble) = needed.and_then(|aside| require_untouched(self.world.host, aside).err()) {
+            return Verdict { changes: verdict.changes, ..Verdict::refused(trouble.came_back) };
+        }
+        let gone = needed.and_then(|aside| gone(self.world.host, &aside.kept));
         match gone.filter(|path| !lies_in_backup(self.world.host, self.world.ledger, path)) {
             Some(path) => Verdict { changes: verdict.changes, ..Verdict::refused(backup_is_gone(path)) },
             None => verdict,
@@ -425,9 +429,9 @@ impl Planner<'_> {
     }
 
     fn unpacked(&self, wish: Wish) -> Wish {
-        let Wish::Back { to, kept, from_run, returned, lost, made_anew, params } = wish else { return wish };
+        let Wish::Back { to, kept, returned, lost, made_anew, params } = wish else { return wish };
         let to = unpack(self.world.folder, &to).unwrap_or_else(|trouble| Observation::Unknown(trouble.to_string()));
-        Wish::Back { to, kept, from_run, returned, lost, made_anew, params }
+        Wish::Back { to, kept, returned, lost, made_anew, params }
     }
 
     /// Whether the device of a node is blank by its turn: what is there goes before, with another node.

@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use seed_role::claim::Claim;
-use seed_role::host::Host;
+use seed_role::host::{FileKind, Host};
 use seed_role::step::Kept;
+use seed_role::trouble::{Kind, Result, Trouble};
 
 use super::{Action, Backup, PlannedRole, Wish};
 use crate::journal::Ledger;
@@ -36,24 +37,18 @@ impl Effect {
     }
 
     /// The backups that become useless by it. The one that a wish brings back is none of them.
-    pub(crate) fn on<'a>(
-        self,
-        ledger: &'a Ledger,
-        claims: &'a [Claim],
-        role: &'a str,
-        wish: &'a Wish,
-    ) -> impl Iterator<Item = &'a PutAside> {
+    pub(crate) fn on<'a>(self, ledger: &'a Ledger, claims: &'a [Claim], wish: &'a Wish) -> impl Iterator<Item = &'a PutAside> {
         let made = self.makes.then(|| ledger.overwritten_with(claims)).into_iter().flatten();
         let removed = self.removes.then(|| ledger.removed_with(claims)).into_iter().flatten();
-        made.chain(removed).filter(move |aside| !brings_back(wish, role, aside))
+        made.chain(removed).filter(move |aside| !brings_back(wish, aside))
     }
 
     /// What is lost by that, in words.
-    pub(crate) fn loses(self, ledger: &Ledger, claims: &[Claim], role: &str, wish: &Wish) -> Option<String> {
+    pub(crate) fn loses(self, ledger: &Ledger, claims: &[Claim], wish: &Wish) -> Option<String> {
         // What is put back by its signatures is what lies there.
-        let is_put_back = matches!(wish, Wish::Back { kept: Some(kept), .. } if kept.path.is_none());
+        let is_put_back = matches!(wish, Wish::Back { kept: Some(aside), .. } if aside.kept.path.is_none());
         let lost: BTreeSet<String> = Effect { makes: self.makes && !is_put_back, ..self }
-            .on(ledger, claims, role, wish)
+            .on(ledger, claims, wish)
             .map(|aside| format!("the data that belongs to {}", aside.words()))
             .collect();
         (!lost.is_empty()).then(|| lost.into_iter().collect::<Vec<_>>().join(" and "))
@@ -64,6 +59,19 @@ impl Effect {
 pub(crate) fn gone<'k>(host: &dyn Host, kept: &'k Kept) -> Option<&'k Path> {
     let path = kept.path.as_deref().filter(|_| kept.data.is_none())?;
     matches!(host.metadata(path), Ok(None)).then_some(path)
+}
+
+/// That what lies in the place of a backup is what was put there. What is not there at all is for [`gone`]. Of a folder, its content may
+/// have been changed by somebody: it is still that folder.
+pub(crate) fn require_untouched(host: &dyn Host, aside: &PutAside) -> Result<()> {
+    let (Some(path), Some(seal)) = (&aside.kept.path, &aside.seal) else { return Ok(()) };
+    let Some(now) = host.seal(path)? else { return Ok(()) };
+    let is_folder = host.metadata(path)?.is_some_and(|metadata| metadata.kind == FileKind::Directory);
+    if now.is_unchanged(seal) || is_folder && now.is_of_the_same(seal) {
+        return Ok(());
+    }
+    Err(Trouble::new(format!("restore {}", path.display()), format!("the backup {} is not what Seed put there", path.display()))
+        .kind(Kind::Changed))
 }
 
 pub(crate) fn backup_is_gone(path: &Path) -> String {
@@ -84,8 +92,8 @@ pub(super) fn lies_in_backup(host: &dyn Host, ledger: &Ledger, path: &Path) -> b
     is_there(host, &ledger.put_aside, path)
 }
 
-fn brings_back(wish: &Wish, role: &str, aside: &PutAside) -> bool {
-    matches!(wish, Wish::Back { kept: Some(_), from_run, .. } if *from_run == aside.run && *aside.role == *role)
+fn brings_back(wish: &Wish, aside: &PutAside) -> bool {
+    matches!(wish, Wish::Back { kept: Some(kept), .. } if kept.id == aside.id)
 }
 
 /// A backup of what goes may be a part only, and needs the rest: that lies in files of roles below, which go with it then.

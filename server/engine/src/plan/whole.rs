@@ -27,7 +27,7 @@ pub(super) fn to_be_kept(planner: &Planner<'_>, found: &[Option<Found>]) -> BTre
         let Some(new) = comes(index) else { continue };
         let is_replaced = new.action == Action::Replace && is_lost(new);
         let claims = graph.claims(index);
-        let takes_backups = is_lost(new) && Effect::of(new.action).on(ledger, &claims, &node.name, &new.wish).next().is_some();
+        let takes_backups = is_lost(new) && Effect::of(new.action).on(ledger, &claims, &new.wish).next().is_some();
         if is_replaced || takes_backups {
             victims.insert(index);
         }

@@ -4,7 +4,7 @@ use super::{Entry, Ledger, fingerprint};
 use crate::journal::read::Extent;
 
 /// What a snapshot begins with.
-const SNAPSHOT: &str = "seed-ledger 4 ";
+const SNAPSHOT: &str = "seed-ledger 5 ";
 
 impl Ledger {
     /// The ledger as text: a line a role, so that what is not asked for need not be read. It comes from `extent` of the journal. A

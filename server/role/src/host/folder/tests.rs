@@ -82,6 +82,37 @@ fn an_edit_at_the_moment_of_the_exchange_comes_back() {
 }
 
 #[test]
+fn what_was_saved_stays_where_its_name_is_removed_and_taken_again_meanwhile() {
+    use std::sync::atomic::{AtomicBool, Ordering};
+    let (_temporary, folder) = world();
+    let (path, is_over) = (folder.path().join("file"), AtomicBool::new(false));
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            for number in 0.. {
+                if is_over.load(Ordering::Relaxed) {
+                    break;
+                }
+                fs::write(&path, "theirs").unwrap();
+                let _ = fs::rename(&path, folder.path().join(format!("moved-{}", number % 2)));
+            }
+        });
+        for round in 0..3000 {
+            let temporary = folder.path().join(".file.seed-new");
+            fs::write(&temporary, "saved").unwrap();
+            let ours = folder.identity(Path::new(".file.seed-new"));
+            let came_back = folder.bring_back("file", None);
+            // What was not moved away from there is what would be cleared.
+            let left = folder.identity(Path::new(".file.seed-new"));
+            if came_back.is_ok() && left == ours {
+                is_over.store(true, Ordering::Relaxed);
+                panic!("round {round}: the saved text is left where it is cleared");
+            }
+        }
+        is_over.store(true, Ordering::Relaxed);
+    });
+}
+
+#[test]
 fn a_file_is_replaced_where_it_is_what_it_was() {
     let (_temporary, folder) = world();
     let (path, way) = (folder.path().join("file"), folder.path().join("way"));

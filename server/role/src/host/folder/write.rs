@@ -221,14 +221,21 @@ impl Folder {
         match self.swap(&temporary, name) {
             Ok(()) => {}
             // It was removed meanwhile: what came out is the newest that there is.
-            Err(Errno::ENOENT) => return self.rename_new(&temporary, name).map(drop),
+            Err(Errno::ENOENT) if self.rename_new(&temporary, name)? => return Ok(()),
+            // And its name was taken again since.
+            Err(Errno::ENOENT) => return self.report_saved_twice(&temporary, name),
             Err(errno) => return Err(from_errno(self.writing(name), errno)),
         }
         if ours.is_none() || self.identity(&temporary) == ours {
             return Ok(());
         }
-        let saved = self.keep_apart(&temporary, name)?;
-        let said = format!("it was saved twice meanwhile: the later text is kept in {}", self.path.join(saved).display());
+        self.report_saved_twice(&temporary, name)
+    }
+
+    /// Keeps what somebody saved where a later text has the name of the file, and says where it is.
+    fn report_saved_twice(&self, temporary: &Path, name: &Path) -> Result<()> {
+        let saved = self.keep_apart(temporary, name)?;
+        let said = format!("it was saved twice meanwhile: one of the texts is kept in {}", self.path.join(saved).display());
         Err(Trouble::new(self.writing(name), said).kind(Kind::Busy).hint("compare the two, and run the same command again"))
     }
 

@@ -104,7 +104,9 @@ impl RealHost {
         let (point, at) = self.mount_point(&request.at, attempted)?;
         if at != request.at {
             // The mount table has the path without links, and by another one no run would find the mount again.
-            return Err(Trouble::new(attempted(), "its path leads through a symbolic link").hint(format!("write {}", at.display())));
+            return Err(
+                Trouble::new(attempted(), "its path leads through a symbolic link").hint(format!("write {}", at.display()))
+            );
         }
         let options = split(&request.options, MsFlags::empty());
         let done = if request.fs_type == "bind" {

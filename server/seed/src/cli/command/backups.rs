@@ -6,11 +6,13 @@ use std::path::{Path, PathBuf};
 use indicatif::HumanBytes;
 use seed_engine::apply::purge;
 use seed_engine::journal::ledger::PutAside;
-use seed_engine::journal::{self, Journal, Note, spec};
+use seed_engine::journal::{self, Journal, Ledger, Note, spec};
 use seed_role::backup;
+use seed_role::host::Host;
 use seed_role::host::real::RealHost;
 use serde_json::{Value as Json, json};
 
+use super::forget;
 use crate::cli::exit::{Exit, Result};
 use crate::cli::options::Global;
 use crate::cli::report::journal::{backup_json, local_time, place};
@@ -42,15 +44,17 @@ struct Listed {
     folder: PathBuf,
     spec: Option<PathBuf>,
     backups: Vec<PutAside>,
+    /// The journal itself, if they are to be removed: nobody makes others from the list to the answer.
+    journal: Option<Journal>,
 }
 
 /// Runs it.
 pub fn run(args: &Args, global: &Global) -> Result {
-    let folders = match &args.spec {
-        Some(spec) => vec![folder_of(spec)?],
-        None => spec::folders(&journal::state_folder()),
+    let mut listed = match (&args.spec, args.purge) {
+        (Some(spec), true) => vec![Listed::of(forget::open(spec)?)?],
+        (Some(spec), false) => vec![read(spec)?],
+        (None, is_purge) => all(is_purge)?,
     };
-    let mut listed = folders.into_iter().map(Listed::read).collect::<Result<Vec<Listed>>>()?;
     listed.retain(|one| !one.backups.is_empty());
     let host = RealHost::new();
     if !global.json {
@@ -60,27 +64,45 @@ pub fn run(args: &Args, global: &Global) -> Result {
         }
     }
     let mut exit = Exit::Ok;
+    let json: Vec<Json> = if global.json { listed.iter().flat_map(|one| one.json(&host)).collect() } else { Vec::new() };
     if args.purge && !listed.is_empty() {
         if !args.yes {
             confirm::ask("remove the backups", "Remove these backups?")?;
         }
         for one in &listed {
-            let troubles = purge(&host, &Journal::open(&one.folder)?);
+            let Some(journal) = &one.journal else { continue };
+            let troubles = purge(&host, journal, &one.backups.iter().map(|aside| aside.id).collect());
             report::journal::warn(&troubles)?;
             exit = if troubles.is_empty() { exit } else { Exit::Failed };
         }
     }
     if global.json {
-        let backups: Vec<Json> = listed.iter().flat_map(|one| one.json(&host)).collect();
-        writeln!(output::stdout(), "{}", json!({ "backups": backups, "purged": args.purge }))?;
+        writeln!(output::stdout(), "{}", json!({ "backups": json, "purged": args.purge }))?;
     }
     Ok(exit)
 }
 
-fn folder_of(spec: &Path) -> Result<PathBuf> {
+fn all(is_purge: bool) -> Result<Vec<Listed>> {
+    let mut all = Vec::new();
+    for folder in spec::folders(&journal::state_folder()) {
+        let read = Listed::read(folder.clone(), journal::read(&folder)?)?;
+        if is_purge && !read.backups.is_empty() {
+            all.push(Listed::of(forget::open(&folder)?)?);
+        } else {
+            all.push(read);
+        }
+    }
+    Ok(all)
+}
+
+fn read(spec: &Path) -> Result<Listed> {
     match spec_file::named(spec)? {
-        Named::Journal(folder) => Ok(folder),
-        Named::Spec(text) => Ok(spec_file::locate_journal(&text)?.0.folder),
+        Named::Journal(folder) => Listed::read(folder.clone(), journal::read(&folder)?),
+        Named::Spec(text) => {
+            let (located, note) = spec_file::locate_journal(&text)?;
+            let ledger = journal::read_located(&located, &note, &RealHost::new())?;
+            Listed::read(located.folder, ledger)
+        }
     }
 }
 
@@ -88,11 +110,21 @@ fn size(host: &RealHost, aside: &PutAside) -> Option<u64> {
     backup::size(host, aside.kept.path.as_deref()?).ok().flatten()
 }
 
+/// Whether a backup is not where it was made: it was moved with its spec, or its file system is not mounted.
+fn is_out_of_reach(host: &RealHost, aside: &PutAside) -> bool {
+    aside.kept.path.as_ref().is_some_and(|path| matches!(host.metadata(path), Ok(None)))
+}
+
 impl Listed {
-    fn read(folder: PathBuf) -> Result<Listed> {
+    fn read(folder: PathBuf, ledger: Ledger) -> Result<Listed> {
         let note = Note::read(&folder)?;
-        let backups = journal::read(&folder)?.backups().cloned().collect();
-        Ok(Listed { folder, spec: note.map(|note| note.path), backups })
+        let backups = ledger.backups().cloned().collect();
+        Ok(Listed { folder, spec: note.map(|note| note.path), backups, journal: None })
+    }
+
+    fn of(journal: Journal) -> Result<Listed> {
+        let listed = Listed::read(journal.folder().to_path_buf(), journal.ledger())?;
+        Ok(Listed { journal: Some(journal), ..listed })
     }
 
     fn json<'a>(&'a self, host: &'a RealHost) -> impl Iterator<Item = Json> + 'a {
@@ -100,6 +132,7 @@ impl Listed {
             let mut one = backup_json(aside);
             one["spec"] = json!(self.spec);
             one["size"] = json!(size(host, aside));
+            one["found"] = json!(!is_out_of_reach(host, aside));
             one
         })
     }
@@ -112,7 +145,8 @@ impl Listed {
         for aside in &self.backups {
             let size = size(host, aside).map(|size| format!(", {}", HumanBytes(size))).unwrap_or_default();
             writeln!(out, "  {}  {}{size}", aside.role, aside.kept.what)?;
-            writeln!(out, "      {}", place(aside.kept.path.as_deref()))?;
+            let lost = if is_out_of_reach(host, aside) { "  (cannot be found)" } else { "" };
+            writeln!(out, "      {}{lost}", place(aside.kept.path.as_deref()))?;
             let (since, until) = (local_time(aside.time), local_time(aside.until));
             writeln!(out, "      {dim}since {since}, until {until}{dim:#}")?;
         }

@@ -4,12 +4,14 @@ use std::collections::BTreeSet;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use seed_engine::apply::expire;
 use seed_engine::journal::ledger::PutAside;
-use seed_engine::journal::{Journal, Ledger, Record};
+use seed_engine::journal::{Journal, Ledger, Note, Record};
 use seed_engine::plan::belongs_to;
 use seed_engine::undo::FORGET;
 use seed_role::Trouble;
 use seed_role::host::real::RealHost;
+use seed_spec::analysis::DEFAULT_KEEP;
 use serde_json::json;
 
 use crate::cli::exit::{Exit, Result};
@@ -70,19 +72,23 @@ pub fn run(args: &Args, global: &Global) -> Result {
     Ok(Exit::Failed)
 }
 
-/// Opens the journal that is meant: by its folder, or of a spec.
+/// Opens the journal that is meant, by its folder or of a spec, and removes backups whose time is over.
 pub(super) fn open(spec: &Path) -> Result<Journal> {
+    let host = RealHost::new();
     match spec_file::named(spec)? {
         Named::Journal(folder) => {
+            let keep = Note::read(&folder)?.map_or(DEFAULT_KEEP, |note| note.keep);
             let journal = Journal::open(&folder)?;
             journal.with_ledger(|ledger| report::journal::tell(None, ledger, &folder))?;
+            report::journal::warn(&expire(&host, &journal, keep))?;
             Ok(journal)
         }
         Named::Spec(text) => {
             let (located, note) = spec_file::locate_journal(&text)?;
-            let opened = Journal::open_located(&located, &note, &RealHost::new())?;
+            let opened = Journal::open_located(&located, &note, &host)?;
             let journal = opened.ok_or_else(|| Trouble::new("open the journal", "another run has moved it meanwhile"))?;
             journal.with_ledger(|ledger| report::journal::tell(located.continues.as_deref(), ledger, journal.folder()))?;
+            report::journal::warn(&expire(&host, &journal, note.keep))?;
             Ok(journal)
         }
     }

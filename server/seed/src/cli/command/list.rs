@@ -1,11 +1,12 @@
 //! `seed list`.
 
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use seed_engine::journal::{self, Ledger, Note, spec};
 use seed_engine::plan::damage_json;
 use seed_engine::undo::{self, Run};
+use seed_role::Trouble;
 use serde_json::{Value as Json, json};
 
 use crate::cli::exit::{Exit, Result};
@@ -16,7 +17,8 @@ use crate::cli::{output, style};
 /// List the specs that this user has applied on this machine.
 ///
 /// Shows the path, the name, how many roles Seed made, the last run, and the backups. If the file of a spec is gone, shows the folder of its
-/// journal, which `seed forget` and `seed backups` accept in its place. Changes nothing.
+/// journal, which `seed forget` and `seed backups` accept in its place. A journal that cannot be read is shown with its error, and the exit
+/// status is then 1. Changes nothing.
 #[derive(Debug, clap::Args)]
 pub struct Args {}
 
@@ -31,28 +33,43 @@ struct Listed<'a> {
 /// Runs it.
 pub fn run(_: &Args, global: &Global) -> Result {
     let folders = spec::folders(&journal::state_folder());
-    let mut listed = Vec::new();
+    let (mut listed, mut unreadable) = (Vec::new(), Vec::new());
     for folder in &folders {
-        let (note, ledger) = (Note::read(folder)?, journal::read(folder)?);
-        let last_run = undo::runs(&journal::history(folder)?.records).pop();
-        listed.push(Listed { folder, note, ledger, last_run });
+        match Listed::read(folder) {
+            Ok(one) => listed.push(one),
+            Err(trouble) => unreadable.push((folder, trouble)),
+        }
     }
     listed.retain(Listed::is_anything);
+    let exit = if unreadable.is_empty() { Exit::Ok } else { Exit::Failed };
     let mut out = output::stdout();
     if global.json {
-        writeln!(out, "{}", json!({ "specs": listed.iter().map(Listed::json).collect::<Vec<_>>() }))?;
-        return Ok(Exit::Ok);
+        let error = |(folder, trouble): &(&PathBuf, Trouble)| json!({"journal": folder, "error": trouble.to_string()});
+        let specs: Vec<Json> = listed.iter().map(Listed::json).chain(unreadable.iter().map(error)).collect();
+        writeln!(out, "{}", json!({ "specs": specs }))?;
+        return Ok(exit);
     }
-    if listed.is_empty() {
+    if listed.is_empty() && unreadable.is_empty() {
         writeln!(out, "You have not applied any spec yet.")?;
     }
     for one in &listed {
         one.write(&mut out, global.verbose > 0)?;
     }
-    Ok(Exit::Ok)
+    for (folder, trouble) in &unreadable {
+        let (name, bad) = (style::NAME, style::BAD);
+        writeln!(out, "{name}{}{name:#}", folder.display())?;
+        writeln!(out, "    {bad}error{bad:#}: {trouble}")?;
+    }
+    Ok(exit)
 }
 
-impl Listed<'_> {
+impl<'a> Listed<'a> {
+    fn read(folder: &'a Path) -> seed_role::trouble::Result<Listed<'a>> {
+        let (note, ledger) = (Note::read(folder)?, journal::read(folder)?);
+        let last_run = undo::runs(&journal::history(folder)?.records).pop();
+        Ok(Listed { folder, note, ledger, last_run })
+    }
+
     /// Whether a run was begun: some journals were only opened.
     fn is_anything(&self) -> bool {
         self.note.is_some() || self.ledger.last_run > 0 || !self.ledger.damage.is_empty()

@@ -30,7 +30,6 @@ pub fn run(args: &Args, global: &Global) -> Result {
     let mut runs = undo::runs(&journal::history(&located.folder)?.records);
     let earlier = if args.last == 0 { 0 } else { runs.len().saturating_sub(args.last) };
     runs.drain(..earlier);
-    let keep = note.keep;
     let mut out = output::stdout();
     if global.json {
         writeln!(out, "{}", json!({ "runs": runs }))?;
@@ -62,7 +61,7 @@ pub fn run(args: &Args, global: &Global) -> Result {
             for backup in &role.backups {
                 let place = place(backup.path.as_deref());
                 let state = match backup.status {
-                    "kept" => format!("until {}", local_time(backup.time.saturating_add(keep / 1000))),
+                    "kept" => format!("until {}", local_time(backup.until)),
                     status => status.to_string(),
                 };
                 writeln!(out, "        {}backup of {}: {place}, {state}{:#}", style::DIM, backup.what, style::DIM)?;
