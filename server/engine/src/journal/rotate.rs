@@ -203,7 +203,7 @@ mod tests {
             parts: Vec::new(),
         };
         let mut backups = ledger.backups().filter(|aside| aside.role == role);
-        let backup = if other % 2 == 0 { backups.next() } else { backups.last() };
+        let backup = if other.is_multiple_of(2) { backups.next() } else { backups.last() };
         let meant = backup.map(|aside| (Some(aside.id), aside.role.clone(), aside.run));
         match (what, meant) {
             (0, _) => vec![begin],
@@ -217,7 +217,7 @@ mod tests {
                     back.path.is_none().then(|| super::super::below::Below::new(vec![format!("{role}.device")], [path.clone()]));
                 let kept = Record::Kept {
                     // As the records of earlier versions, some have no number.
-                    id: (run % 3 > 0).then_some(ledger.last_backup + 1),
+                    id: (!run.is_multiple_of(3)).then_some(ledger.last_backup + 1),
                     role: role.clone(),
                     run,
                     time: run,
