@@ -84,15 +84,14 @@ fn write_diff(out: &mut dyn Write, from: &str, to: &str, indent: &str) -> std::i
 mod tests {
     use super::*;
 
-    fn written(from: &str, to: &str) -> String {
-        let mut out = Vec::new();
-        let change = Change { field: "content".into(), from: from.into(), to: to.into() };
-        write_change(&mut out, &change, "", 7).unwrap();
-        anstream::adapter::strip_bytes(&out).into_vec().try_into().unwrap()
-    }
-
     #[test]
     fn bytes_are_counted_and_long_lines_are_cut() {
+        let written = |from: &str, to: &str| {
+            let mut out = Vec::new();
+            let change = Change { field: "content".into(), from: from.into(), to: to.into() };
+            write_change(&mut out, &change, "", 7).unwrap();
+            String::from_utf8(anstream::adapter::strip_bytes(&out).into_vec()).unwrap()
+        };
         let bytes = format!("{BYTES_MARK}{}", "ff".repeat(35_000));
         assert_eq!(written(&bytes, "one\ntwo\n"), "content  35000 bytes, not text → one⏎two⏎\n");
         assert!(written(&format!("{}\n", "x".repeat(100_000)), "one\n").len() < 2 * LONGEST_LINE);
