@@ -22,9 +22,12 @@ pub(super) fn to_be_kept(planner: &Planner<'_>, found: &[Option<Found>]) -> BTre
         planned(index).filter(comes)
     };
     let is_lost = |one: &PlannedRole| one.loses.is_some() && !one.disposable && !one.refused;
+    // What comes back by its signatures needs the blocks below as they are.
+    let needs_the_blocks =
+        |one: &PlannedRole| matches!(&one.wish, Wish::Back { kept: Some(aside), .. } if aside.kept.path.is_none());
     let mut victims: BTreeSet<usize> = BTreeSet::new();
     for (index, node) in graph.nodes.iter().enumerate() {
-        let Some(new) = comes(index) else { continue };
+        let Some(new) = comes(index).filter(|one| !needs_the_blocks(one)) else { continue };
         let is_replaced = new.action == Action::Replace && is_lost(new);
         let claims = graph.claims(index);
         let takes_backups = is_lost(new) && Effect::of(new.action).on(ledger, &claims, &new.wish).next().is_some();

@@ -44,8 +44,8 @@ fn only_regular_files_are_read_and_none_is_waited_for() {
     let (_temporary, folder) = world();
     let pipe = folder.path().join("pipe");
     nix::unistd::mkfifo(&pipe, Mode::S_IRWXU).unwrap();
-    assert!(folder.read("pipe", 10).unwrap_err().to_string().contains("no regular file"));
-    assert!(read(&pipe, 10).unwrap_err().to_string().contains("no regular file"));
+    assert!(folder.read("pipe", 10).unwrap_err().to_string().contains("not a regular file"));
+    assert!(read(&pipe, 10).unwrap_err().to_string().contains("not a regular file"));
     assert!(read(Path::new("/dev/zero"), 10).is_err());
     assert!(read(folder.path(), 10).is_err());
     folder.put("long", &[0; 11], 0o644, false).unwrap();

@@ -81,6 +81,7 @@ fn write_diff(out: &mut dyn Write, from: &str, to: &str, indent: &str) -> std::i
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test may panic")]
 mod tests {
     use super::*;
 
