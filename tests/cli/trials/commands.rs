@@ -74,7 +74,10 @@ impl Scene<'_> {
     /// Whether what was there before can be had again by `undo`. What is disposable is not backed up, and a new name is no change.
     pub fn can_be_undone(&self) -> bool {
         let is_undo = self.args()[0] == "undo";
-        !is_undo && self.command != Command::Rename && (!self.disposable || self.command == Command::Present)
+        // An undo of a repair that mounted takes the mount folder that Seed made along.
+        !is_undo
+            && ![Command::Rename, Command::Repair].contains(&self.command)
+            && (!self.disposable || self.command == Command::Present)
     }
 
     /// A sandbox in which the command comes next.

@@ -1,7 +1,7 @@
 //! Power cuts: a kill behind a record, of whose last line not all bytes reached the disk. The same command again comes to the same end.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::Trials;
 use super::commands::{Command, SPEC, Scene};
@@ -26,6 +26,13 @@ fn last_line(journal: &PathBuf) -> std::ops::Range<usize> {
     let bytes = fs::read(journal).unwrap();
     let before = &bytes[..bytes.len().saturating_sub(1)];
     before.iter().rposition(|byte| *byte == b'\n').map_or(0, |line_break| line_break + 1)..bytes.len()
+}
+
+/// Whether the snapshot of the ledger covers all of a journal.
+fn is_in_the_snapshot(journal: &Path) -> bool {
+    let bytes = fs::metadata(journal).unwrap().len();
+    let snapshot = fs::read_to_string(journal.with_file_name("ledger")).unwrap_or_default();
+    snapshot.lines().next().is_some_and(|extent| extent.contains(&format!("\"bytes\":{bytes},")))
 }
 
 /// How many bytes of a line of this length are left, each in a trial of its own. Half a line is always among them, and all but its break.
@@ -68,7 +75,9 @@ fn cut(trials: &mut Trials, scene: &Scene<'_>) {
                 // Roles run side by side: the record may be another one than before.
                 let line = last_line(&journal);
                 let file = fs::File::options().write(true).open(&journal).unwrap();
-                file.set_len(u64::try_from(line.start + length.min(line.len() - 1)).unwrap()).unwrap();
+                // What a snapshot has taken in was on the disk before that: nothing of the next record was.
+                let length = if is_in_the_snapshot(&journal) { line.len() } else { length.min(line.len() - 1) };
+                file.set_len(u64::try_from(line.start + length).unwrap()).unwrap();
                 continue_and_compare(scene, &reference, &sandbox, Between::Nothing, &mut draw);
             });
         }

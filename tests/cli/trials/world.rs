@@ -123,6 +123,8 @@ pub fn assert_nothing_is_lost_sight_of(sandbox: &Sandbox) {
         .iter()
         .flat_map(|folder| seed_engine::journal::read(folder).unwrap().put_aside)
         .filter_map(|backup| backup.kept.path)
+        // With the folder that it has for itself.
+        .map(|path| path.parent().filter(|folder| is_backup(folder)).map_or(path.clone(), Path::to_path_buf))
         .collect();
     let is_known = |path: &Path| known.iter().any(|known| path.starts_with(known));
     let unknown: Vec<PathBuf> = sandbox
