@@ -196,17 +196,8 @@ fn fingerprint(is: &str, params: &Json) -> u64 {
 
 /// Reads an entry. What cannot be read is known all the same, and never taken for something that Seed did not make.
 fn read_entry(json: &str) -> Owned {
-    serde_json::from_str(json).unwrap_or_else(|error| Owned {
-        is: String::new(),
-        params: Json::Null,
-        before: Observation::Unknown(format!("its entry in the ledger is damaged: {error}")),
-        ours: None,
-        made: Vec::new(),
-        disposable: false,
-        after: Vec::new(),
-        parts: BTreeSet::new(),
-        remade: false,
-        open: None,
+    serde_json::from_str(json).unwrap_or_else(|error| {
+        Owned::begun("", &Json::Null, &Observation::Unknown(format!("its entry in the ledger is damaged: {error}")))
     })
 }
 
